@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * latch.h - RFC 5660 for the transports: one latch in each control block.
+ *
+ * latch_in() runs before any transport looks at a packet. A transport obeys the verdict in
+ * pkt_meta in arrival order, calls latch_recheck() first, stamps what it sends, and releases the
+ * latch when its connection is CLOSED. It never sees an SA.
+ *
+ * This header includes base only, so that no transport sees esp.
+ */
+#ifndef TL_LATCH_LATCH_H
+#define TL_LATCH_LATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "stack/base/flow.h"
+#include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
+#include "stack/include/tl_ipsec.h"
+
+/*
+ * A connection's record of its protection. Zero-initialised means TL_LATCH_NONE, closed to
+ * protected packets (M6) once it owns a flow. profile_in and profile_out are handles of interned
+ * immutable parameter sets; they never change after ESTABLISHED (G-16).
+ */
+struct latch {
+	uint8_t state;	/* enum tl_latch_state; written by latch.c only */
+	uint8_t reason; /* enum tl_latch_reason */
+	uint8_t mode;	/* TL_LATCH_MODE_* of the SA */
+	uint32_t profile_in;
+	uint32_t profile_out;
+	uint32_t sad_index; /* hint: outbound SA of the last stamp */
+	uint32_t sad_gen;
+	uint32_t sad_version; /* the hint is good while the SAD has this version */
+	uint16_t overhead_bytes; /* what ESP adds at most, without the outer IP header's size in
+				    transport mode, tunnel header included in tunnel mode */
+	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;
+};
+
+struct latch_conf {
+	bool m2_drop; /* C.6 m2_action: drop instead of break */
+	bool m3_drop; /* C.6 m3_action */
+};
+
+struct latch_ctx;
+struct prof_table;
+
+/* table: the process-wide profiles (profile.h). Returns 0 or -errno. */
+int latch_create(struct lcore *lc, const struct latch_conf *conf, struct prof_table *table);
+void latch_destroy(struct lcore *lc);
+
+/*
+ * Judges every L4 packet of the burst: sets flow, verdict and reason, drops what must be dropped
+ * (counted). The owner of the 5-tuple alone judges; without one the SPD does (RFC 4301 s5.2).
+ */
+void latch_in(struct lcore *lc, struct pkt_sort *s);
+
+/*
+ * Judges one packet again if the flow table changed since latch_in() looked: an earlier packet of
+ * the burst may have made or ended a connection. Call it directly before a packet is processed.
+ * Returns false if the packet was dropped; else meta's flow and verdict are current.
+ */
+bool latch_recheck(struct lcore *lc, struct rte_mbuf *m);
+
+/*
+ * Active open (P-5, T-3): finds the protection of k by the SPD and records it in l.
+ * Returns 0 with state ESTABLISHED (PROTECT) or NONE (BYPASS); -EACCES if policy says DISCARD;
+ * -EHOSTUNREACH if it says PROTECT and there is no SA (C-5).
+ */
+int latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k);
+
+/*
+ * Passive open (P-6, T-2): records the tag of an initiating packet whose verdict was ACCEPT.
+ * Returns 0 with state ESTABLISHED (tagged) or NONE (clear), -EHOSTUNREACH if no outbound SA can
+ * carry the answer (C-7), -EACCES if its identity is unknown (F-39, F-46).
+ */
+int latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m);
+
+/* What a packet of another identity or protection does: state CLOSED with the reason, counted.
+ * The transport acts as if reset (RFC 5660 s5.5). */
+void latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why);
+
+/* The connection is over. Keeps an earlier reason. Idempotent. */
+void latch_release(struct lcore *lc, struct latch *l);
+
+/* P-9: puts the request tag on a packet of this connection, or clears it for a clear one. */
+void latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m);
+
+/* F-33: an answer without a control block gets the protection of its question. */
+void latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struct rte_mbuf *answer);
+
+/*
+ * How many bytes of L4 (header and payload) fit in one packet of mtu_bytes under this latch:
+ * RFC 4303 s2.4's padding, IV and ICV are taken off. ip_hlen_bytes: header of the outer packet.
+ */
+uint32_t latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes);
+
+/* TL_LATCH_INFO, TL_LATCH_LOCAL_ID, TL_LATCH_PEER_ID. Returns 0 or -errno as getsockopt does. */
+int latch_getopt(struct lcore *lc, const struct latch *l, const struct flow_key *k, int opt,
+	void *val, socklen_t *len);
+
+/* Latches that were opened or spawned and not yet released: 0 when no connection is left. */
+uint32_t latch_in_use(const struct lcore *lc);
+
+#endif

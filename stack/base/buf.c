@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* buf.c - extents taken from a worker's pool of chunks. */
+#include "stack/base/buf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <rte_errno.h>
+#include <rte_memcpy.h>
+#include <rte_mempool.h>
+
+#include "stack/base/assert.h"
+#include "stack/base/csum.h"
+#include "stack/base/lcore.h"
+
+/* An even length keeps every chunk boundary on a 16-bit word of the checksum of a whole chunk. */
+enum { CHUNK_BYTES = 8192 - 32 };
+
+struct buf_chunk {
+	_Atomic(struct buf_chunk *) next;
+	uint64_t base; /* absolute position of data[0] */
+	uint8_t data[CHUNK_BYTES];
+};
+
+struct buf_pool {
+	struct rte_mempool *mp;
+};
+
+int
+buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **out)
+{
+	struct buf_pool *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->mp = rte_mempool_create(name, nb, sizeof(struct buf_chunk), 0, 0, NULL, NULL, NULL, NULL,
+		socket_id, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	if (p->mp == NULL) {
+		free(p);
+		return -rte_errno;
+	}
+	*out = p;
+	return 0;
+}
+
+void
+buf_pool_free(struct buf_pool *p)
+{
+	if (p == NULL)
+		return;
+	rte_mempool_free(p->mp);
+	free(p);
+}
+
+uint32_t
+buf_pool_in_use(const struct buf_pool *p)
+{
+	return rte_mempool_in_use_count(p->mp);
+}
+
+void
+buf_init(struct buf *b, uint32_t limit_bytes)
+{
+	*b = (struct buf){.limit_bytes = limit_bytes};
+}
+
+/* Adds a chunk whose first byte is at position end. The consumer sees it through `next`. */
+static struct buf_chunk *
+grow(struct lcore *lc, struct buf *b, uint64_t end)
+{
+	void *obj;
+	struct buf_chunk *c;
+
+	if (rte_mempool_get(lc->buf->mp, &obj) != 0)
+		return NULL;
+	c = obj;
+	atomic_init(&c->next, NULL);
+	c->base = end;
+	if (b->tail == NULL)
+		b->head = b->cur = c;
+	else
+		atomic_store_explicit(&b->tail->next, c, memory_order_release);
+	b->tail = c;
+	return c;
+}
+
+size_t
+buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len)
+{
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+	size_t room = buf_room(b), done = 0;
+
+	if (len > room)
+		len = room;
+	while (done < len) {
+		struct buf_chunk *c = b->tail;
+		size_t used = c == NULL ? CHUNK_BYTES : (size_t)(end - c->base);
+		size_t n;
+
+		if (used == CHUNK_BYTES) {
+			c = grow(lc, b, end);
+			if (c == NULL)
+				break;
+			used = 0;
+		}
+		n = RTE_MIN(len - done, CHUNK_BYTES - used);
+		rte_memcpy(c->data + used, (const uint8_t *)src + done, n);
+		done += n;
+		end += n;
+	}
+	atomic_store_explicit(&b->end, end, memory_order_release);
+	return done;
+}
+
+size_t
+buf_span(struct buf *b, uint64_t pos, const uint8_t **span)
+{
+	struct buf_chunk *c = b->cur;
+	uint64_t end = buf_end(b);
+	size_t off;
+
+	tl_assert(pos >= buf_start(b) && pos < end);
+	if (pos < c->base)
+		c = b->head;
+	while (pos - c->base >= CHUNK_BYTES)
+		c = atomic_load_explicit(&c->next, memory_order_acquire);
+	b->cur = c;
+	off = (size_t)(pos - c->base);
+	*span = c->data + off;
+	return RTE_MIN(CHUNK_BYTES - off, (size_t)(end - pos));
+}
+
+void
+buf_copy_out(struct buf *b, uint64_t pos, void *dst, size_t len)
+{
+	uint8_t *out = dst;
+
+	while (len > 0) {
+		const uint8_t *span;
+		size_t n = RTE_MIN(buf_span(b, pos, &span), len);
+
+		rte_memcpy(out, span, n);
+		out += n;
+		pos += n;
+		len -= n;
+	}
+}
+
+uint32_t
+buf_copy_csum(struct buf *b, uint64_t pos, void *dst, size_t len, uint32_t sum)
+{
+	/* A span may end at an odd place, so the sum runs over the copy, which is still in L1. */
+	buf_copy_out(b, pos, dst, len);
+	return csum_add(dst, len, sum);
+}
+
+void
+buf_drop(struct lcore *lc, struct buf *b, size_t n)
+{
+	uint64_t start = atomic_load_explicit(&b->start, memory_order_relaxed) + n;
+
+	tl_assert(n <= buf_len(b));
+	if (n == 0)
+		return;
+	if (start == buf_end(b)) {
+		buf_clear(lc, b);
+		return;
+	}
+	while (start - b->head->base >= CHUNK_BYTES) {
+		struct buf_chunk *c = b->head;
+
+		b->head = atomic_load_explicit(&c->next, memory_order_acquire);
+		if (b->cur == c)
+			b->cur = b->head;
+		rte_mempool_put(lc->buf->mp, c);
+	}
+	atomic_store_explicit(&b->start, start, memory_order_release);
+}
+
+void
+buf_clear(struct lcore *lc, struct buf *b)
+{
+	while (b->head != NULL) {
+		struct buf_chunk *c = b->head;
+
+		b->head = atomic_load_explicit(&c->next, memory_order_relaxed);
+		rte_mempool_put(lc->buf->mp, c);
+	}
+	b->cur = NULL;
+	b->tail = NULL;
+	atomic_store_explicit(&b->start, buf_end(b), memory_order_release);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * buf.h - socket buffers: a queue of bytes held in extents.
+ *
+ * One producer appends, one consumer reads and drops; each index is written by one side and
+ * published with release order, so the two may become different threads. The user sees spans,
+ * append and drop, never the representation. An empty buffer owns no chunk.
+ *
+ * Positions are absolute byte counts since buf_init(): buf_start() is the first byte still held,
+ * buf_end() is one past the last.
+ */
+#ifndef TL_BASE_BUF_H
+#define TL_BASE_BUF_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lcore;
+struct buf_chunk;
+struct buf_pool;
+
+struct buf {
+	struct buf_chunk *head;	 /* consumer */
+	struct buf_chunk *cur;	 /* consumer: chunk of the last buf_span(), so a walk is short */
+	struct buf_chunk *tail;	 /* producer */
+	_Atomic uint64_t start;	 /* written by the consumer */
+	_Atomic uint64_t end;	 /* written by the producer */
+	uint32_t limit_bytes;
+};
+
+/* nb: chunks in the pool. Returns 0 or -errno. */
+int buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **out);
+void buf_pool_free(struct buf_pool *p);
+
+/* Chunks taken from the pool now: 0 when every buffer is empty. */
+uint32_t buf_pool_in_use(const struct buf_pool *p);
+
+void buf_init(struct buf *b, uint32_t limit_bytes);
+
+static inline uint64_t
+buf_start(const struct buf *b)
+{
+	return atomic_load_explicit(&b->start, memory_order_acquire);
+}
+
+static inline uint64_t
+buf_end(const struct buf *b)
+{
+	return atomic_load_explicit(&b->end, memory_order_acquire);
+}
+
+static inline uint32_t
+buf_len(const struct buf *b)
+{
+	return (uint32_t)(buf_end(b) - buf_start(b));
+}
+
+static inline uint32_t
+buf_room(const struct buf *b)
+{
+	uint32_t len = buf_len(b);
+
+	return len < b->limit_bytes ? b->limit_bytes - len : 0;
+}
+
+/* Producer: copies up to len bytes in. Returns how many fitted (limit, or no chunk left). */
+size_t buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len);
+
+/*
+ * Consumer: the contiguous bytes at absolute position pos, start <= pos < end. Sets *span and
+ * returns how many bytes it holds.
+ */
+size_t buf_span(struct buf *b, uint64_t pos, const uint8_t **span);
+
+/* Consumer: copies [pos, pos + len), all of it held, to dst. */
+void buf_copy_out(struct buf *b, uint64_t pos, void *dst, size_t len);
+
+/* As buf_copy_out(), and adds the bytes to an Internet checksum. */
+uint32_t buf_copy_csum(struct buf *b, uint64_t pos, void *dst, size_t len, uint32_t sum);
+
+/* Consumer: forgets the first n bytes, n <= buf_len(). */
+void buf_drop(struct lcore *lc, struct buf *b, size_t n);
+
+/* Both sides at rest: forgets everything and gives every chunk back. */
+void buf_clear(struct lcore *lc, struct buf *b);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port.h - one worker's view of a network port: its queue pair, addresses and burst buffer.
+ *
+ * Where packets really come from is behind a table of functions: DPDK queues or memory.
+ */
+#ifndef TL_BASE_PORT_H
+#define TL_BASE_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <rte_ether.h>
+
+#include "stack/base/addr.h"
+#include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
+
+enum { PORT_TX_BUF = 128, PORT_MAX_ADDRS = 8, PORT_NAME_LEN = 32 };
+
+struct port;
+
+struct port_ops {
+	/* Up to n frames, in order. */
+	uint16_t (*rx)(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n);
+	/* Takes the first k of n frames, k is returned; the rest stays with the caller. */
+	uint16_t (*tx)(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n);
+};
+
+struct port_addr {
+	struct ip_addr addr;
+	uint8_t plen; /* prefix length, IPv4: 0 to 32 */
+};
+
+struct port {
+	const struct port_ops *ops;
+	void *ctx; /* of the ops */
+	char name[PORT_NAME_LEN];
+	struct rte_ether_addr mac;
+	uint16_t dpdk_id;
+	uint16_t queue;
+	uint16_t mtu_bytes; /* largest IP packet */
+	uint16_t vlan;	    /* 802.1Q id of every frame, 0: untagged */
+	uint32_t realm;
+	uint8_t index; /* in lc->port */
+	bool bare_ip;  /* frames have no Ethernet header */
+	uint8_t nb_addrs;
+	struct port_addr addr[PORT_MAX_ADDRS];
+	uint32_t nb_tx;
+	struct rte_mbuf *tx[PORT_TX_BUF];
+};
+
+/* How many packets every port can surely take now, so how much may be made (back-pressure). */
+static inline uint32_t
+port_room(const struct lcore *lc)
+{
+	uint32_t room = PORT_TX_BUF;
+
+	for (uint32_t i = 0; i < lc->nb_ports; i++)
+		room = RTE_MIN(room, PORT_TX_BUF - lc->port[i]->nb_tx);
+	return room;
+}
+
+/* Puts a whole frame on the burst buffer of its port. Takes ownership; drops if there is no room. */
+static inline void
+port_put(struct lcore *lc, struct port *p, struct rte_mbuf *m)
+{
+	if (p->nb_tx == PORT_TX_BUF)
+		pkt_drop(lc, m, DROP_TX_FULL);
+	else
+		p->tx[p->nb_tx++] = m;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sock.h - the socket object between the public calls and a transport.
+ *
+ * The table of sockets belongs to stack/run; a transport sees one object through its ops table
+ * and reports readiness with sock_wake(). A socket belongs to one worker.
+ */
+#ifndef TL_BASE_SOCK_H
+#define TL_BASE_SOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "stack/base/addr.h"
+
+struct lcore;
+struct sock;
+
+struct sock_addr {
+	struct ip_addr addr;
+	rte_be16_t port;
+};
+
+/* All return 0 (or a count) or -errno. */
+struct sock_ops {
+	int (*open)(struct lcore *lc, struct sock *s);
+	int (*bind)(struct lcore *lc, struct sock *s, const struct sock_addr *a);
+	int (*listen)(struct lcore *lc, struct sock *s, int backlog);
+	/* Moves the next ready connection into the fresh socket `child`. */
+	int (*accept)(struct lcore *lc, struct sock *s, struct sock *child);
+	int (*connect)(struct lcore *lc, struct sock *s, const struct sock_addr *a);
+	ssize_t (*send)(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags);
+	ssize_t (*recv)(struct lcore *lc, struct sock *s, void *buf, size_t len, int flags);
+	int (*shutdown)(struct lcore *lc, struct sock *s, int how);
+	/* The socket object is gone afterwards; the transport may live on (FIN, TIME-WAIT). */
+	void (*close)(struct lcore *lc, struct sock *s);
+	int (*setopt)(struct lcore *lc, struct sock *s, int level, int opt, const void *val,
+		socklen_t len);
+	int (*getopt)(struct lcore *lc, struct sock *s, int level, int opt, void *val,
+		socklen_t *len);
+	int (*local)(struct lcore *lc, struct sock *s, struct sock_addr *a);
+	int (*remote)(struct lcore *lc, struct sock *s, struct sock_addr *a);
+	/* Readiness now, TL_EV_* bits. */
+	uint32_t (*ready)(struct lcore *lc, struct sock *s);
+};
+
+struct sock {
+	const struct sock_ops *ops; /* NULL: slot free */
+	void *pcb;		    /* the transport's object; NULL until it has one */
+	struct sock *ready_next;    /* lc->sock's list of sockets with something to say */
+	void *udata;
+	uint32_t watch; /* TL_EV_* that tl_watch() asked for */
+	uint32_t index;
+	uint8_t gen; /* upper bits of the descriptor: a stale one is found out */
+	uint8_t domain;
+	uint8_t type;
+	uint8_t protocol;
+	bool on_ready;
+	bool reuse_addr;
+	int so_error; /* positive errno, cleared by reading SO_ERROR */
+	uint32_t rcvbuf_bytes;
+	uint32_t sndbuf_bytes;
+	int linger_s; /* -1: off */
+};
+
+/* The readiness of s may have changed: tl_wait() will ask ops->ready(). Cheap, idempotent. */
+void sock_wake(struct lcore *lc, struct sock *s);
+
+#endif

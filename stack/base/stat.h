@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stat.h - what a worker counts: one counter for each drop reason, and the events of each module.
+ *
+ * Each list is written once and gives the enum and the names shown to operators.
+ */
+#ifndef TL_BASE_STAT_H
+#define TL_BASE_STAT_H
+
+#include <stdint.h>
+
+/* clang-format off */
+/* X(symbol, name shown, what happened) */
+#define DROP_REASONS(X)                                                                            \
+	X(NONE,               "none",               "never counted")                               \
+	X(ETH_SHORT,          "eth-short",          "shorter than its Ethernet header")            \
+	X(ETH_TYPE,           "eth-type",           "ethertype not handled here")                  \
+	X(ETH_VLAN,           "eth-vlan",           "VLAN tag missing, or not of this port")       \
+	X(ETH_NOT_OURS,       "eth-not-ours",       "unicast to another MAC address")              \
+	X(ETH_SRC,            "eth-src",            "source MAC is a group address")               \
+	X(ARP_BAD,            "arp-bad",            "malformed ARP")                               \
+	X(ARP_DONE,           "arp-done",           "ARP consumed (not a loss)")                   \
+	X(ARP_QUEUE_FULL,     "arp-queue-full",     "too many packets wait for one neighbour")     \
+	X(ARP_UNRESOLVED,     "arp-unresolved",     "the neighbour did not answer")                \
+	X(ARP_TABLE_FULL,     "arp-table-full",     "no room for another neighbour")               \
+	X(IP4_SHORT,          "ip4-short",          "shorter than its IPv4 header")                \
+	X(IP4_VERSION,        "ip4-version",        "version field is not 4")                      \
+	X(IP4_HLEN,           "ip4-hlen",           "header length below 20 or beyond the packet") \
+	X(IP4_TOTLEN,         "ip4-totlen",         "total length below header or beyond packet")  \
+	X(IP4_CSUM,           "ip4-csum",           "header checksum wrong")                       \
+	X(IP4_SRC,            "ip4-src",            "source is multicast, broadcast, zero, or ours") \
+	X(IP4_DST,            "ip4-dst",            "destination not ours")                        \
+	X(IP4_OPTIONS,        "ip4-options",        "source route or malformed option")            \
+	X(IP4_FLAGS,          "ip4-flags",          "reserved flag, or DF together with a fragment") \
+	X(IP4_PROTO,          "ip4-proto",          "protocol without a handler")                  \
+	X(L4_SHORT,           "l4-short",           "too short to hold its ports")                 \
+	X(FRAG_SHORT,         "frag-short",         "fragment length not a multiple of 8, or tiny first") \
+	X(FRAG_RANGE,         "frag-range",         "fragment ends beyond 65535")                  \
+	X(FRAG_OVERLAP,       "frag-overlap",       "fragments overlap: whole datagram dropped")   \
+	X(FRAG_PROFILE,       "frag-profile",       "fragments under different protection (F-54)") \
+	X(FRAG_QUOTA,         "frag-quota",         "reassembly quota exceeded")                   \
+	X(FRAG_TIMEOUT,       "frag-timeout",       "datagram incomplete in time")                 \
+	X(FRAG_TOOBIG,        "frag-toobig",        "reassembled datagram does not fit a buffer")  \
+	X(ESP_SHORT,          "esp-short",          "too short, or ciphertext not aligned")        \
+	X(ESP_FRAG,           "esp-frag",           "ESP header in a fragment (E-8)")              \
+	X(ESP_SPI,            "esp-spi",            "no SA with this SPI (E-9)")                   \
+	X(ESP_ADDR,           "esp-addr",           "outer addresses are not the SA's")            \
+	X(ESP_SEQ,            "esp-seq",            "sequence number zero")                        \
+	X(ESP_REPLAY,         "esp-replay",         "replayed, or left of the window")             \
+	X(ESP_ICV,            "esp-icv",            "integrity check failed")                      \
+	X(ESP_PAD,            "esp-pad",            "padding length or content wrong")             \
+	X(ESP_DUMMY,          "esp-dummy",          "dummy packet (next header 59, E-6)")          \
+	X(ESP_NEXT,           "esp-next",           "next header does not fit the mode of the SA") \
+	X(ESP_SELECTOR,       "esp-selector",       "inner packet outside the SA's selectors (E-1, M1)") \
+	X(ESP_NESTED,         "esp-nested",         "ESP inside ESP")                              \
+	X(ESP_DEPTH,          "esp-depth",          "too many decapsulations")                     \
+	X(ESP_NOSA,           "esp-nosa",           "policy says PROTECT and no SA fits")          \
+	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
+	X(ESP_TOOBIG,         "esp-toobig",         "no room for ESP header or trailer")           \
+	X(ESP_STALE,          "esp-stale",          "its SA was revoked while the packet was queued") \
+	X(SPD_DISCARD_IN,     "spd-discard-in",     "inbound policy says DISCARD, or none matches") \
+	X(SPD_DISCARD_OUT,    "spd-discard-out",    "outbound policy says DISCARD, or none matches") \
+	X(SPD_CLEAR,          "spd-clear",          "clear packet where policy says PROTECT")      \
+	X(SPD_PROTECTION,     "spd-protection",     "the SA's protection is not what policy asks for") \
+	X(LATCH_M0,           "latch-m0",           "clear packet on a latched connection")        \
+	X(LATCH_M2,           "latch-m2",           "same peer, other protection")                 \
+	X(LATCH_M3,           "latch-m3",           "another identity")                            \
+	X(LATCH_M4,           "latch-m4",           "its SA was revoked")                          \
+	X(LATCH_M5,           "latch-m5",           "the SA's identity is unknown")                \
+	X(LATCH_M6,           "latch-m6",           "protected packet on a connection latched clear") \
+	X(LATCH_CLOSED,       "latch-closed",       "the latch is closed or broken")               \
+	X(TCP_SHORT,          "tcp-short",          "shorter than its TCP header")                 \
+	X(TCP_HLEN,           "tcp-hlen",           "data offset below 5 or beyond the segment")   \
+	X(TCP_CSUM,           "tcp-csum",           "TCP checksum wrong")                          \
+	X(TCP_OPT,            "tcp-opt",            "malformed TCP option")                        \
+	X(TCP_FLAGS,          "tcp-flags",          "flag combination that no TCP sends")          \
+	X(TCP_PORT,           "tcp-port",           "port zero")                                   \
+	X(TCP_BCAST,          "tcp-bcast",          "segment to a broadcast or multicast address") \
+	X(TCP_NO_PCB,         "tcp-no-pcb",         "no connection and no listener")               \
+	X(TCP_BACKLOG,        "tcp-backlog",        "listen queue full")                           \
+	X(TCP_MEM,            "tcp-mem",            "no control block or buffer left")             \
+	X(TCP_SEQ,            "tcp-seq",            "outside the receive window")                  \
+	X(TCP_PAWS,           "tcp-paws",           "old timestamp (PAWS)")                        \
+	X(TCP_ACK,            "tcp-ack",            "unacceptable acknowledgment")                 \
+	X(TCP_NOACK,          "tcp-noack",          "ACK flag missing")                            \
+	X(TCP_RST,            "tcp-rst",            "RST not acceptable here")                     \
+	X(TCP_SYN,            "tcp-syn",            "SYN not acceptable here")                     \
+	X(TCP_OOO_LIMIT,      "tcp-ooo-limit",      "too much out-of-order data")                  \
+	X(TCP_CLOSED,         "tcp-closed",         "data after the receiver closed")              \
+	X(TCP_DONE,           "tcp-done",           "segment consumed (not a loss)")               \
+	X(UDP_NONE,           "udp-none",           "no UDP here yet")                             \
+	X(SCTP_NONE,          "sctp-none",          "no SCTP here yet")                            \
+	X(ICMP_SHORT,         "icmp-short",         "shorter than its ICMP header")                \
+	X(ICMP_CSUM,          "icmp-csum",          "ICMP checksum wrong")                         \
+	X(ICMP_TYPE,          "icmp-type",          "ICMP type not handled")                       \
+	X(ICMP_QUOTE,         "icmp-quote",         "ICMP error that quotes nothing of ours")      \
+	X(ICMP_RATE,          "icmp-rate",          "ICMP answer over the rate limit")             \
+	X(ICMP_DONE,          "icmp-done",          "ICMP consumed (not a loss)")                  \
+	X(ROUTE_NONE,         "route-none",         "no route to the destination")                 \
+	X(IP_TOOBIG,          "ip-toobig",          "larger than the MTU and must not be fragmented") \
+	X(TX_FULL,            "tx-full",            "no room on the port")                         \
+	X(OUT_FULL,           "out-full",           "queue of answers full")                       \
+	X(NOBUF,              "nobuf",              "no packet buffer")                            \
+	X(HANDOFF_FULL,       "handoff-full",       "hand-off ring to another worker full")        \
+	X(PORT_CLOSED,        "port-closed",        "thrown away when the port or stack closed")
+
+/* X(symbol, name shown) */
+#define STATS(X)                                                                                   \
+	X(RX_PKTS,        "rx-packets")         X(RX_BYTES,       "rx-bytes")                      \
+	X(TX_PKTS,        "tx-packets")         X(TX_BYTES,       "tx-bytes")                      \
+	X(ARP_RX_REQ,     "arp-requests-in")    X(ARP_TX_REQ,     "arp-requests-out")              \
+	X(ARP_RX_REP,     "arp-replies-in")     X(ARP_TX_REP,     "arp-replies-out")               \
+	X(IP_REASS,       "ip-reassembled")     X(IP_FRAG_OUT,    "ip-fragments-out")              \
+	X(ICMP_ECHO_IN,   "icmp-echo-in")       X(ICMP_ERR_OUT,   "icmp-errors-out")               \
+	X(ICMP_ERR_IN,    "icmp-errors-in")                                                        \
+	X(ESP_IN,         "esp-in")             X(ESP_OUT,        "esp-out")                       \
+	X(ESP_LINEAR,     "esp-linearised")     X(SPD_LOOKUP,     "spd-lookups")                   \
+	X(LATCH_OPEN,     "latches-created")    X(LATCH_FREE,     "latches-released")              \
+	X(LATCH_BREAK,    "latches-broken")                                                        \
+	X(TCP_SEG_IN,     "tcp-segments-in")    X(TCP_SEG_OUT,    "tcp-segments-out")              \
+	X(TCP_ACTIVE,     "tcp-active-opens")   X(TCP_PASSIVE,    "tcp-passive-opens")             \
+	X(TCP_ESTAB,      "tcp-established")    X(TCP_RST_IN,     "tcp-resets-in")                 \
+	X(TCP_RST_OUT,    "tcp-resets-out")     X(TCP_REXMT,      "tcp-retransmits")               \
+	X(TCP_RTO,        "tcp-timeouts")       X(TCP_FAST_REXMT, "tcp-fast-retransmits")          \
+	X(TCP_CHALLENGE,  "tcp-challenge-acks") X(TCP_OOO,        "tcp-out-of-order")              \
+	X(TCP_DUP,        "tcp-duplicate-data") X(TCP_PROBE,      "tcp-window-probes")             \
+	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
+	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \
+	X(SLEEPS,         "sleeps")             X(BUSY_NS,        "busy-ns")                       \
+	X(IDLE_NS,        "idle-ns")            X(ASSERTS,        "asserts")
+/* clang-format on */
+
+#define STAT_X_DROP_ENUM(sym, name, text) DROP_##sym,
+#define STAT_X_STAT_ENUM(sym, name)	  ST_##sym,
+
+enum drop_reason { DROP_REASONS(STAT_X_DROP_ENUM) DROP_MAX };
+enum stat_id { STATS(STAT_X_STAT_ENUM) ST_MAX };
+
+struct stat_block {
+	uint64_t drop[DROP_MAX];
+	uint64_t st[ST_MAX];
+};
+
+/* Names for operators; an unknown number gives "?". */
+const char *drop_reason_name(enum drop_reason r);
+const char *drop_reason_text(enum drop_reason r);
+const char *stat_name(enum stat_id s);
+
+#endif

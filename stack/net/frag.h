@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * frag.h - IPv4 reassembly with quotas (RFC 791, RFC 815, RFC 1858, RFC 3128, RFC 5722's rule).
+ *
+ * The key holds the profile of the fragment's tag, or "clear" (F-54), so parts under different
+ * protection never meet.
+ */
+#ifndef TL_NET_FRAG_H
+#define TL_NET_FRAG_H
+
+#include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
+
+struct frag_conf {
+	uint32_t max_datagrams; /* being reassembled at once */
+	uint32_t max_per_source;
+	uint32_t max_fragments; /* of one datagram */
+	uint32_t timeout_ms;	/* RFC 1122 s3.3.2: 60 to 120 s; less here, it is a quota */
+};
+
+void frag_conf_default(struct frag_conf *c);
+int frag_create(struct lcore *lc, const struct frag_conf *conf);
+void frag_destroy(struct lcore *lc);
+
+/*
+ * Takes one fragment whose IPv4 header (checked) lies at meta's l3_off. Returns the whole
+ * datagram as one buffer, its header rewritten (length, no fragment bits, checksum), when this
+ * one completed it; else NULL.
+ */
+struct rte_mbuf *frag_in(struct lcore *lc, struct rte_mbuf *m);
+
+/*
+ * Cuts a packet that starts at its IPv4 header into fragments of at most mtu_bytes and calls fn
+ * for each, in order. Takes ownership of m. Returns 0, or -ENOBUFS (m and the rest dropped).
+ */
+int frag_out(struct lcore *lc, struct rte_mbuf *m, uint32_t mtu_bytes,
+	void (*fn)(struct lcore *lc, struct rte_mbuf *f, void *arg), void *arg);
+
+/* Datagrams being reassembled now. */
+uint32_t frag_in_use(const struct lcore *lc);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* icmp.h - ICMP for IPv4 (RFC 792, RFC 1122 s3.2.2, RFC 1812 s4.3.2.8, RFC 4884 not used). */
+#ifndef TL_NET_ICMP_H
+#define TL_NET_ICMP_H
+
+#include <stdbool.h>
+
+#include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
+
+enum {
+	ICMP_DU_PROTOCOL = 2, /* destination unreachable codes */
+	ICMP_DU_PORT = 3,
+	ICMP_DU_FRAG_NEEDED = 4,
+};
+
+/* What an ICMP error quotes: the start of a packet that this host sent. */
+struct icmp_error {
+	struct flow_key key; /* of the quoted packet, as this host sees the flow */
+	uint32_t l4_word;    /* the four bytes after the ports: TCP sequence number, host order */
+	uint8_t type;
+	uint8_t code;
+	uint16_t mtu_bytes; /* of "fragmentation needed", 0 if the router did not say */
+	bool is_protected;  /* the ICMP packet itself came under an SA that may speak for it */
+};
+
+/*
+ * Who hears about errors; registered by stack/run, so that net depends on no transport.
+ * may_speak: whether the packet m (tagged or clear) may say something about the flow (F-49, F-50).
+ */
+struct icmp_hooks {
+	void (*error)(struct lcore *lc, const struct icmp_error *e);
+	bool (*may_speak)(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *k);
+	/* F-33: gives the answer the protection of the question. */
+	void (*stamp_answer)(
+		struct lcore *lc, const struct rte_mbuf *question, struct rte_mbuf *answer);
+};
+
+int icmp_create(struct lcore *lc, const struct icmp_hooks *hooks);
+void icmp_destroy(struct lcore *lc);
+
+/* Receive stage: takes every packet of v. Answers go to lc->out_l4. */
+void icmp_in(struct lcore *lc, struct pkt_vec *v);
+
+/*
+ * Queues "destination unreachable" about m (still owned by the caller), rate-limited, with the
+ * protection of m; silent where RFC 1122 s3.2.2 forbids an error. mtu_bytes: of code 4, else 0.
+ */
+void icmp_unreachable(
+	struct lcore *lc, const struct rte_mbuf *m, uint8_t code, uint16_t mtu_bytes);
+
+#endif

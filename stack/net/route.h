@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* route.h - where a packet to an address leaves: longest prefix match (librte_rib). */
+#ifndef TL_NET_ROUTE_H
+#define TL_NET_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stack/base/addr.h"
+#include "stack/base/lcore.h"
+
+struct route {
+	struct ip_addr nexthop;	 /* the destination itself when on-link */
+	struct ip_addr src;	 /* the address that this host uses on the way */
+	uint16_t mtu_bytes;
+	uint8_t port; /* index into lc->port */
+};
+
+/* One table for each worker. name must be unique in the process. Returns 0 or -errno. */
+int route_create(struct lcore *lc, const char *name, int socket_id);
+void route_free(struct lcore *lc);
+
+/*
+ * Adds a prefix. gateway NULL: on-link through port. Returns 0, -EEXIST, -EINVAL (host bits set,
+ * no such port, gateway not on-link), -ENOSPC.
+ */
+int route_add(struct lcore *lc, const struct ip_addr *net, uint8_t plen,
+	const struct ip_addr *gateway, uint8_t port);
+
+/* Returns 0 or -ENETUNREACH. */
+int route_find(const struct lcore *lc, const struct ip_addr *dst, struct route *out);
+
+/* True if a is an address of one of this worker's ports in the realm. */
+bool route_is_ours(const struct lcore *lc, const struct ip_addr *a, uint32_t realm);
+
+/* For operators. */
+void route_foreach(const struct lcore *lc,
+	void (*fn)(const struct ip_addr *net, uint8_t plen, const struct route *r, void *arg),
+	void *arg);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp.h - TCP (RFC 9293) for the rest of the stack.
+ */
+#ifndef TL_TCP_TCP_H
+#define TL_TCP_TCP_H
+
+#include <stdint.h>
+
+#include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
+#include "stack/base/sock.h"
+
+struct tcp_conf {
+	uint32_t max_pcbs;	   /* control blocks of this worker */
+	uint32_t sndbuf_bytes;	   /* default of SO_SNDBUF */
+	uint32_t rcvbuf_bytes;	   /* default of SO_RCVBUF */
+	uint32_t rto_min_us;	   /* RFC 6298 (2.4) says 1 s; 200 ms by default, a deviation */
+	uint32_t msl_ms;	   /* TIME-WAIT lasts twice this */
+	uint32_t delack_us;	   /* RFC 9293 s3.8.6.3: below 500 ms */
+	uint32_t syn_retries;	   /* of SYN and of SYN-ACK */
+	uint32_t data_retries;	   /* R2 of RFC 9293 s3.8.3, in retransmissions */
+	uint16_t port_first;	   /* ephemeral ports, RFC 6335 s6 */
+	uint16_t port_last;
+};
+
+/* The defaults that a production stack starts from. */
+void tcp_conf_default(struct tcp_conf *c);
+
+/* Returns 0 or -errno. Needs lc's pool, tmr, flow, rand, buf, latch, route contexts. */
+int tcp_create(struct lcore *lc, const struct tcp_conf *conf);
+void tcp_destroy(struct lcore *lc);
+
+/* The ops of a stream socket. */
+extern const struct sock_ops tcp_sock_ops;
+
+/* Receive stage: takes every packet of v; never sends (answers are marked or queued). */
+void tcp_in(struct lcore *lc, struct pkt_vec *v);
+
+/*
+ * Transmit stage: appends segments of connections that have something to say, at most max, and
+ * returns how many. Connections take turns with a quantum each.
+ */
+uint32_t tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max);
+
+/* True if tcp_out() would produce something. */
+bool tcp_out_pending(const struct lcore *lc);
+
+/* What an ICMP error says about the connection of the quoted packet (RFC 9293 s3.9.2.2, F-49,
+ * F-50: the caller has checked that the error may speak for the connection). */
+enum tcp_icmp { TCP_ICMP_SOFT, TCP_ICMP_HARD, TCP_ICMP_TOOBIG };
+void tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp_icmp kind,
+	uint32_t mtu_bytes);
+
+/* Control blocks in any state but CLOSED and LISTEN: 0 when nothing is left. */
+uint32_t tcp_pcbs_in_use(const struct lcore *lc);
+
+/* For operators: calls fn for every control block, listeners included. */
+struct tcp_info {
+	struct flow_key key;
+	const char *state;
+	const struct latch *latch; /* NULL for a listener */
+	uint32_t sndq_bytes, rcvq_bytes;
+	uint32_t snd_wnd_bytes, cwnd_bytes, srtt_us, rto_us, mss_bytes;
+	uint32_t rexmt;
+};
+void tcp_foreach(
+	struct lcore *lc, void (*fn)(const struct tcp_info *i, void *arg), void *arg);
+
+#endif
