@@ -29,6 +29,7 @@ struct latch {
 	uint8_t state;	/* enum tl_latch_state; written by latch.c only */
 	uint8_t reason; /* enum tl_latch_reason */
 	uint8_t mode;	/* TL_LATCH_MODE_* of the SA */
+	bool live;	/* counted by latch_in_use() */
 	uint32_t profile_in;
 	uint32_t profile_out;
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
@@ -39,16 +40,51 @@ struct latch {
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;
 };
 
+/*
+ * The interned, immutable parameter set that the transports compare as one number (C.5). Two SAs
+ * with the same values have the same handle, whatever their SPI, keys or slot (C.4).
+ */
+struct latch_profile {
+	uint8_t proto;	/* IANA protocol number: 50, ESP */
+	uint8_t mode;	/* TL_LATCH_MODE_* */
+	uint8_t type;	/* TL_LATCH_TYPE_* */
+	uint8_t replay; /* TL_LATCH_REPLAY_* */
+	uint16_t encr, encr_bits; /* IANA transform, key bits without salt */
+	uint16_t integ, icv_bits;
+	uint32_t local_id, peer_id; /* identity handles; 0: unknown, never equal to anything */
+	uint32_t realm;
+};
+
+/* Identities and profiles of one stack: numbered by its control context, never renumbered or
+ * reused (F-4). A worker may read an entry once a message has told it the handle. */
+struct latch_tables;
+
+int latch_tables_create(struct latch_tables **out);
+void latch_tables_free(struct latch_tables *t);
+
+/*
+ * Control context only. The handle of an identity in its canonical form (F-41: the type is part
+ * of it; names in lower case without a final dot); 0: out of memory or malformed.
+ */
+uint32_t latch_ident_intern(struct latch_tables *t, const struct tl_ident *id);
+
+/* The identity of a handle, NULL if there is none. */
+const struct tl_ident *latch_ident_get(const struct latch_tables *t, uint32_t handle);
+
+/* Control context only. Returns 0 when out of memory. */
+uint32_t latch_profile_intern(struct latch_tables *t, const struct latch_profile *p);
+const struct latch_profile *latch_profile_get(const struct latch_tables *t, uint32_t handle);
+
 struct latch_conf {
 	bool m2_drop; /* C.6 m2_action: drop instead of break */
 	bool m3_drop; /* C.6 m3_action */
 };
 
 struct latch_ctx;
-struct prof_table;
 
-/* table: the process-wide profiles (profile.h). Returns 0 or -errno. */
-int latch_create(struct lcore *lc, const struct latch_conf *conf, struct prof_table *table);
+/* tables: shared by the workers of a stack. Returns 0 or -ENOMEM. */
+int latch_create(
+	struct lcore *lc, const struct latch_conf *conf, const struct latch_tables *tables);
 void latch_destroy(struct lcore *lc);
 
 /*
@@ -96,6 +132,9 @@ void latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struc
  * RFC 4303 s2.4's padding, IV and ICV are taken off. ip_hlen_bytes: header of the outer packet.
  */
 uint32_t latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes);
+
+/* F-49, F-50: whether the protection of packet m entitles it to speak about the flow it quotes. */
+bool latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *quoted);
 
 /* TL_LATCH_INFO, TL_LATCH_LOCAL_ID, TL_LATCH_PEER_ID. Returns 0 or -errno as getsockopt does. */
 int latch_getopt(struct lcore *lc, const struct latch *l, const struct flow_key *k, int opt,

@@ -12,15 +12,15 @@
 #include "stack/base/sock.h"
 
 struct tcp_conf {
-	uint32_t max_pcbs;	   /* control blocks of this worker */
-	uint32_t sndbuf_bytes;	   /* default of SO_SNDBUF */
-	uint32_t rcvbuf_bytes;	   /* default of SO_RCVBUF */
-	uint32_t rto_min_us;	   /* RFC 6298 (2.4) says 1 s; 200 ms by default, a deviation */
-	uint32_t msl_ms;	   /* TIME-WAIT lasts twice this */
-	uint32_t delack_us;	   /* RFC 9293 s3.8.6.3: below 500 ms */
-	uint32_t syn_retries;	   /* of SYN and of SYN-ACK */
-	uint32_t data_retries;	   /* R2 of RFC 9293 s3.8.3, in retransmissions */
-	uint16_t port_first;	   /* ephemeral ports, RFC 6335 s6 */
+	uint32_t max_pcbs;     /* control blocks of this worker */
+	uint32_t sndbuf_bytes; /* default of SO_SNDBUF */
+	uint32_t rcvbuf_bytes; /* default of SO_RCVBUF */
+	uint32_t rto_min_us;   /* RFC 6298 (2.4) says 1 s; 200 ms by default, a deviation */
+	uint32_t msl_ms;       /* TIME-WAIT lasts twice this */
+	uint32_t delack_us;    /* RFC 9293 s3.8.6.3: below 500 ms */
+	uint32_t syn_retries;  /* of SYN and of SYN-ACK */
+	uint32_t data_retries; /* R2 of RFC 9293 s3.8.3, in retransmissions */
+	uint16_t port_first;   /* ephemeral ports, RFC 6335 s6 */
 	uint16_t port_last;
 };
 
@@ -64,7 +64,6 @@ struct tcp_info {
 	uint32_t snd_wnd_bytes, cwnd_bytes, srtt_us, rto_us, mss_bytes;
 	uint32_t rexmt;
 };
-void tcp_foreach(
-	struct lcore *lc, void (*fn)(const struct tcp_info *i, void *arg), void *arg);
+void tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_info *i, void *arg), void *arg);
 
 #endif

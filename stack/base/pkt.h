@@ -75,6 +75,8 @@ struct pkt_meta {
 	struct rte_mbuf *link;	 /* pkt_queue */
 	struct flow_ent *flow;	 /* latch_in: owner of the 5-tuple, valid as latch.h says */
 	struct esp_sa *sa;	 /* send, between spd_out and esp_out, within one turn */
+	struct ip_addr tun_src;	 /* send, tunnel != 0: outer addresses, from spd_out */
+	struct ip_addr tun_dst;
 	rte_be32_t nexthop;	 /* send: IPv4 next hop, after routing */
 	uint16_t l3_off;	 /* all offsets count from the start of the mbuf's data */
 	uint16_t l4_off;
@@ -87,6 +89,7 @@ struct pkt_meta {
 	uint8_t verdict;	 /* enum pkt_verdict */
 	uint8_t reason;		 /* of a BREAK: enum latch_reason */
 	uint8_t handoff;	 /* enum pkt_handoff */
+	uint8_t tunnel;		 /* send: spd_out chose a tunnel mode SA */
 };
 
 struct pkt_vec {

@@ -32,6 +32,7 @@
 	X(IP4_DST,            "ip4-dst",            "destination not ours")                        \
 	X(IP4_OPTIONS,        "ip4-options",        "source route or malformed option")            \
 	X(IP4_FLAGS,          "ip4-flags",          "reserved flag, or DF together with a fragment") \
+	X(IP4_ECN,            "ip4-ecn",            "outer header marked CE, inner not ECN-capable") \
 	X(IP4_PROTO,          "ip4-proto",          "protocol without a handler")                  \
 	X(L4_SHORT,           "l4-short",           "too short to hold its ports")                 \
 	X(FRAG_SHORT,         "frag-short",         "fragment length not a multiple of 8, or tiny first") \
@@ -56,6 +57,7 @@
 	X(ESP_DEPTH,          "esp-depth",          "too many decapsulations")                     \
 	X(ESP_NOSA,           "esp-nosa",           "policy says PROTECT and no SA fits")          \
 	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
+	X(ESP_CRYPTO,         "esp-crypto",         "the crypto engine reported a failure")           \
 	X(ESP_TOOBIG,         "esp-toobig",         "no room for ESP header or trailer")           \
 	X(ESP_STALE,          "esp-stale",          "its SA was revoked while the packet was queued") \
 	X(SPD_DISCARD_IN,     "spd-discard-in",     "inbound policy says DISCARD, or none matches") \
@@ -95,6 +97,7 @@
 	X(ICMP_TYPE,          "icmp-type",          "ICMP type not handled")                       \
 	X(ICMP_QUOTE,         "icmp-quote",         "ICMP error that quotes nothing of ours")      \
 	X(ICMP_RATE,          "icmp-rate",          "ICMP answer over the rate limit")             \
+	X(ICMP_BCAST,         "icmp-bcast",         "echo request to a broadcast address")         \
 	X(ICMP_DONE,          "icmp-done",          "ICMP consumed (not a loss)")                  \
 	X(ROUTE_NONE,         "route-none",         "no route to the destination")                 \
 	X(IP_TOOBIG,          "ip-toobig",          "larger than the MTU and must not be fragmented") \
@@ -110,6 +113,7 @@
 	X(TX_PKTS,        "tx-packets")         X(TX_BYTES,       "tx-bytes")                      \
 	X(ARP_RX_REQ,     "arp-requests-in")    X(ARP_TX_REQ,     "arp-requests-out")              \
 	X(ARP_RX_REP,     "arp-replies-in")     X(ARP_TX_REP,     "arp-replies-out")               \
+	X(ARP_CONFLICT,   "arp-conflicts")      X(ICMP_ERR_SKIP,  "icmp-errors-suppressed")        \
 	X(IP_REASS,       "ip-reassembled")     X(IP_FRAG_OUT,    "ip-fragments-out")              \
 	X(ICMP_ECHO_IN,   "icmp-echo-in")       X(ICMP_ERR_OUT,   "icmp-errors-out")               \
 	X(ICMP_ERR_IN,    "icmp-errors-in")                                                        \

@@ -11,11 +11,11 @@
 #include "stack/base/port.h"
 
 struct arp_conf {
-	uint32_t max_entries;	/* neighbours, all ports together */
-	uint32_t max_waiting;	/* packets that wait for one neighbour (RFC 1122 s2.3.2.2: >= 1) */
-	uint32_t reachable_ms;	/* age at which an entry is asked again */
-	uint32_t retrans_ms;	/* between two requests */
-	uint32_t max_requests;	/* then the waiting packets are dropped */
+	uint32_t max_entries;  /* neighbours, all ports together */
+	uint32_t max_waiting;  /* packets that wait for one neighbour (RFC 1122 s2.3.2.2: >= 1) */
+	uint32_t reachable_ms; /* age at which an entry is asked again */
+	uint32_t retrans_ms;   /* between two requests */
+	uint32_t max_requests; /* then the waiting packets are dropped */
 };
 
 void arp_conf_default(struct arp_conf *c);

@@ -3,6 +3,8 @@
 #ifndef TL_NET_ETH_H
 #define TL_NET_ETH_H
 
+#include <stdbool.h>
+
 #include "stack/base/lcore.h"
 #include "stack/base/pkt.h"
 #include "stack/base/port.h"
@@ -18,5 +20,10 @@ void eth_out(struct lcore *lc, struct pkt_vec *v);
 /* Puts the link header before m (data starts at the payload) and hands it to the port. */
 void eth_send(struct lcore *lc, struct port *p, struct rte_mbuf *m,
 	const struct rte_ether_addr *dst, uint16_t ethertype);
+
+/* Puts the link header of p before m; no effect on a port without a link layer. Returns false if
+ * m has no headroom for it. */
+bool eth_push(const struct port *p, struct rte_mbuf *m, const struct rte_ether_addr *dst,
+	uint16_t ethertype);
 
 #endif

@@ -15,7 +15,7 @@ struct frag_conf {
 	uint32_t max_datagrams; /* being reassembled at once */
 	uint32_t max_per_source;
 	uint32_t max_fragments; /* of one datagram */
-	uint32_t timeout_ms;	/* RFC 1122 s3.3.2: 60 to 120 s; less here, it is a quota */
+	uint32_t timeout_ms;    /* RFC 1122 s3.3.2: 60 to 120 s; less here, it is a quota */
 };
 
 void frag_conf_default(struct frag_conf *c);
@@ -23,7 +23,8 @@ int frag_create(struct lcore *lc, const struct frag_conf *conf);
 void frag_destroy(struct lcore *lc);
 
 /*
- * Takes one fragment whose IPv4 header (checked) lies at meta's l3_off. Returns the whole
+ * Takes one fragment whose IPv4 header (checked) lies at meta's l3_off; key.realm and tos of meta
+ * are set. Returns the whole
  * datagram as one buffer, its header rewritten (length, no fragment bits, checksum), when this
  * one completed it; else NULL.
  */
@@ -36,7 +37,7 @@ struct rte_mbuf *frag_in(struct lcore *lc, struct rte_mbuf *m);
 int frag_out(struct lcore *lc, struct rte_mbuf *m, uint32_t mtu_bytes,
 	void (*fn)(struct lcore *lc, struct rte_mbuf *f, void *arg), void *arg);
 
-/* Datagrams being reassembled now. */
+/* Datagrams being reassembled now; those that were given up and only remembered do not count. */
 uint32_t frag_in_use(const struct lcore *lc);
 
 #endif

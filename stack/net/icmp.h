@@ -16,8 +16,10 @@ enum {
 
 /* What an ICMP error quotes: the start of a packet that this host sent. */
 struct icmp_error {
-	struct flow_key key; /* of the quoted packet, as this host sees the flow */
-	uint32_t l4_word;    /* the four bytes after the ports: TCP sequence number, host order */
+	/* Of the quoted packet, as this host sees the flow. ESP (F-51): lport and rport are the two
+	 * halves of the SPI, in wire order. A protocol without ports: 0. */
+	struct flow_key key;
+	uint32_t l4_word; /* bytes 4 to 7 of the quoted L4: TCP sequence number, host order */
 	uint8_t type;
 	uint8_t code;
 	uint16_t mtu_bytes; /* of "fragmentation needed", 0 if the router did not say */
@@ -36,6 +38,10 @@ struct icmp_hooks {
 		struct lcore *lc, const struct rte_mbuf *question, struct rte_mbuf *answer);
 };
 
+/*
+ * hooks is copied; NULL, or a NULL member, takes the safe side: no error is believed, nobody hears
+ * of one, and a protected packet is not answered. Returns 0 or -ENOMEM.
+ */
 int icmp_create(struct lcore *lc, const struct icmp_hooks *hooks);
 void icmp_destroy(struct lcore *lc);
 
@@ -46,7 +52,6 @@ void icmp_in(struct lcore *lc, struct pkt_vec *v);
  * Queues "destination unreachable" about m (still owned by the caller), rate-limited, with the
  * protection of m; silent where RFC 1122 s3.2.2 forbids an error. mtu_bytes: of code 4, else 0.
  */
-void icmp_unreachable(
-	struct lcore *lc, const struct rte_mbuf *m, uint8_t code, uint16_t mtu_bytes);
+void icmp_unreachable(struct lcore *lc, const struct rte_mbuf *m, uint8_t code, uint16_t mtu_bytes);
 
 #endif

@@ -10,8 +10,8 @@
 #include "stack/base/lcore.h"
 
 struct route {
-	struct ip_addr nexthop;	 /* the destination itself when on-link */
-	struct ip_addr src;	 /* the address that this host uses on the way */
+	struct ip_addr nexthop; /* the destination itself when on-link */
+	struct ip_addr src;     /* the address that this host uses on the way */
 	uint16_t mtu_bytes;
 	uint8_t port; /* index into lc->port */
 };
@@ -32,6 +32,12 @@ int route_find(const struct lcore *lc, const struct ip_addr *dst, struct route *
 
 /* True if a is an address of one of this worker's ports in the realm. */
 bool route_is_ours(const struct lcore *lc, const struct ip_addr *a, uint32_t realm);
+
+/*
+ * True if a is the broadcast address of a prefix on one of this worker's ports in the realm, in
+ * either form (all ones; all zeros, RFC 1122 s3.3.6), or the limited broadcast address.
+ */
+bool route_is_broadcast(const struct lcore *lc, rte_be32_t a, uint32_t realm);
 
 /* For operators. */
 void route_foreach(const struct lcore *lc,

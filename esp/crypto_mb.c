@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * crypto_mb.c - AES-GCM by Intel ipsec-mb's single-buffer calls.
+ *
+ * GCM gains nothing from the multi-buffer manager: one buffer fills the vector units. The manager
+ * serves as the table of functions for this CPU; the key is expanded once per SA.
+ */
+#include "esp/crypto.h"
+
+#ifdef TL_HAVE_IPSEC_MB
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <intel-ipsec-mb.h>
+#include <rte_malloc.h>
+
+struct mb_key {
+	struct gcm_key_data gcm;
+	bool is_256;
+};
+
+static int
+mb_create(void **ctx)
+{
+	IMB_MGR *mgr = alloc_mb_mgr(0);
+
+	if (mgr == NULL)
+		return -ENOMEM;
+	init_mb_mgr_auto(mgr, NULL);
+	if (imb_get_errno(mgr) != 0) {
+		free_mb_mgr(mgr);
+		return -ENOTSUP;
+	}
+	*ctx = mgr;
+	return 0;
+}
+
+static void
+mb_destroy(void *ctx)
+{
+	free_mb_mgr(ctx);
+}
+
+static int
+mb_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
+{
+	IMB_MGR *mgr = ctx;
+	struct mb_key *k;
+
+	if (c->encr != ESP_ENCR_AES_GCM_16 || (c->encr_bits != 128 && c->encr_bits != 256))
+		return -ENOTSUP;
+	k = rte_zmalloc("mb_key", sizeof(*k), 64);
+	if (k == NULL)
+		return -ENOMEM;
+	k->is_256 = c->encr_bits == 256;
+	if (k->is_256)
+		IMB_AES256_GCM_PRE(mgr, c->key, &k->gcm);
+	else
+		IMB_AES128_GCM_PRE(mgr, c->key, &k->gcm);
+	*out = k;
+	return 0;
+}
+
+static void
+mb_key_free(void *key)
+{
+	imb_clear_mem(key, sizeof(struct mb_key));
+	rte_free(key);
+}
+
+/* RFC 4106 s4: the nonce is the salt and the explicit IV. */
+static void
+make_nonce(uint8_t nonce[12], uint32_t salt, const struct crypto_op *op)
+{
+	memcpy(nonce, &salt, 4);
+	memcpy(nonce + 4, op->iv, 8);
+}
+
+static void
+mb_encrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
+{
+	IMB_MGR *mgr = ctx;
+	struct mb_key *k = key;
+	struct gcm_context_data gc;
+	uint8_t nonce[12];
+
+	make_nonce(nonce, salt, op);
+	if (k->is_256)
+		IMB_AES256_GCM_ENC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
+			op->aad_len, op->icv, ESP_ICV_BYTES);
+	else
+		IMB_AES128_GCM_ENC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
+			op->aad_len, op->icv, ESP_ICV_BYTES);
+}
+
+static void
+mb_decrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
+{
+	IMB_MGR *mgr = ctx;
+	struct mb_key *k = key;
+	struct gcm_context_data gc;
+	uint8_t nonce[12], icv[ESP_ICV_BYTES];
+
+	make_nonce(nonce, salt, op);
+	if (k->is_256)
+		IMB_AES256_GCM_DEC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
+			op->aad_len, icv, ESP_ICV_BYTES);
+	else
+		IMB_AES128_GCM_DEC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
+			op->aad_len, icv, ESP_ICV_BYTES);
+	op->ok = crypto_icv_equal(icv, op->icv, ESP_ICV_BYTES);
+}
+
+const struct crypto_engine *
+crypto_mb_engine(void)
+{
+	static const struct crypto_engine engine = {
+		.name = "ipsec-mb",
+		.create = mb_create,
+		.destroy = mb_destroy,
+		.key_new = mb_key_new,
+		.key_free = mb_key_free,
+		.encrypt = mb_encrypt,
+		.decrypt = mb_decrypt,
+	};
+
+	return &engine;
+}
+
+#else
+
+const struct crypto_engine *
+crypto_mb_engine(void)
+{
+	return NULL;
+}
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * esp.h - ESP (RFC 4303), its SAs and the policy (RFC 4301), for the rest of the stack.
+ *
+ * Every worker has the whole SAD and SPD. An SA half is owned by one worker: only there it has a
+ * key, a sequence counter and a replay window; elsewhere its entry serves to find the owner.
+ * Slots and generations are numbered by the control context and are the same on every worker.
+ */
+#ifndef TL_ESP_ESP_H
+#define TL_ESP_ESP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stack/base/addr.h"
+#include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
+
+enum { ESP_KEY_MAX = 36, ESP_REPLAY_MAX = 4096, ESP_REPLAY_DEFAULT = 64, ESP_SAD_SLOTS = 4096 };
+enum { ESP_HDR_BYTES = 8, ESP_IV_BYTES = 8, ESP_ICV_BYTES = 16, ESP_TRAILER_BYTES = 2 };
+
+enum esp_mode { ESP_MODE_ANY = 0, ESP_MODE_TRANSPORT = 1, ESP_MODE_TUNNEL = 2 };
+enum esp_engine_id { ESP_ENGINE_AUTO = 0, ESP_ENGINE_IPSEC_MB, ESP_ENGINE_LIBCRYPTO, ESP_ENGINES };
+
+/* IANA IKEv2 encryption transforms that this version has. */
+enum { ESP_ENCR_AES_GCM_16 = 20 };
+
+/* Which flows an SA or a policy covers (RFC 4301 s4.4.1.1), as this host sees them. */
+struct esp_sel {
+	struct ip_addr local;
+	struct ip_addr remote;
+	uint32_t realm;
+	uint16_t lport_lo, lport_hi; /* host order; 0 and 65535: ANY */
+	uint16_t rport_lo, rport_hi;
+	uint8_t local_plen; /* of 128 bits: an IPv4 prefix counts 96 more */
+	uint8_t remote_plen;
+	uint8_t proto; /* 0: ANY */
+};
+
+/* Everything that one SA half is made of. Immutable once added. */
+struct esp_sa_conf {
+	uint32_t spi; /* host order, above 255 */
+	uint32_t realm;
+	struct ip_addr local; /* outer addresses, seen from this host */
+	struct ip_addr remote;
+	struct esp_sel sel;
+	uint32_t local_id; /* handles of the identity table; 0: not known (F-39) */
+	uint32_t peer_id;
+	uint32_t profile; /* handle of the interned parameter set */
+	uint32_t replay_window; /* inbound, packets; 0: off */
+	uint64_t iv_start;	/* outbound: first explicit IV; never used again with this key */
+	uint16_t encr;		/* IANA transform */
+	uint16_t encr_bits;	/* without salt */
+	uint16_t owner;		/* worker */
+	uint8_t engine;		/* enum esp_engine_id */
+	uint8_t mode;		/* enum esp_mode, not ANY */
+	bool inbound;
+	bool esn;
+	uint8_t key_len; /* key and 4 bytes of salt (RFC 4106 s8.1) */
+	uint8_t key[ESP_KEY_MAX];
+};
+
+/* Why an SA goes away (F-3): packets already decrypted stay good except after REVOKED. */
+enum esp_del_cause { ESP_DEL_REKEY, ESP_DEL_EXPIRE, ESP_DEL_ADMIN, ESP_DEL_REVOKED };
+
+/* What the layers above may know of an SA. */
+struct esp_sa_ref {
+	uint32_t index;
+	uint32_t gen;
+	uint32_t profile;
+	uint32_t local_id, peer_id;
+	uint16_t encr, encr_bits;
+	uint16_t owner;
+	uint16_t overhead_bytes; /* header, IV, trailer, ICV, without padding; tunnel: and inner IP */
+	uint8_t mode;
+	struct ip_addr local, remote; /* outer */
+};
+
+enum spd_action { SPD_DISCARD = 0, SPD_BYPASS, SPD_PROTECT };
+enum { SPD_IN = 1, SPD_OUT = 2, SPD_BOTH = 3, SPD_MAX_RULES = 256 };
+
+/* One rule; the first that matches decides (RFC 4301 s4.4.1), none means DISCARD. */
+struct spd_rule {
+	struct esp_sel sel;
+	uint8_t action; /* enum spd_action */
+	uint8_t dir;	/* SPD_IN, SPD_OUT or both */
+	uint8_t mode;	/* PROTECT: enum esp_mode, ANY allows both */
+	uint16_t encr;	/* PROTECT: 0 allows every suite */
+	uint16_t encr_bits;
+	uint32_t local_id; /* PROTECT: 0 allows every identity */
+	uint32_t peer_id;
+	char name[32];
+	uint64_t hits;
+};
+
+/* Fills the "matches every flow of the realm" selector. */
+void esp_sel_any(struct esp_sel *sel, uint32_t realm);
+bool esp_sel_match(const struct esp_sel *sel, const struct flow_key *k);
+
+/* Returns 0 or -errno (-ENOTSUP: no crypto engine). name: unique in the process. */
+int esp_create(struct lcore *lc, const char *name, int socket_id);
+void esp_destroy(struct lcore *lc);
+
+/* Refuses what is not supported, with the reason in *why. Returns 0 or -EINVAL / -ENOTSUP. */
+int esp_sa_check(const struct esp_sa_conf *c, const char **why);
+
+/*
+ * Puts an SA into slot index with generation gen; at its owner the key is expanded. Returns 0,
+ * -EEXIST (slot, or inbound SPI, in use), -ENOMEM, -ENOTSUP. Runs between turns.
+ */
+int esp_sad_add(struct lcore *lc, const struct esp_sa_conf *c, uint32_t index, uint32_t gen);
+
+/* Removes it and wipes the key. Returns 0 or -ENOENT. */
+int esp_sad_del(struct lcore *lc, uint32_t index, uint32_t gen, enum esp_del_cause why);
+
+/* The newest usable outbound SA with this profile that covers k. Returns 0 or -ENOENT. */
+int esp_sad_find_out(
+	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out);
+
+/* The newest inbound SA with these identities, mode and suite that covers k, or -ENOENT. */
+int esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
+	struct esp_sa_ref *out);
+
+/* What a tag names: 0, or -ENOENT when the slot holds another generation. */
+int esp_sad_get(const struct lcore *lc, uint32_t index, uint32_t gen, struct esp_sa_ref *out);
+
+/* F-1, F-3: false if the SA of the tag was revoked since; asked when a packet leaves a queue. */
+bool esp_tag_current(const struct lcore *lc, const struct tl_tag *t);
+
+/* Changes whenever an SA is added or deleted, so a remembered SA can be trusted until then. */
+uint32_t esp_sad_version(const struct lcore *lc);
+
+/* Replaces the policy. Returns 0 or -ENOMEM. */
+int spd_set(struct lcore *lc, const struct spd_rule *rules, uint32_t n);
+
+/* The first rule for a flow in a direction (SPD_IN or SPD_OUT); NULL: none, so DISCARD. */
+const struct spd_rule *spd_find(struct lcore *lc, uint32_t dir, const struct flow_key *k);
+
+/* RFC 4301 s4.4.1: whether an SA gives what a PROTECT rule asks for. */
+bool spd_sa_fits(const struct spd_rule *r, const struct esp_sa_ref *sa);
+
+/* The newest outbound SA that fits a PROTECT rule and covers k. Returns 0 or -ENOENT. */
+int spd_find_sa(struct lcore *lc, const struct spd_rule *r, const struct flow_key *k,
+	struct esp_sa_ref *out);
+
+/*
+ * Receive stage: takes every packet of v (meta complete, l4_off at the ESP header). Decrypted
+ * packets are tagged and go to s: NX_IP out of a tunnel, their L4 out of transport mode. An SA of
+ * another worker: the packet is handed over to it.
+ */
+void esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s);
+
+/*
+ * Transmit stage: finds what each packet needs: the SA of its request tag, else the policy.
+ * Removes from v what is discarded or handed over; sets meta's sa and tunnel fields.
+ */
+void spd_out(struct lcore *lc, struct pkt_vec *v);
+
+/* Transmit stage: encrypts what spd_out marked; data starts at L4, or at the inner IP header. */
+void esp_out(struct lcore *lc, struct pkt_vec *v);
+
+/* For operators. */
+struct esp_sa_info {
+	struct esp_sa_ref ref;
+	struct esp_sel sel;
+	uint32_t spi;
+	bool inbound;
+	bool esn;
+	uint32_t replay_window;
+	const char *engine; /* "-" where this worker is not the owner */
+	uint64_t seq;	    /* last sent, or highest received */
+	uint64_t packets, bytes;
+	uint64_t drop_icv, drop_replay;
+};
+void esp_sad_foreach(
+	struct lcore *lc, void (*fn)(const struct esp_sa_info *i, void *arg), void *arg);
+void spd_foreach(struct lcore *lc, void (*fn)(const struct spd_rule *r, void *arg), void *arg);
+
+#endif

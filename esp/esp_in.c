@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * esp_in.c - inbound ESP (RFC 4303 s3.4): from ciphertext to a tagged packet.
+ *
+ * Called by rx_path() with a burst. Three passes: find the SA and check the sequence number, one
+ * burst of crypto, then finish in arrival order: integrity, replay window, trailer, selectors,
+ * tag. Nothing of an SA changes before its packet passed the integrity check. Packets go on to
+ * ip_in() out of a tunnel, to latch_in() out of transport mode.
+ */
+#include <rte_ip.h>
+
+#include "esp/sa.h"
+#include "stack/base/msg.h"
+
+enum { ESP_MIN_BYTES = ESP_HDR_BYTES + ESP_IV_BYTES + 4 + ESP_ICV_BYTES };
+
+static bool
+lengths_ok(const struct pkt_meta *pm)
+{
+	/* RFC 4303 s2.4: the ciphertext ends on a 4-byte boundary. */
+	return pm->l4_len >= ESP_MIN_BYTES
+		&& (pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES) % 4 == 0;
+}
+
+static bool
+addresses_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
+{
+	return ip_addr_eq(&sa->conf.local, &pm->key.local)
+		&& ip_addr_eq(&sa->conf.remote, &pm->key.remote);
+}
+
+/* Finds the SA of a packet, or ends or hands over the packet and returns NULL. */
+static struct esp_sa *
+find_sa(struct lcore *lc, struct rte_mbuf *m)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	struct esp_sa *sa;
+	rte_be32_t spi;
+
+	if (pkt_is_tagged(lc, m)) {
+		/* F-61: a bundle of SAs would need a bundle of profiles. */
+		pkt_drop(lc, m, DROP_ESP_NESTED);
+		return NULL;
+	}
+	if (!lengths_ok(pm)) {
+		pkt_drop(lc, m, DROP_ESP_SHORT);
+		return NULL;
+	}
+	memcpy(&spi, pkt_data(m, pm->l4_off), 4);
+	sa = esp_sad_lookup(lc->esp, rte_be_to_cpu_32(spi), pm->key.realm);
+	if (sa == NULL) {
+		pkt_drop(lc, m, DROP_ESP_SPI);
+		return NULL;
+	}
+	if (!addresses_ok(sa, pm)) {
+		pkt_drop(lc, m, DROP_ESP_ADDR);
+		return NULL;
+	}
+	if (sa->key == NULL) {
+		msg_handoff(lc, sa->conf.owner, HANDOFF_IP, m);
+		return NULL;
+	}
+	return sa;
+}
+
+/* The 64-bit sequence number and the AAD (RFC 4106 s5). Returns false if replayed. */
+static bool
+sequence(struct esp_sa *sa, const uint8_t *esp, struct crypto_op *op)
+{
+	rte_be32_t seql;
+
+	memcpy(&seql, esp + 4, 4);
+	if (sa->conf.esn) {
+		rte_be32_t seqh;
+
+		op->seq = replay_esn(&sa->replay, rte_be_to_cpu_32(seql));
+		seqh = rte_cpu_to_be_32((uint32_t)(op->seq >> 32));
+		memcpy(op->aad, esp, 4);
+		memcpy(op->aad + 4, &seqh, 4);
+		memcpy(op->aad + 8, &seql, 4);
+		op->aad_len = 12;
+	} else {
+		op->seq = rte_be_to_cpu_32(seql);
+		memcpy(op->aad, esp, 8);
+		op->aad_len = 8;
+	}
+	return replay_check(&sa->replay, op->seq);
+}
+
+static bool
+prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	struct esp_sa *sa = find_sa(lc, m);
+	uint8_t *esp;
+
+	if (sa == NULL)
+		return false;
+	if (m->nb_segs > 1) {
+		if (rte_pktmbuf_linearize(m) != 0) {
+			pkt_drop(lc, m, DROP_NOBUF);
+			return false;
+		}
+		lc_count(lc, ST_ESP_LINEAR);
+	}
+	esp = pkt_data(m, pm->l4_off);
+	if (!sequence(sa, esp, op)) {
+		sa->drop_replay++;
+		pkt_drop(lc, m, op->seq == 0 ? DROP_ESP_SEQ : DROP_ESP_REPLAY);
+		return false;
+	}
+	op->sa = sa;
+	op->iv = esp + ESP_HDR_BYTES;
+	op->data = op->iv + ESP_IV_BYTES;
+	op->len = pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES;
+	op->icv = op->data + op->len;
+	op->ok = false;
+	return true;
+}
+
+/* RFC 4303 s2.4: padding counts 1, 2, 3, ...; the receiver SHOULD inspect it. */
+static bool
+padding_ok(const struct crypto_op *op, uint32_t *pad_len)
+{
+	const uint8_t *pad;
+
+	*pad_len = op->data[op->len - 2];
+	if (*pad_len + ESP_TRAILER_BYTES > op->len)
+		return false;
+	pad = op->data + op->len - ESP_TRAILER_BYTES - *pad_len;
+	for (uint32_t i = 0; i < *pad_len; i++) {
+		if (pad[i] != i + 1)
+			return false;
+	}
+	return true;
+}
+
+static bool
+takes_fragments(const struct esp_sel *sel)
+{
+	return sel->proto == 0 && sel->lport_lo == 0 && sel->lport_hi == 65535
+		&& sel->rport_lo == 0 && sel->rport_hi == 65535;
+}
+
+/*
+ * E-1 for tunnel mode: reads just enough of the inner header to ask the selectors; ip_in() does
+ * the full checks afterwards. F-56: a fragment has no ports, so only an SA that asks for none
+ * takes it.
+ */
+static bool
+inner_selected(const struct esp_sa *sa, const uint8_t *ip, uint32_t len)
+{
+	struct flow_key k = {.realm = sa->conf.realm};
+	struct rte_ipv4_hdr h;
+	uint32_t hlen;
+
+	if (len < sizeof(h))
+		return false;
+	memcpy(&h, ip, sizeof(h));
+	hlen = (h.version_ihl & 0xfu) * 4;
+	if (h.version_ihl >> 4 != 4 || hlen < sizeof(h) || hlen > len)
+		return false;
+	k.local = ip_addr_v4(h.dst_addr);
+	k.remote = ip_addr_v4(h.src_addr);
+	k.proto = h.next_proto_id;
+	if ((rte_be_to_cpu_16(h.fragment_offset) & 0x3fff) != 0)
+		return takes_fragments(&sa->conf.sel) && esp_sel_match(&sa->conf.sel, &k);
+	if (k.proto == IPPROTO_N_TCP || k.proto == IPPROTO_N_UDP || k.proto == IPPROTO_N_SCTP) {
+		if (len < hlen + 4)
+			return false;
+		memcpy(&k.rport, ip + hlen, 2);
+		memcpy(&k.lport, ip + hlen + 2, 2);
+	}
+	return esp_sel_match(&sa->conf.sel, &k);
+}
+
+static void
+tag(struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa)
+{
+	pkt_tag_set(lc, m,
+		(struct tl_tag){
+			.sad_index = sa->index, .sad_gen = sa->gen, .profile = sa->conf.profile});
+}
+
+static void
+finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, uint32_t len,
+	struct pkt_sort *s)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+
+	if (!inner_selected(op->sa, op->data, len)) {
+		pkt_drop(lc, m, DROP_ESP_SELECTOR);
+		return;
+	}
+	pm->l3_off = (uint16_t)(pm->l4_off + ESP_HDR_BYTES + ESP_IV_BYTES);
+	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - pm->l3_off - len));
+	tag(lc, m, op->sa);
+	pkt_vec_add(&s->v[NX_IP], m);
+}
+
+/* No byte moves: the IP header stays where it was, and L4 begins behind the IV. */
+static void
+finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, uint8_t nxt,
+	uint32_t len, struct pkt_sort *s)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	uint32_t off = (uint32_t)pm->l4_off + ESP_HDR_BYTES + ESP_IV_BYTES;
+	enum pkt_next nx = pkt_next_of(nxt);
+
+	if (nx == NX_ESP) {
+		pkt_drop(lc, m, DROP_ESP_NESTED);
+		return;
+	}
+	if (!pkt_set_l4(m, nxt, off, len)) {
+		pkt_drop(lc, m, DROP_L4_SHORT);
+		return;
+	}
+	if (!esp_sel_match(&op->sa->conf.sel, &pm->key)) {
+		pkt_drop(lc, m, DROP_ESP_SELECTOR);
+		return;
+	}
+	if (nx == NX_MAX) {
+		pkt_drop(lc, m, DROP_IP4_PROTO); /* F-60: IP-in-IP here is no tunnel of ours */
+		return;
+	}
+	tag(lc, m, op->sa);
+	pkt_vec_add(&s->v[nx], m);
+}
+
+/* Integrity, then the window: two copies in one burst both passed the first look (RFC 4303
+ * s3.4.3 asks for the update only after the ICV was verified). */
+static bool
+authentic(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
+{
+	struct esp_sa *sa = op->sa;
+
+	if (!op->ok) {
+		sa->drop_icv++;
+		pkt_drop(lc, m, DROP_ESP_ICV);
+		return false;
+	}
+	if (!replay_check(&sa->replay, op->seq)) {
+		sa->drop_replay++;
+		pkt_drop(lc, m, DROP_ESP_REPLAY);
+		return false;
+	}
+	replay_update(&sa->replay, op->seq);
+	sa->packets++;
+	sa->bytes += op->len;
+	lc_count(lc, ST_ESP_IN);
+	return true;
+}
+
+static void
+finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, struct pkt_sort *s)
+{
+	uint32_t pad_len, len;
+	uint8_t nxt;
+
+	if (!authentic(lc, m, op))
+		return;
+	if (!padding_ok(op, &pad_len)) {
+		pkt_drop(lc, m, DROP_ESP_PAD);
+		return;
+	}
+	nxt = op->data[op->len - 1];
+	len = op->len - ESP_TRAILER_BYTES - pad_len;
+	if (nxt == IPPROTO_N_NONE)
+		pkt_drop(lc, m, DROP_ESP_DUMMY); /* RFC 4303 s2.6 */
+	else if (op->sa->conf.mode == ESP_MODE_TRANSPORT)
+		finish_transport(lc, m, op, nxt, len, s);
+	else if (nxt == IPPROTO_N_IPIP)
+		finish_tunnel(lc, m, op, len, s);
+	else
+		pkt_drop(lc, m, DROP_ESP_NEXT);
+}
+
+void
+esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s)
+{
+	struct crypto_op op[PKT_BURST];
+	struct rte_mbuf *m[PKT_BURST];
+	uint32_t n = 0, taken = v->n;
+
+	v->n = 0; /* transport mode never adds to NX_ESP, but s may be where v lies */
+	for (uint32_t i = 0; i < taken; i++) {
+		if (prepare(lc, v->m[i], &op[n]))
+			m[n++] = v->m[i];
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct esp_sa *sa = op[i].sa;
+
+		sa->engine->decrypt(sa->engine_ctx, sa->key, sa->salt, &op[i]);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		finish(lc, m[i], &op[i], s);
+}

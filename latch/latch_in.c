@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * latch_in.c - the verdict: the one place that compares what protected a packet with what must.
+ *
+ * Called by rx_path() after the last decapsulation and before every transport. It does the one
+ * flow lookup of a packet. The owner's latch judges (C.5); without an owner the policy does
+ * (RFC 4301 s5.2). RFC 9293 has its own security check as the third step of s3.10.7.4, after the
+ * sequence number and the RST; ours comes first, so that a wrongly protected segment draws no
+ * answer and changes nothing (F-15).
+ */
+#include "esp/esp.h"
+#include "latch/latch_ctx.h"
+#include "latch/profile.h"
+
+struct judgment {
+	enum pkt_verdict verdict;
+	enum drop_reason drop;
+	enum tl_latch_reason reason;
+};
+
+static const struct judgment accept_it = {.verdict = VERDICT_ACCEPT};
+
+static struct judgment
+drop_it(enum drop_reason r)
+{
+	return (struct judgment){.verdict = VERDICT_DROP, .drop = r};
+}
+
+static struct judgment
+break_or_drop(bool drop, enum tl_latch_reason why, enum drop_reason r)
+{
+	if (drop)
+		return drop_it(r);
+	return (struct judgment){.verdict = VERDICT_BREAK, .reason = why};
+}
+
+static bool
+same_identities(const struct latch_profile *a, const struct latch_profile *b)
+{
+	return a->local_id == b->local_id && a->peer_id == b->peer_id;
+}
+
+/* The tag differs from the latch: which class of C.3 is it? */
+static struct judgment
+classify(struct lcore *lc, struct latch *l, uint32_t profile)
+{
+	const struct latch_ctx *c = lc->latch;
+	const struct profile *got = profile_get(c->tables, profile);
+	const struct profile *want = profile_get(c->tables, l->profile_in);
+
+	if (got == NULL || got->p.local_id == 0 || got->p.peer_id == 0) {
+		l->drop_unknown++;
+		return drop_it(DROP_LATCH_M5);
+	}
+	if (same_identities(&got->p, &want->p)) {
+		l->drop_qop++;
+		return break_or_drop(c->conf.m2_drop, TL_LATCH_QOP_CONFLICT, DROP_LATCH_M2);
+	}
+	l->drop_peer++;
+	return break_or_drop(c->conf.m3_drop, TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
+}
+
+static struct judgment
+by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
+{
+	if (l->state == TL_LATCH_NONE)
+		return pkt_is_tagged(lc, m) ? drop_it(DROP_LATCH_M6) : accept_it;
+	if (l->state != TL_LATCH_ESTABLISHED)
+		return drop_it(DROP_LATCH_CLOSED);
+	if (!pkt_is_tagged(lc, m)) {
+		/* R s5.5, s6.5: clear never breaks, or every sender would hold a reset button. */
+		l->drop_clear++;
+		return drop_it(DROP_LATCH_M0);
+	}
+	if (likely(pkt_tag(lc, m)->profile == l->profile_in))
+		return accept_it;
+	return classify(lc, l, pkt_tag(lc, m)->profile);
+}
+
+/* RFC 4301 s5.2 step 3b for clear packets; a protected one was checked against the selectors of
+ * its SA already (step 4), so here the SA must only be what the policy asks for. */
+static struct judgment
+by_policy(struct lcore *lc, const struct rte_mbuf *m)
+{
+	const struct spd_rule *r = spd_find(lc, SPD_IN, &pkt_meta(m)->key);
+	const struct latch_profile *p;
+	struct esp_sa_ref sa = {0};
+
+	if (r == NULL || r->action == SPD_DISCARD)
+		return drop_it(DROP_SPD_DISCARD_IN);
+	if (!pkt_is_tagged(lc, m))
+		return r->action == SPD_BYPASS ? accept_it : drop_it(DROP_SPD_CLEAR);
+	p = latch_profile_get(lc->latch->tables, pkt_tag(lc, m)->profile);
+	if (p == NULL || p->local_id == 0 || p->peer_id == 0)
+		return drop_it(DROP_LATCH_M5);
+	if (r->action == SPD_BYPASS)
+		return accept_it;
+	sa.mode = p->mode;
+	sa.encr = p->encr;
+	sa.encr_bits = p->encr_bits;
+	sa.local_id = p->local_id;
+	sa.peer_id = p->peer_id;
+	return spd_sa_fits(r, &sa) ? accept_it : drop_it(DROP_SPD_PROTECTION);
+}
+
+/* Sets verdict and owner; returns false if the packet was dropped. */
+static bool
+judge(struct lcore *lc, struct rte_mbuf *m)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	struct judgment j;
+
+	pm->flow = flow_find(lc, &pm->key);
+	j = pm->flow != NULL ? by_latch(lc, pm->flow->latch, m) : by_policy(lc, m);
+	pm->verdict = (uint8_t)j.verdict;
+	pm->reason = (uint8_t)j.reason;
+	if (j.verdict != VERDICT_DROP)
+		return true;
+	pkt_drop(lc, m, j.drop);
+	return false;
+}
+
+void
+latch_in(struct lcore *lc, struct pkt_sort *s)
+{
+	for (enum pkt_next nx = NX_TCP; nx < NX_MAX; nx++) {
+		struct pkt_vec *v = &s->v[nx];
+		uint32_t kept = 0;
+
+		for (uint32_t i = 0; i < v->n; i++) {
+			if (judge(lc, v->m[i]))
+				v->m[kept++] = v->m[i];
+		}
+		v->n = kept;
+	}
+	lc->latch->flow_version = lc->flow->version;
+	lc->latch->stale = false;
+}
+
+bool
+latch_recheck(struct lcore *lc, struct rte_mbuf *m)
+{
+	if (likely(lc->latch->flow_version == lc->flow->version && !lc->latch->stale))
+		return true;
+	return judge(lc, m);
+}

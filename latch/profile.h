@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* profile.h - what the latch needs of a profile beside its values. Private to latch. */
+#ifndef TL_LATCH_PROFILE_H
+#define TL_LATCH_PROFILE_H
+
+#include "latch/latch.h"
+
+struct profile {
+	struct latch_profile p;
+	/*
+	 * The same values as an outbound SA has them: replay protection on, since a sender never
+	 * lets its counter cycle, whatever the receiver checks (RFC 4303 s3.3.3). Its own handle
+	 * when it is one already.
+	 */
+	uint32_t out_twin;
+};
+
+const struct profile *profile_get(const struct latch_tables *t, uint32_t handle);
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * show.c - tables of a stack's state.
+ *
+ * Each worker fills its rows itself, between two turns, so nothing is read while it changes.
+ */
+#include "stack/ctl/show.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "latch/latch.h"
+#include "stack/base/buf.h"
+#include "stack/ctl/table.h"
+#include "stack/net/arp.h"
+#include "stack/net/route.h"
+#include "stack/run/run.h"
+#include "tcp/tcp.h"
+
+/* What a worker needs to fill rows: the table and itself. */
+struct fill {
+	struct table *t;
+	struct lcore *lc;
+	bool all;
+};
+
+static const char *
+mode_name(unsigned int mode)
+{
+	return mode == ESP_MODE_TUNNEL ? "tunnel" : mode == ESP_MODE_TRANSPORT ? "transport" : "any";
+}
+
+/* ---- ports ---- */
+
+static void
+ports_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	for (uint32_t i = 0; i < lc->nb_ports && lc->id == 0; i++) {
+		const struct port *p = lc->port[i];
+		char mac[RTE_ETHER_ADDR_FMT_SIZE], addr[IP_ADDR_STRLEN];
+
+		rte_ether_format_addr(mac, sizeof(mac), &p->mac);
+		table_put(f->t, "%s", p->name);
+		table_put(f->t, "%s", mac);
+		table_put(f->t, "%u", p->mtu_bytes);
+		table_put(f->t, "%u", p->vlan);
+		table_put(f->t, "%u", p->realm);
+		table_put(f->t, "%s/%u", ip_addr_str(&p->addr[0].addr, addr), p->addr[0].plen);
+	}
+}
+
+/* ---- neighbours, routes ---- */
+
+static void
+neighbour_row(const struct arp_info *i, void *arg)
+{
+	struct fill *f = arg;
+	char mac[RTE_ETHER_ADDR_FMT_SIZE], addr[IP_ADDR_STRLEN];
+
+	rte_ether_format_addr(mac, sizeof(mac), &i->mac);
+	table_put(f->t, "%u", f->lc->id);
+	table_put(f->t, "%s", f->lc->port[i->port]->name);
+	table_put(f->t, "%s", ip_addr_str(&i->addr, addr));
+	table_put(f->t, "%s", mac);
+	table_put(f->t, "%s", i->state);
+	table_put(f->t, "%u", i->age_ms);
+	table_put(f->t, "%u", i->waiting);
+}
+
+static void
+neighbours_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	arp_foreach(lc, neighbour_row, f);
+}
+
+static void
+route_row(const struct ip_addr *net, uint8_t plen, const struct route *r, void *arg)
+{
+	struct fill *f = arg;
+	char a[IP_ADDR_STRLEN], b[IP_ADDR_STRLEN];
+
+	table_put(f->t, "%s/%u", ip_addr_str(net, a), plen);
+	table_put(f->t, "%s", ip_addr_is_any(&r->nexthop) ? "on-link" : ip_addr_str(&r->nexthop, b));
+	table_put(f->t, "%s", f->lc->port[r->port]->name);
+	table_put(f->t, "%s", ip_addr_str(&r->src, b));
+	table_put(f->t, "%u", r->mtu_bytes);
+}
+
+static void
+routes_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	if (lc->id == 0)
+		route_foreach(lc, route_row, f);
+}
+
+/* ---- identities ---- */
+
+static const char *
+ident_text(const struct latch_tables *t, uint32_t handle, char *out, size_t len)
+{
+	const struct tl_ident *id = latch_ident_get(t, handle);
+	struct ip_addr a;
+	size_t n = 0;
+
+	if (id == NULL)
+		return "-";
+	switch (id->type) {
+	case TL_ID_IPV4_ADDR:
+		memcpy(&a.w[3], id->data, 4);
+		a = ip_addr_v4(a.w[3]);
+		return ip_addr_str(&a, out);
+	case TL_ID_IPV6_ADDR:
+		memcpy(a.b, id->data, 16);
+		return ip_addr_str(&a, out);
+	case TL_ID_FQDN:
+	case TL_ID_RFC822_ADDR:
+		snprintf(out, len, "%.*s", id->len, (const char *)id->data);
+		return out;
+	default:
+		for (uint32_t i = 0; i < id->len && n + 3 < len; i++)
+			n += (size_t)snprintf(out + n, len - n, "%02x", id->data[i]);
+		return out;
+	}
+}
+
+static void
+identities_of(struct lcore *lc, void *arg)
+{
+	static const char *const types[] = {[TL_ID_IPV4_ADDR] = "ipv4", [TL_ID_FQDN] = "fqdn",
+		[TL_ID_RFC822_ADDR] = "rfc822", [TL_ID_IPV6_ADDR] = "ipv6",
+		[TL_ID_DER_ASN1_DN] = "dn", [TL_ID_KEY_ID] = "key-id"};
+	struct fill *f = arg;
+	const struct latch_tables *t = lc->run->stack->conf.tables;
+	const struct tl_ident *id;
+	char text[TL_IDENT_MAX + 1];
+
+	for (uint32_t h = 1; lc->id == 0 && (id = latch_ident_get(t, h)) != NULL && id->type; h++) {
+		table_put(f->t, "%u", h);
+		table_put(f->t, "%s", types[id->type]);
+		table_put(f->t, "%s", ident_text(t, h, text, sizeof(text)));
+	}
+}
+
+/* ---- SAD and SPD ---- */
+
+static void
+sa_row(const struct esp_sa_info *i, void *arg)
+{
+	struct fill *f = arg;
+	const struct latch_tables *t = f->lc->run->stack->conf.tables;
+	char text[TL_IDENT_MAX + 1], addr[IP_ADDR_STRLEN];
+
+	if (i->ref.owner != f->lc->id)
+		return;
+	table_put(f->t, "%s", f->lc->run->stack->sa[i->ref.index].name);
+	table_put(f->t, "%u", i->ref.index);
+	table_put(f->t, "%u", i->ref.gen);
+	table_put(f->t, "%s", i->inbound ? "in" : "out");
+	table_put(f->t, "0x%08x", i->spi);
+	table_put(f->t, "%s", mode_name(i->ref.mode));
+	table_put(f->t, "AES-GCM-16-%u", i->ref.encr_bits);
+	table_put(f->t, "%s", i->esn ? "yes" : "no");
+	table_put(f->t, "%u", i->replay_window);
+	table_put(f->t, "%s", ip_addr_str(&i->ref.remote, addr));
+	table_put(f->t, "%s", ident_text(t, i->ref.peer_id, text, sizeof(text)));
+	table_put(f->t, "%u", i->ref.profile);
+	table_put(f->t, "%u", i->ref.owner);
+	table_put(f->t, "%s", i->engine);
+	table_put(f->t, "%lu", (unsigned long)i->seq);
+	table_put(f->t, "%lu", (unsigned long)i->packets);
+	table_put(f->t, "%lu", (unsigned long)i->bytes);
+	table_put(f->t, "%lu", (unsigned long)i->drop_icv);
+	table_put(f->t, "%lu", (unsigned long)i->drop_replay);
+}
+
+static void
+sad_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	esp_sad_foreach(lc, sa_row, f);
+}
+
+static void
+put_net(struct table *t, const struct ip_addr *a, uint8_t plen)
+{
+	char text[IP_ADDR_STRLEN];
+
+	if (plen == 0)
+		table_put(t, "any");
+	else
+		table_put(t, "%s/%u", ip_addr_str(a, text),
+			ip_addr_is_v4(a) ? plen - 96u : (unsigned int)plen);
+}
+
+static void
+put_ports(struct table *t, uint16_t lo, uint16_t hi)
+{
+	if (lo == 0 && hi == 65535)
+		table_put(t, "any");
+	else if (lo == hi)
+		table_put(t, "%u", lo);
+	else
+		table_put(t, "%u-%u", lo, hi);
+}
+
+static void
+rule_row(const struct spd_rule *r, void *arg)
+{
+	static const char *const action[] = {"discard", "bypass", "protect"};
+	static const char *const dir[] = {"none", "in", "out", "both"};
+	struct fill *f = arg;
+
+	table_put(f->t, "%s", r->name);
+	table_put(f->t, "%s", action[r->action]);
+	table_put(f->t, "%s", dir[r->dir & SPD_BOTH]);
+	put_net(f->t, &r->sel.local, r->sel.local_plen);
+	put_net(f->t, &r->sel.remote, r->sel.remote_plen);
+	table_put(f->t, r->sel.proto == 0 ? "any" : "%u", r->sel.proto);
+	put_ports(f->t, r->sel.lport_lo, r->sel.lport_hi);
+	put_ports(f->t, r->sel.rport_lo, r->sel.rport_hi);
+	table_put(f->t, "%s", mode_name(r->mode));
+	table_put(f->t, "%u", f->lc->id);
+	table_put(f->t, "%lu", (unsigned long)r->hits);
+}
+
+static void
+spd_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	spd_foreach(lc, rule_row, f);
+}
+
+/* ---- sockets and latches ---- */
+
+static void
+put_end(struct table *t, const struct ip_addr *a, rte_be16_t port)
+{
+	char text[IP_ADDR_STRLEN];
+
+	table_put(t, "%s:%u", ip_addr_is_any(a) ? "*" : ip_addr_str(a, text),
+		rte_be_to_cpu_16(port));
+}
+
+static void
+socket_row(const struct tcp_info *i, void *arg)
+{
+	struct fill *f = arg;
+
+	table_put(f->t, "%u", f->lc->id);
+	table_put(f->t, "tcp");
+	table_put(f->t, "%s", i->state);
+	put_end(f->t, &i->key.local, i->key.lport);
+	put_end(f->t, &i->key.remote, i->key.rport);
+	table_put(f->t, "%s", i->latch == NULL ? "-" : tl_latch_state_name(i->latch->state));
+	table_put(f->t, "%u", i->sndq_bytes);
+	table_put(f->t, "%u", i->rcvq_bytes);
+	table_put(f->t, "%u", i->snd_wnd_bytes);
+	table_put(f->t, "%u", i->cwnd_bytes);
+	table_put(f->t, "%u", i->srtt_us);
+	table_put(f->t, "%u", i->rto_us);
+	table_put(f->t, "%u", i->mss_bytes);
+	table_put(f->t, "%u", i->rexmt);
+}
+
+static void
+sockets_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	tcp_foreach(lc, socket_row, f);
+}
+
+static void
+latch_row(const struct tcp_info *i, void *arg)
+{
+	struct fill *f = arg;
+	const struct latch_tables *t = f->lc->run->stack->conf.tables;
+	const struct latch_profile *p;
+	char text[TL_IDENT_MAX + 1];
+
+	if (i->latch == NULL)
+		return;
+	p = latch_profile_get(t, i->latch->profile_in);
+	table_put(f->t, "%u", f->lc->id);
+	put_end(f->t, &i->key.local, i->key.lport);
+	put_end(f->t, &i->key.remote, i->key.rport);
+	table_put(f->t, "%s", tl_latch_state_name(i->latch->state));
+	table_put(f->t, "%s", tl_latch_reason_name(i->latch->reason));
+	table_put(f->t, "%u", i->latch->profile_in);
+	table_put(f->t, "%s", p == NULL ? "-" : mode_name(p->mode));
+	table_put(f->t, p == NULL ? "-" : "AES-GCM-16-%u", p == NULL ? 0 : p->encr_bits);
+	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->local_id, text, sizeof(text)));
+	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->peer_id, text, sizeof(text)));
+	table_put(f->t, "%lu", (unsigned long)i->latch->drop_clear);
+	table_put(f->t, "%lu", (unsigned long)i->latch->drop_qop);
+	table_put(f->t, "%lu", (unsigned long)i->latch->drop_peer);
+	table_put(f->t, "%lu", (unsigned long)i->latch->drop_unknown);
+}
+
+static void
+latches_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	tcp_foreach(lc, latch_row, f);
+}
+
+/* ---- counters ---- */
+
+static void
+stat_row(struct fill *f, const char *kind, const char *name, uint64_t n, const char *text)
+{
+	if (n == 0 && !f->all)
+		return;
+	table_put(f->t, "%u", f->lc->id);
+	table_put(f->t, "%s", kind);
+	table_put(f->t, "%s", name);
+	table_put(f->t, "%lu", (unsigned long)n);
+	table_put(f->t, "%s", text);
+}
+
+static void
+stats_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->lc = lc;
+	for (enum stat_id i = 0; i < ST_MAX; i++)
+		stat_row(f, "count", stat_name(i), lc->stat.st[i], "");
+	for (enum drop_reason i = 1; i < DROP_MAX; i++)
+		stat_row(f, "drop", drop_reason_name(i), lc->stat.drop[i], drop_reason_text(i));
+}
+
+static void
+stats_all_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	f->all = true;
+	stats_of(lc, f);
+}
+
+/* ---- configuration ---- */
+
+static void
+config_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	if (lc->id != 0)
+		return;
+	for (const struct conf_ent *e = lc->run->stack->text->head; e != NULL; e = e->next) {
+		table_put(f->t, "%s", e->section);
+		table_put(f->t, "%s", e->key);
+		table_put(f->t, "%s", strcmp(e->key, "key") == 0 ? "(secret)" : e->value);
+		if (e->line != 0)
+			table_put(f->t, "%s:%u", e->file, e->line);
+		else
+			table_put(f->t, "program or command line");
+	}
+}
+
+struct shower {
+	const char *what;
+	void (*fill)(struct lcore *lc, void *arg);
+	const char *cols[TABLE_COLS];
+};
+
+/* clang-format off */
+static const struct shower showers[] = {
+	{"config", config_of, {"section", "key", "value", "from", NULL}},
+	{"ports", ports_of, {"port", "mac", "#mtu", "#vlan", "#realm", "address", NULL}},
+	{"neighbours", neighbours_of, {"#worker", "port", "address", "mac", "state", "#age-ms", "#waiting", NULL}},
+	{"routes", routes_of, {"prefix", "via", "port", "source", "#mtu", NULL}},
+	{"sad", sad_of, {"name", "#index", "#gen", "dir", "spi", "mode", "suite", "esn", "#window", "peer-address", "peer-id", "#profile", "#worker", "engine", "#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL}},
+	{"spd", spd_of, {"name", "action", "dir", "local", "remote", "proto", "local-port", "remote-port", "mode", "#worker", "#hits", NULL}},
+	{"identities", identities_of, {"#handle", "type", "value", NULL}},
+	{"sockets", sockets_of, {"#worker", "proto", "state", "local", "remote", "latch", "#sendq", "#recvq", "#snd-wnd", "#cwnd", "#srtt-us", "#rto-us", "#mss", "#rexmt", NULL}},
+	{"latches", latches_of, {"#worker", "local", "remote", "state", "reason", "#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear", "#drop-qop", "#drop-peer", "#drop-unknown", NULL}},
+	{"stats", stats_of, {"#worker", "kind", "name", "#value", "what", NULL}},
+	{"stats-all", stats_all_of, {"#worker", "kind", "name", "#value", "what", NULL}},
+};
+/* clang-format on */
+
+const char *
+ctl_show_names(void)
+{
+	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, stats, "
+	       "stats-all";
+}
+
+int
+ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out)
+{
+	struct table t;
+	struct fill f = {.t = &t};
+
+	for (size_t i = 0; i < RTE_DIM(showers); i++) {
+		if (strcmp(showers[i].what, what) != 0)
+			continue;
+		table_init(&t, showers[i].cols);
+		for (uint32_t w = 0; w < s->conf.workers; w++)
+			ctl_call(s, w, showers[i].fill, &f);
+		table_print(&t, json, out);
+		table_free(&t);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+struct stat_job {
+	const char *name;
+	uint64_t sum;
+};
+
+static void
+stat_sum(struct lcore *lc, void *arg)
+{
+	struct stat_job *j = arg;
+
+	for (enum stat_id i = 0; i < ST_MAX; i++) {
+		if (strcmp(stat_name(i), j->name) == 0)
+			j->sum += lc->stat.st[i];
+	}
+	for (enum drop_reason i = 1; i < DROP_MAX; i++) {
+		if (strcmp(drop_reason_name(i), j->name) == 0)
+			j->sum += lc->stat.drop[i];
+	}
+}
+
+uint64_t
+ctl_stat(struct tl_stack *s, const char *name)
+{
+	struct stat_job j = {.name = name};
+
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, stat_sum, &j);
+	return j.sum;
+}
+
+double
+ctl_busy(struct tl_stack *s)
+{
+	uint64_t busy = ctl_stat(s, "busy-ns"), idle = ctl_stat(s, "idle-ns");
+
+	return busy + idle == 0 ? 0 : (double)busy / (double)(busy + idle);
+}
+
+static void
+usage_of(struct lcore *lc, void *arg)
+{
+	struct ctl_usage *u = arg;
+
+	u->mbufs += rte_mempool_in_use_count(lc->pkt_pool);
+	u->chunks += buf_pool_in_use(lc->buf);
+	u->pcbs += tcp_pcbs_in_use(lc);
+	u->latches += latch_in_use(lc);
+}
+
+void
+ctl_usage(struct tl_stack *s, struct ctl_usage *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, usage_of, out);
+}

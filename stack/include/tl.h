@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file tl.h
+ * Configuration, life and driving of a stack.
+ *
+ * A stack has one or more workers; each is driven by one thread at a time and owns its sockets.
+ * Either tl_run() drives them from threads, with the clock of the machine, or the program calls
+ * tl_turn() itself with any clock: then nothing in the stack reads another one.
+ */
+#ifndef TAGLATCH_TL_H
+#define TAGLATCH_TL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct tl_conf;
+struct tl_stack;
+struct tl_worker;
+
+/** Why something was refused: one line for people, naming file, line, key and what was expected. */
+struct tl_error {
+	char text[512];
+};
+
+/** An empty configuration; NULL when out of memory. */
+struct tl_conf *tl_conf_new(void);
+void tl_conf_free(struct tl_conf *c);
+
+/**
+ * Reads an INI file (see taglatch.conf(5)); keys set before it win over those in the file.
+ * @return 0, or -EINVAL / -errno with *e filled
+ */
+int tl_conf_load(struct tl_conf *c, const char *path, struct tl_error *e);
+
+/**
+ * Sets one key, as "--set SECTION.KEY=VALUE" does: key is "SECTION.KEY", split at its last dot.
+ * A later call and a file loaded later do not change a key that was set here earlier; a later
+ * tl_conf_set() does.
+ * @return 0, -EINVAL, -ENOMEM
+ */
+int tl_conf_set(struct tl_conf *c, const char *key, const char *value, struct tl_error *e);
+
+/** Checks every key as tl_create() would, before anything is started.
+ * @return 0, or -EINVAL with *e filled */
+int tl_conf_check(const struct tl_conf *c, struct tl_error *e);
+
+/**
+ * A port made of two functions of the program. Both are called from tl_turn() or tl_run()'s
+ * threads only, with the number of the calling worker.
+ */
+struct tl_mport_ops {
+	/** Copies the next frame to buf; returns its length, 0 if there is none. */
+	size_t (*rx)(void *ctx, unsigned int worker, void *buf, size_t cap);
+	/** Takes a frame; false: not now, it is offered again. */
+	bool (*tx)(void *ctx, unsigned int worker, const void *frame, size_t len);
+};
+
+/** Binds the functions to the port of section "[port NAME]" whose key `device` is "memory".
+ * @return 0 or -ENOMEM */
+int tl_conf_mport(
+	struct tl_conf *c, const char *name, const struct tl_mport_ops *ops, void *ctx);
+
+/**
+ * Starts DPDK in this process, once, with what the [eal] section says: hugepages when there are
+ * enough free ones, else ordinary memory. Call it before any other thread exists, or from a
+ * thread of its own: EAL pins its caller.
+ * @return 0, -EALREADY, -EINVAL
+ */
+int tl_eal_init(const struct tl_conf *c, struct tl_error *e);
+
+/**
+ * Builds a stack: ports, addresses, routes, identities, SAs, policy, workers. tl_eal_init() was
+ * called; c outlives the stack. @return 0, or -errno with *e filled; -EINVAL for a bad configuration
+ */
+int tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e);
+
+/** Stops, closes the ports, wipes keys, frees. Sockets that are still open vanish silently. */
+void tl_destroy(struct tl_stack *s);
+
+unsigned int tl_nb_workers(const struct tl_stack *s);
+struct tl_worker *tl_worker(struct tl_stack *s, unsigned int i);
+unsigned int tl_worker_id(const struct tl_worker *w);
+
+/** The time of the current turn, ns; only differences mean something. */
+uint64_t tl_now_ns(const struct tl_worker *w);
+
+/** Called once in every turn of every worker, after the stack did its part. */
+typedef void tl_turn_fn(struct tl_worker *w, void *arg);
+
+/**
+ * Drives the stack until tl_stop(): worker 0 on the calling thread, the others on DPDK lcores.
+ * An idle worker polls for 50 us, then pauses, then sleeps until its next timer, 1 ms at most.
+ * @return 0, -EBUSY if it runs already, -EINVAL if DPDK has too few lcores
+ */
+int tl_run(struct tl_stack *s, tl_turn_fn *fn, void *arg);
+
+/** As tl_run(), but every worker gets a DPDK lcore of its own and the call returns. */
+int tl_start(struct tl_stack *s, tl_turn_fn *fn, void *arg);
+
+/** Ends tl_run() or what tl_start() began; may be called from a signal handler. */
+void tl_stop(struct tl_stack *s);
+
+/** Waits for the workers of tl_start() after tl_stop(). */
+void tl_wait_stopped(struct tl_stack *s);
+
+bool tl_is_running(const struct tl_stack *s);
+
+/**
+ * One turn of a worker at time now_ns, which never goes back.
+ * @return the time of its next timer, UINT64_MAX if there is none. Call again at that time, or
+ * earlier when a port has something to receive or the program did something to a socket.
+ */
+uint64_t tl_turn(struct tl_worker *w, uint64_t now_ns);
+
+/** The callback that tl_turn() runs at the end of a turn. */
+void tl_set_turn_fn(struct tl_worker *w, tl_turn_fn *fn, void *arg);
+
+/**
+ * Adds an SA to a stack, running or not: settings are the keys of an [sa NAME] section as
+ * "key=value" words. Every worker knows the SA when the call returns. Any thread but a worker's.
+ * @return 0, -EEXIST, -EINVAL, -ENOSPC, with *e filled
+ */
+int tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
+
+/** Deletes an SA by name; revoked: packets that were decrypted under it and wait in a queue are
+ * dropped too (F-3). @return 0 or -ENOENT */
+int tl_sa_del(struct tl_stack *s, const char *name, bool revoked, struct tl_error *e);
+
+/** Version of the library, "0.1.0". */
+const char *tl_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * eth.c - Ethernet II framing (RFC 894) with an optional 802.1Q tag.
+ *
+ * Called first on receive and last on transmit. IP goes on to the IP stage, ARP ends here. A port
+ * without a link layer (bare_ip) passes through untouched.
+ */
+#include "stack/net/eth.h"
+
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+
+#include "stack/base/msg.h"
+#include "stack/net/arp.h"
+
+enum {
+	VLAN_HDR_LEN = 4,
+	VLAN_VID_MASK = 0xfff,
+	ARP_LEN = 28, /* of ARP for IPv4 over Ethernet */
+};
+
+/* What a frame's link header said. */
+struct link {
+	uint32_t len; /* of the header, the 802.1Q tag included */
+	uint16_t type;
+	bool group_dst;
+};
+
+/*
+ * 802.1Q-2022 s6.9.1: a frame without a tag and one with VLAN id 0 (priority tag) belong to the
+ * port's untagged network; any other id must be the configured one.
+ */
+static enum drop_reason
+parse_vlan(const struct port *p, const struct rte_mbuf *m, struct link *l)
+{
+	rte_be16_t tag[2] = {0, 0};
+	uint16_t vid = 0;
+
+	if (l->type == RTE_ETHER_TYPE_VLAN) {
+		if (m->data_len < l->len + VLAN_HDR_LEN)
+			return DROP_ETH_SHORT;
+		memcpy(tag, pkt_data(m, l->len), sizeof(tag));
+		vid = rte_be_to_cpu_16(tag[0]) & VLAN_VID_MASK;
+		l->type = rte_be_to_cpu_16(tag[1]);
+		l->len += VLAN_HDR_LEN;
+	}
+	return vid == p->vlan ? DROP_NONE : DROP_ETH_VLAN;
+}
+
+static enum drop_reason
+parse(const struct port *p, const struct rte_mbuf *m, struct link *l)
+{
+	struct rte_ether_hdr h;
+
+	if (m->data_len < sizeof(h))
+		return DROP_ETH_SHORT;
+	memcpy(&h, pkt_data(m, 0), sizeof(h));
+	/* IEEE 802-2014 s8.2: a group address never names a sender. */
+	if (rte_is_multicast_ether_addr(&h.src_addr))
+		return DROP_ETH_SRC;
+	l->group_dst = rte_is_multicast_ether_addr(&h.dst_addr);
+	if (!l->group_dst && !rte_is_same_ether_addr(&h.dst_addr, &p->mac))
+		return DROP_ETH_NOT_OURS;
+	l->type = rte_be_to_cpu_16(h.ether_type);
+	l->len = sizeof(h);
+	return parse_vlan(p, m, l);
+}
+
+/* Every worker has its own neighbours, and the reply to its question may come to another one. */
+static void
+share_arp(struct lcore *lc, const struct rte_mbuf *m, uint32_t off)
+{
+	if (m->data_len < off + ARP_LEN)
+		return;
+	for (uint16_t w = 0; w < lc->nb_workers; w++) {
+		struct rte_mbuf *copy;
+
+		if (w == lc->id)
+			continue;
+		copy = pkt_alloc(lc);
+		if (copy == NULL)
+			return;
+		pkt_meta(copy)->port = pkt_meta(m)->port;
+		pkt_meta(copy)->key.realm = pkt_meta(m)->key.realm;
+		memcpy(rte_pktmbuf_append(copy, ARP_LEN), pkt_data(m, off), ARP_LEN);
+		msg_handoff(lc, w, HANDOFF_ARP, copy);
+	}
+}
+
+static void
+frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	struct port *p = lc->port[pm->port];
+	struct link l = {0};
+	enum drop_reason r;
+
+	pm->key.realm = p->realm;
+	pm->l3_off = 0;
+	/* Later stages read headers in place; a driver's chain becomes one buffer. */
+	if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0) {
+		pkt_drop(lc, m, DROP_NOBUF);
+		return;
+	}
+	if (p->bare_ip) {
+		pkt_vec_add(&s->v[NX_IP], m);
+		return;
+	}
+	r = parse(p, m, &l);
+	if (r != DROP_NONE) {
+		pkt_drop(lc, m, r);
+		return;
+	}
+	if (l.group_dst)
+		pm->flags |= PKT_F_MCAST;
+	pm->l3_off = (uint16_t)l.len;
+	if (l.type == RTE_ETHER_TYPE_IPV4) {
+		pkt_vec_add(&s->v[NX_IP], m);
+	} else if (l.type == RTE_ETHER_TYPE_ARP) {
+		share_arp(lc, m, l.len);
+		arp_in(lc, p, m, l.len);
+	} else {
+		pkt_drop(lc, m, DROP_ETH_TYPE);
+	}
+}
+
+void
+eth_in(struct lcore *lc, struct pkt_vec *in, struct pkt_sort *s)
+{
+	for (uint32_t i = 0; i < in->n; i++)
+		frame_in(lc, in->m[i], s);
+	in->n = 0;
+}
+
+bool
+eth_push(const struct port *p, struct rte_mbuf *m, const struct rte_ether_addr *dst,
+	uint16_t ethertype)
+{
+	struct rte_ether_hdr h = {.dst_addr = *dst, .src_addr = p->mac};
+	bool tagged = p->vlan != 0;
+	char *at;
+
+	if (p->bare_ip)
+		return true;
+	at = rte_pktmbuf_prepend(m, (uint16_t)(sizeof(h) + (tagged ? VLAN_HDR_LEN : 0)));
+	if (at == NULL)
+		return false;
+	if (tagged) {
+		rte_be16_t tag[2] = {rte_cpu_to_be_16(p->vlan), rte_cpu_to_be_16(ethertype)};
+
+		memcpy(at + sizeof(h), tag, sizeof(tag));
+		ethertype = RTE_ETHER_TYPE_VLAN;
+	}
+	h.ether_type = rte_cpu_to_be_16(ethertype);
+	memcpy(at, &h, sizeof(h));
+	return true;
+}
+
+void
+eth_send(struct lcore *lc, struct port *p, struct rte_mbuf *m, const struct rte_ether_addr *dst,
+	uint16_t ethertype)
+{
+	if (eth_push(p, m, dst, ethertype))
+		port_put(lc, p, m);
+	else
+		pkt_drop(lc, m, DROP_NOBUF);
+}
+
+void
+eth_out(struct lcore *lc, struct pkt_vec *v)
+{
+	for (uint32_t i = 0; i < v->n; i++) {
+		struct rte_mbuf *m = v->m[i];
+		struct pkt_meta *pm = pkt_meta(m);
+		struct port *p = lc->port[pm->port];
+		struct rte_ether_addr mac;
+
+		if (p->bare_ip)
+			port_put(lc, p, m);
+		else if (arp_resolve(lc, p, pm->nexthop, m, &mac))
+			eth_send(lc, p, m, &mac, RTE_ETHER_TYPE_IPV4);
+	}
+	v->n = 0;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ip4.c - the IPv4 header in both directions.
+ *
+ * Receive: after the link layer, and again after each tunnel decapsulation; hands ESP and L4 on.
+ * Transmit: the inner header before ESP (tunnel mode), the outer one after it; then the link
+ * layer. Fragments pass through the reassembly on the way in, big packets are cut on the way out.
+ */
+#include "stack/net/ip4.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <rte_ip.h>
+#include <rte_jhash.h>
+
+#include "stack/base/assert.h"
+#include "stack/base/csum.h"
+#include "stack/base/msg.h"
+#include "stack/base/rand.h"
+#include "stack/net/eth.h"
+#include "stack/net/frag.h"
+#include "stack/net/icmp.h"
+#include "stack/net/route.h"
+
+enum {
+	HDR_MIN = 20,
+	TTL_DEFAULT = 64, /* RFC 1122 s3.2.1.7 asks for a constant; the value is RFC 1700's */
+	FLAG_RESERVED = 0x8000,
+	FRAG_BITS = RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK,
+	OPT_END = 0,
+	OPT_NOP = 1,
+	OPT_LSRR = 131,
+	OPT_SSRR = 137,
+	ECN_MASK = 3,
+	ECN_NOT_ECT = 0,
+	ECN_ECT1 = 1,
+	ECN_CE = 3,
+	OWNER_SEED = 0x7461676c, /* the same on every worker, so that they agree on an owner */
+};
+
+struct ip4_ctx {
+	uint32_t next_id;
+};
+
+/* What differs between one pushed header and another. */
+struct hdr_fields {
+	rte_be32_t src;
+	rte_be32_t dst;
+	uint8_t proto;
+	uint8_t tos;
+	uint8_t ttl;
+	bool df;
+};
+
+int
+ip4_create(struct lcore *lc)
+{
+	struct ip4_ctx *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->next_id = rand_u32(lc->rand);
+	lc->ip4 = c;
+	return 0;
+}
+
+void
+ip4_destroy(struct lcore *lc)
+{
+	free(lc->ip4);
+	lc->ip4 = NULL;
+}
+
+static const struct rte_ipv4_hdr *
+hdr_at(const struct rte_mbuf *m)
+{
+	return (const struct rte_ipv4_hdr *)pkt_data(m, pkt_meta(m)->l3_off);
+}
+
+/* Everything that says where the header and the packet end; then cuts off what follows. */
+static enum drop_reason
+check_lengths(struct rte_mbuf *m)
+{
+	uint32_t off = pkt_meta(m)->l3_off;
+	uint32_t avail = m->data_len > off ? m->data_len - off : 0;
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	uint32_t hlen, total;
+
+	if (avail < HDR_MIN)
+		return DROP_IP4_SHORT;
+	/* RFC 1122 s3.2.1.1 */
+	if ((h->version_ihl >> 4) != 4)
+		return DROP_IP4_VERSION;
+	hlen = rte_ipv4_hdr_len(h);
+	if (hlen < HDR_MIN || hlen > avail)
+		return DROP_IP4_HLEN;
+	total = rte_be_to_cpu_16(h->total_length);
+	if (total < hlen || total > avail)
+		return DROP_IP4_TOTLEN;
+	/* Ethernet padding, or RFC 4303 s2.7 padding after an inner packet. */
+	rte_pktmbuf_trim(m, (uint16_t)(avail - total));
+	return DROP_NONE;
+}
+
+/* RFC 1122 s3.2.1.3: a source that names no single other host. */
+static bool
+src_ok(const struct lcore *lc, const struct pkt_meta *pm)
+{
+	rte_be32_t src = ip_addr_to_v4(&pm->key.remote);
+	uint32_t net = rte_be_to_cpu_32(src) >> 24;
+
+	if (net == 0 || net == 127 || net >= 224)
+		return false;
+	if (route_is_ours(lc, &pm->key.remote, pm->key.realm))
+		return false;
+	return !route_is_broadcast(lc, src, pm->key.realm);
+}
+
+/*
+ * RFC 1122 s3.2.1.3: silently discards what is not for this host. s3.3.6: and what came in a
+ * link-layer broadcast without an IP one. No protocol here uses broadcast or multicast.
+ */
+static bool
+dst_ok(const struct lcore *lc, const struct pkt_meta *pm)
+{
+	return (pm->flags & PKT_F_MCAST) == 0 && route_is_ours(lc, &pm->key.local, pm->key.realm);
+}
+
+/*
+ * RFC 791 s3.1: the form of options. Source routes are refused (RFC 7126 s4.3, s4.4), any other
+ * option is skipped (RFC 1122 s3.2.1.8).
+ */
+static bool
+options_ok(const uint8_t *opt, uint32_t len)
+{
+	while (len > 0 && opt[0] != OPT_END) {
+		uint32_t n = 1;
+
+		if (opt[0] == OPT_LSRR || opt[0] == OPT_SSRR)
+			return false;
+		if (opt[0] != OPT_NOP) {
+			if (len < 2 || opt[1] < 2 || opt[1] > len)
+				return false;
+			n = opt[1];
+		}
+		opt += n;
+		len -= n;
+	}
+	return true;
+}
+
+static enum drop_reason
+check_header(const struct lcore *lc, struct rte_mbuf *m)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	enum drop_reason r = check_lengths(m);
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	uint16_t frag;
+
+	if (r != DROP_NONE)
+		return r;
+	/* RFC 1122 s3.2.1.2 */
+	if (csum_finish(csum_add(h, rte_ipv4_hdr_len(h), 0)) != 0)
+		return DROP_IP4_CSUM;
+	pm->key.remote = ip_addr_v4(h->src_addr);
+	pm->key.local = ip_addr_v4(h->dst_addr);
+	if (!src_ok(lc, pm))
+		return DROP_IP4_SRC;
+	if (!dst_ok(lc, pm))
+		return DROP_IP4_DST;
+	if (!options_ok((const uint8_t *)(h + 1), (uint32_t)rte_ipv4_hdr_len(h) - HDR_MIN))
+		return DROP_IP4_OPTIONS;
+	/* RFC 791 s3.1: bit 0 must be zero; what may not be fragmented is no fragment. */
+	frag = rte_be_to_cpu_16(h->fragment_offset);
+	if ((frag & FLAG_RESERVED) != 0)
+		return DROP_IP4_FLAGS;
+	if ((frag & RTE_IPV4_HDR_DF_FLAG) != 0 && (frag & FRAG_BITS) != 0)
+		return DROP_IP4_FLAGS;
+	return DROP_NONE;
+}
+
+/*
+ * RFC 6040 s4.2: the ECN field of a packet that came out of a tunnel, from both headers. The
+ * result stands for the outer field when the same packet is judged again after a hand-off.
+ */
+static enum drop_reason
+decap_ecn(uint8_t outer_tos, uint8_t *tos)
+{
+	uint8_t outer = outer_tos & ECN_MASK, inner = *tos & ECN_MASK;
+
+	if (inner == ECN_NOT_ECT)
+		return outer == ECN_CE ? DROP_IP4_ECN : DROP_NONE;
+	if (outer == ECN_CE || (outer == ECN_ECT1 && inner != ECN_CE))
+		*tos = (uint8_t)((*tos & ~ECN_MASK) | outer);
+	return DROP_NONE;
+}
+
+/* Reads the checked header into the metadata. */
+static enum drop_reason
+fill_meta(const struct lcore *lc, struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	struct pkt_meta *pm = pkt_meta(m);
+	uint8_t outer_tos = pm->tos;
+
+	pm->tos = h->type_of_service;
+	pm->ttl = h->time_to_live;
+	pm->flags &= (uint8_t)~PKT_F_DF;
+	if ((h->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0)
+		pm->flags |= PKT_F_DF;
+	/* Only a tunnel's inner packet arrives here with a tag (F-6). */
+	return pkt_is_tagged(lc, m) ? decap_ecn(outer_tos, &pm->tos) : DROP_NONE;
+}
+
+static bool
+is_fragment(const struct rte_mbuf *m)
+{
+	return (hdr_at(m)->fragment_offset & RTE_BE16(FRAG_BITS)) != 0;
+}
+
+/*
+ * All fragments of a datagram meet at one worker, whatever protected them: a datagram of mixed
+ * protection must be noticed (F-54).
+ */
+static uint16_t
+frag_owner(const struct lcore *lc, const struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	uint32_t rest = ((uint32_t)h->packet_id << 16) | h->next_proto_id;
+	uint32_t hash = rte_jhash_3words(
+		h->src_addr, h->dst_addr, rest, OWNER_SEED ^ pkt_meta(m)->key.realm);
+
+	return (uint16_t)(hash % lc->nb_workers);
+}
+
+/* The whole datagram, or NULL: the fragment waits, was dropped, or went to its owner. */
+static struct rte_mbuf *
+reassemble(struct lcore *lc, struct rte_mbuf *m)
+{
+	if (lc->nb_workers > 1) {
+		uint16_t owner = frag_owner(lc, m);
+
+		if (owner != lc->id) {
+			msg_handoff(lc, owner, HANDOFF_IP, m);
+			return NULL;
+		}
+	}
+	return frag_in(lc, m);
+}
+
+static void
+deliver(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+{
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	uint32_t hlen = rte_ipv4_hdr_len(h);
+	enum pkt_next nx = pkt_next_of(h->next_proto_id);
+	bool fits = pkt_set_l4(m, h->next_proto_id, pkt_meta(m)->l3_off + hlen,
+		rte_be_to_cpu_16(h->total_length) - hlen);
+
+	if (!fits) {
+		pkt_drop(lc, m, DROP_L4_SHORT);
+	} else if (nx == NX_MAX) {
+		/* RFC 1122 s3.2.2.1 */
+		icmp_unreachable(lc, m, ICMP_DU_PROTOCOL, 0);
+		pkt_drop(lc, m, DROP_IP4_PROTO);
+	} else {
+		pkt_vec_add(&s->v[nx], m);
+	}
+}
+
+static void
+packet_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+{
+	enum drop_reason r = check_header(lc, m);
+
+	if (r == DROP_NONE)
+		r = fill_meta(lc, m);
+	if (r != DROP_NONE) {
+		pkt_drop(lc, m, r);
+		return;
+	}
+	if (is_fragment(m)) {
+		m = reassemble(lc, m);
+		if (m == NULL)
+			return;
+	}
+	deliver(lc, m, s);
+}
+
+void
+ip_in(struct lcore *lc, struct pkt_sort *s)
+{
+	struct pkt_vec in = s->v[NX_IP];
+
+	s->v[NX_IP].n = 0;
+	for (uint32_t i = 0; i < in.n; i++)
+		packet_in(lc, in.m[i], s);
+}
+
+/*
+ * RFC 6864 s4.1: what may not be fragmented needs no id. s4.3: of the rest, workers must not give
+ * the same one to the same pair of hosts, so each takes its own residue.
+ */
+static uint16_t
+next_id(struct lcore *lc, bool df)
+{
+	return df ? 0 : (uint16_t)(lc->ip4->next_id++ * lc->nb_workers + lc->id);
+}
+
+/* Pushes a header before m. Returns DROP_NONE, or why m cannot have one. */
+static enum drop_reason
+push_header(struct lcore *lc, struct rte_mbuf *m, const struct hdr_fields *f)
+{
+	struct rte_ipv4_hdr *h;
+
+	if (m->pkt_len + HDR_MIN > UINT16_MAX)
+		return DROP_IP_TOOBIG;
+	h = (struct rte_ipv4_hdr *)(void *)rte_pktmbuf_prepend(m, HDR_MIN);
+	if (h == NULL)
+		return DROP_NOBUF;
+	*h = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.type_of_service = f->tos,
+		.total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len),
+		.packet_id = rte_cpu_to_be_16(next_id(lc, f->df)),
+		.fragment_offset = f->df ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0,
+		.time_to_live = f->ttl != 0 ? f->ttl : (uint8_t)TTL_DEFAULT,
+		.next_proto_id = f->proto,
+		.src_addr = f->src,
+		.dst_addr = f->dst,
+	};
+	h->hdr_checksum = csum_finish(csum_add(h, HDR_MIN, 0));
+	return DROP_NONE;
+}
+
+static struct hdr_fields
+inner_fields(const struct pkt_meta *pm)
+{
+	return (struct hdr_fields){
+		.src = ip_addr_to_v4(&pm->key.local),
+		.dst = ip_addr_to_v4(&pm->key.remote),
+		.proto = pm->nxt,
+		.tos = pm->tos,
+		.ttl = pm->ttl,
+		.df = (pm->flags & PKT_F_DF) != 0,
+	};
+}
+
+/*
+ * RFC 4301 s5.1.2.1: DSCP and DF copied from the inner header, TTL our own, protocol ESP; ECN
+ * copied (RFC 6040 s4.1, normal mode).
+ */
+static struct hdr_fields
+outer_fields(const struct pkt_meta *pm)
+{
+	struct hdr_fields f = inner_fields(pm);
+
+	if (pm->tunnel != 0) {
+		f.src = ip_addr_to_v4(&pm->tun_src);
+		f.dst = ip_addr_to_v4(&pm->tun_dst);
+		f.ttl = TTL_DEFAULT;
+	}
+	return f;
+}
+
+void
+ip_out_inner(struct lcore *lc, struct pkt_vec *v)
+{
+	struct pkt_vec in = *v;
+
+	v->n = 0;
+	for (uint32_t i = 0; i < in.n; i++) {
+		struct rte_mbuf *m = in.m[i];
+		struct pkt_meta *pm = pkt_meta(m);
+		struct hdr_fields f = inner_fields(pm);
+		enum drop_reason r = DROP_NONE;
+
+		if (pm->tunnel != 0) {
+			r = push_header(lc, m, &f);
+			pm->nxt = IPPROTO_N_IPIP;
+		}
+		if (r == DROP_NONE)
+			pkt_vec_add(v, m);
+		else
+			pkt_drop(lc, m, r);
+	}
+}
+
+/* Fragments may outnumber what the vector holds: then what is ready leaves at once, in order. */
+static void
+emit(struct lcore *lc, struct rte_mbuf *m, void *arg)
+{
+	struct pkt_vec *v = arg;
+
+	if (v->n == PKT_BURST)
+		eth_out(lc, v);
+	pkt_vec_add(v, m);
+}
+
+/* A packet to one of our own addresses would come back through the wire as a forgery. */
+static bool
+find_route(const struct lcore *lc, const struct pkt_meta *pm, struct route *r)
+{
+	const struct ip_addr *dst = pm->tunnel != 0 ? &pm->tun_dst : &pm->key.remote;
+
+	return route_find(lc, dst, r) == 0 && !route_is_ours(lc, dst, lc->port[r->port]->realm);
+}
+
+static void
+packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	struct hdr_fields f = outer_fields(pm);
+	enum drop_reason r;
+	struct route route;
+
+	if (!find_route(lc, pm, &route)) {
+		pkt_drop(lc, m, DROP_ROUTE_NONE);
+		return;
+	}
+	r = push_header(lc, m, &f);
+	if (r == DROP_NONE && f.df && m->pkt_len > route.mtu_bytes)
+		r = DROP_IP_TOOBIG;
+	if (r != DROP_NONE) {
+		pkt_drop(lc, m, r);
+		return;
+	}
+	pm->l3_off = 0;
+	pm->l4_off = HDR_MIN;
+	pm->port = route.port;
+	pm->nexthop = ip_addr_to_v4(&route.nexthop);
+	if (m->pkt_len <= route.mtu_bytes)
+		emit(lc, m, v);
+	else
+		frag_out(lc, m, route.mtu_bytes, emit, v);
+}
+
+void
+ip_out(struct lcore *lc, struct pkt_vec *v)
+{
+	struct pkt_vec in = *v;
+
+	v->n = 0;
+	for (uint32_t i = 0; i < in.n; i++)
+		packet_out(lc, in.m[i], v);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * conf.h - a configuration, first as the text of its keys, then as checked values.
+ */
+#ifndef TL_RUN_CONF_H
+#define TL_RUN_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "esp/esp.h"
+#include "latch/latch.h"
+#include "stack/base/port.h"
+#include "stack/include/tl.h"
+#include "tcp/tcp.h"
+
+enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256, CONF_MAX_SAS = 1024, CONF_MAX_IDENTS = 256 };
+
+/* One key as written. */
+struct conf_ent {
+	char section[CONF_NAME];
+	char key[CONF_NAME];
+	char *value;
+	const char *file; /* NULL: set by the program or the command line */
+	uint32_t line;
+	bool is_override;
+	struct conf_ent *next;
+};
+
+struct conf_mport {
+	char name[CONF_NAME];
+	const struct tl_mport_ops *ops;
+	void *ctx;
+	struct conf_mport *next;
+};
+
+struct tl_conf {
+	struct conf_ent *head, **tail;
+	struct conf_mport *mport;
+	char *file; /* last one loaded */
+	bool file_is_private; /* readable by its owner only */
+};
+
+/* The value of a key, or NULL. */
+const struct conf_ent *conf_find(const struct tl_conf *c, const char *section, const char *key);
+
+/* Fills e with "file:line: [section] key: ..." and returns -EINVAL. */
+int conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+struct conf_port {
+	char name[CONF_NAME];
+	char device[256];
+	const struct conf_mport *mport; /* NULL: a DPDK device */
+	struct rte_ether_addr mac;
+	bool has_mac, bare_ip, exact;
+	uint16_t mtu_bytes, vlan;
+	uint32_t realm;
+	uint32_t nb_addrs;
+	struct port_addr addr[PORT_MAX_ADDRS];
+};
+
+struct conf_route {
+	struct ip_addr net, via;
+	uint8_t plen;
+};
+
+struct conf_ident {
+	char name[CONF_NAME];
+	uint32_t handle;
+};
+
+struct conf_sa {
+	char name[CONF_NAME];
+	struct esp_sa_conf sa; /* wiped after use */
+};
+
+/* Everything checked; handles of identities and profiles are of `tables`. */
+struct stack_conf {
+	char name[16];
+	uint32_t workers;
+	uint32_t mbufs, chunks, sockets; /* of each worker */
+	bool manual_keys;
+	bool has_seed; /* tests: repeatable random numbers */
+	uint8_t seed[32];
+	uint64_t wall_ns; /* first explicit IV of this start (E-13) */
+	struct latch_conf latch;
+	struct tcp_conf tcp;
+	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;
+	struct conf_port port[LC_MAX_PORTS];
+	struct conf_route route[CONF_MAX_ROUTES];
+	struct conf_ident ident[CONF_MAX_IDENTS];
+	struct conf_sa *sa; /* CONF_MAX_SAS */
+	struct spd_rule rule[SPD_MAX_RULES];
+	struct latch_tables *tables;
+};
+
+/* Checks every key of c. Returns 0, or -EINVAL with *e filled. *out is zeroed first. */
+int conf_build(const struct tl_conf *c, struct stack_conf *out, struct tl_error *e);
+
+/* Wipes and frees what conf_build() allocated, except the tables. */
+void conf_done(struct stack_conf *sc);
+
+/* Reads the keys of one [sa NAME] section that stand in c. */
+int conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct esp_sa_conf *out, struct tl_error *e);
+
+#endif

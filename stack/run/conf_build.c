@@ -1,0 +1,933 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * conf_build.c - from the text of keys to checked values.
+ *
+ * One table says for each key where its value goes, how it is read and what was expected. Sections
+ * with names make objects in the order of the file; policies keep that order.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+#include <openssl/crypto.h>
+
+#include "stack/run/conf.h"
+
+enum value_type {
+	V_U32, V_U16, V_U8, V_BOOL, V_TEXT, V_ADDR, V_PREFIX, V_ADDRS, V_MAC, V_PORTS,
+	V_PROTO, V_HEX, V_MODE, V_ENCR, V_DIR_SA, V_DIR_RULE, V_ACTION, V_ENGINE, V_IDENT, V_LINK,
+	V_CONSENT, V_DROP, V_SEED, V_U64, V_US, V_IGNORE,
+};
+
+struct key_rule {
+	const char *kind;
+	const char *key;
+	enum value_type type;
+	uint32_t offset; /* into the object of the section */
+	uint32_t min, max;
+	const char *expected;
+};
+
+#define AT(type, member) ((uint32_t)offsetof(struct type, member))
+#define ADDR_TEXT	 "an IP address"
+#define PREFIX_TEXT	 "an IP prefix such as 10.0.0.0/24, or any"
+#define PORTS_TEXT	 "a port, a range such as 1-1023, or any"
+#define PROTO_TEXT	 "tcp, udp, sctp, icmp, a protocol number, or any"
+#define IDENT_TEXT	 "the name of an [identity NAME] section"
+
+/* clang-format off */
+static const struct key_rule rules[] = {
+	{"eal", "args", V_IGNORE, 0, 0, 0, ""},
+	{"eal", "hugepages", V_IGNORE, 0, 0, 0, ""},
+	{"eal", "memory-mb", V_IGNORE, 0, 0, 0, ""},
+	{"eal", "cpus", V_IGNORE, 0, 0, 0, ""},
+	{"stack", "name", V_TEXT, AT(stack_conf, name), 15, 0, "at most 15 characters"},
+	{"stack", "workers", V_U32, AT(stack_conf, workers), 1, LC_MAX_WORKERS, "1 to 16"},
+	{"stack", "mbufs", V_U32, AT(stack_conf, mbufs), 256, 1 << 22, "256 to 4194304"},
+	{"stack", "buffer-chunks", V_U32, AT(stack_conf, chunks), 16, 1 << 22, "16 to 4194304"},
+	{"stack", "sockets", V_U32, AT(stack_conf, sockets), 8, 1 << 22, "8 to 4194304"},
+	{"stack", "manual-keys", V_CONSENT, AT(stack_conf, manual_keys), 0, 0, "i-accept-the-risk"},
+	{"stack", "seed", V_SEED, AT(stack_conf, seed), 0, 0, "a number; for tests only: it makes random numbers repeatable"},
+	{"stack", "iv-start", V_U64, AT(stack_conf, wall_ns), 0, 0, "a number; for tests only: first explicit IV"},
+	{"stack", "m2-action", V_DROP, AT(stack_conf, latch.m2_drop), 0, 0, "break or drop"},
+	{"stack", "m3-action", V_DROP, AT(stack_conf, latch.m3_drop), 0, 0, "break or drop"},
+	{"tcp", "max-connections", V_U32, AT(stack_conf, tcp.max_pcbs), 8, 1 << 22, "8 to 4194304"},
+	{"tcp", "sndbuf", V_U32, AT(stack_conf, tcp.sndbuf_bytes), 4096, 1 << 30, "4096 to 2^30 bytes"},
+	{"tcp", "rcvbuf", V_U32, AT(stack_conf, tcp.rcvbuf_bytes), 4096, 1 << 30, "4096 to 2^30 bytes"},
+	{"tcp", "rto-min-ms", V_US, AT(stack_conf, tcp.rto_min_us), 10, 60000, "10 to 60000 ms"},
+	{"tcp", "delack-ms", V_US, AT(stack_conf, tcp.delack_us), 0, 499, "0 to 499 ms"},
+	{"tcp", "msl-ms", V_U32, AT(stack_conf, tcp.msl_ms), 10, 120000, "10 to 120000 ms"},
+	{"tcp", "syn-retries", V_U32, AT(stack_conf, tcp.syn_retries), 1, 15, "1 to 15"},
+	{"tcp", "data-retries", V_U32, AT(stack_conf, tcp.data_retries), 1, 20, "1 to 20"},
+	{"port", "device", V_TEXT, AT(conf_port, device), 255, 0, "memory, a PCI address, or a virtual device such as net_tap0,iface=tap0"},
+	{"port", "mac", V_MAC, AT(conf_port, mac), 0, 0, "a unicast MAC address"},
+	{"port", "mtu", V_U16, AT(conf_port, mtu_bytes), 576, 9216, "576 to 9216 bytes"},
+	{"port", "vlan", V_U16, AT(conf_port, vlan), 0, 4094, "0 (untagged) to 4094"},
+	{"port", "realm", V_U32, AT(conf_port, realm), 0, UINT32_MAX, "a number"},
+	{"port", "address", V_ADDRS, 0, 0, 0, "addresses with prefix length, such as 10.0.0.1/24, separated by commas"},
+	{"port", "exact", V_BOOL, AT(conf_port, exact), 0, 0, "yes or no"},
+	{"port", "link", V_LINK, AT(conf_port, bare_ip), 0, 0, "ethernet or ip"},
+	{"route", "via", V_ADDR, AT(conf_route, via), 0, 0, ADDR_TEXT},
+	{"identity", "type", V_IGNORE, 0, 0, 0, ""},
+	{"identity", "value", V_IGNORE, 0, 0, 0, ""},
+	{"sa", "spi", V_U32, AT(conf_sa, sa.spi), 256, UINT32_MAX, "256 to 4294967295"},
+	{"sa", "direction", V_DIR_SA, AT(conf_sa, sa.inbound), 0, 0, "in or out"},
+	{"sa", "mode", V_MODE, AT(conf_sa, sa.mode), 1, 2, "transport or tunnel"},
+	{"sa", "local", V_ADDR, AT(conf_sa, sa.local), 0, 0, ADDR_TEXT},
+	{"sa", "remote", V_ADDR, AT(conf_sa, sa.remote), 0, 0, ADDR_TEXT},
+	{"sa", "encryption", V_ENCR, AT(conf_sa, sa.encr), 0, 0, "ENCR_AES_GCM_16"},
+	{"sa", "key", V_HEX, 0, 0, 0, "hexadecimal key and salt: 20 bytes for AES-128, 36 for AES-256"},
+	{"sa", "esn", V_BOOL, AT(conf_sa, sa.esn), 0, 0, "yes or no"},
+	{"sa", "replay-window", V_U32, AT(conf_sa, sa.replay_window), 0, ESP_REPLAY_MAX, "0 (off), or 32 to 4096 packets"},
+	{"sa", "local-id", V_IDENT, AT(conf_sa, sa.local_id), 0, 0, IDENT_TEXT},
+	{"sa", "peer-id", V_IDENT, AT(conf_sa, sa.peer_id), 0, 0, IDENT_TEXT},
+	{"sa", "engine", V_ENGINE, AT(conf_sa, sa.engine), 0, 0, "auto, ipsec-mb or libcrypto"},
+	{"sa", "worker", V_U16, AT(conf_sa, sa.owner), 0, LC_MAX_WORKERS - 1, "the number of a worker"},
+	{"sa", "realm", V_U32, AT(conf_sa, sa.realm), 0, UINT32_MAX, "a number"},
+	{"sa", "local-net", V_PREFIX, AT(conf_sa, sa.sel.local), 0, 0, PREFIX_TEXT},
+	{"sa", "remote-net", V_PREFIX, AT(conf_sa, sa.sel.remote), 1, 0, PREFIX_TEXT},
+	{"sa", "protocol", V_PROTO, AT(conf_sa, sa.sel.proto), 0, 0, PROTO_TEXT},
+	{"sa", "local-port", V_PORTS, AT(conf_sa, sa.sel.lport_lo), 0, 0, PORTS_TEXT},
+	{"sa", "remote-port", V_PORTS, AT(conf_sa, sa.sel.rport_lo), 0, 0, PORTS_TEXT},
+	{"policy", "action", V_ACTION, AT(spd_rule, action), 0, 0, "protect, bypass or discard"},
+	{"policy", "direction", V_DIR_RULE, AT(spd_rule, dir), 0, 0, "in, out or both"},
+	{"policy", "mode", V_MODE, AT(spd_rule, mode), 0, 2, "any, transport or tunnel"},
+	{"policy", "encryption", V_ENCR, AT(spd_rule, encr), 0, 0, "ENCR_AES_GCM_16"},
+	{"policy", "key-bits", V_U16, AT(spd_rule, encr_bits), 128, 256, "128 or 256"},
+	{"policy", "local-id", V_IDENT, AT(spd_rule, local_id), 0, 0, IDENT_TEXT},
+	{"policy", "peer-id", V_IDENT, AT(spd_rule, peer_id), 0, 0, IDENT_TEXT},
+	{"policy", "realm", V_U32, AT(spd_rule, sel.realm), 0, UINT32_MAX, "a number"},
+	{"policy", "local-net", V_PREFIX, AT(spd_rule, sel.local), 0, 0, PREFIX_TEXT},
+	{"policy", "remote-net", V_PREFIX, AT(spd_rule, sel.remote), 1, 0, PREFIX_TEXT},
+	{"policy", "protocol", V_PROTO, AT(spd_rule, sel.proto), 0, 0, PROTO_TEXT},
+	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport_lo), 0, 0, PORTS_TEXT},
+	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport_lo), 0, 0, PORTS_TEXT},
+};
+/* clang-format on */
+
+struct reader {
+	const struct tl_conf *c;
+	struct stack_conf *sc;
+	const struct conf_ent *at;
+	const struct key_rule *rule;
+	uint8_t *field;
+	void *obj;
+};
+
+static bool
+read_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 0);
+	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= min
+		&& *out <= max;
+}
+
+/* "a,b,c" against one word; returns its position or -1. */
+static int
+one_of(const char *text, const char *words)
+{
+	size_t n = strlen(text);
+
+	for (int i = 0; *words != '\0'; i++) {
+		size_t w = strcspn(words, ",");
+
+		if (w == n && strncasecmp(words, text, n) == 0)
+			return i;
+		words += w + (words[w] == ',');
+	}
+	return -1;
+}
+
+static bool
+read_bool(const char *text, bool *out)
+{
+	int i = one_of(text, "no,yes,false,true,0,1,off,on");
+
+	*out = (i & 1) != 0;
+	return i >= 0;
+}
+
+static bool
+read_choice(const char *text, const char *words, uint8_t *out)
+{
+	int i = one_of(text, words);
+
+	*out = (uint8_t)i;
+	return i >= 0;
+}
+
+/* "10.0.0.0/24", "10.0.0.1" or "any" to an address and a length of 128 bits. */
+static bool
+read_prefix(const char *text, struct ip_addr *net, uint8_t *plen)
+{
+	char buf[IP_ADDR_STRLEN];
+	const char *slash = strchr(text, '/');
+	size_t n = slash == NULL ? strlen(text) : (size_t)(slash - text);
+	uint64_t len;
+	uint32_t max;
+
+	if (strcasecmp(text, "any") == 0) {
+		*plen = 0;
+		return true;
+	}
+	if (n >= sizeof(buf))
+		return false;
+	snprintf(buf, sizeof(buf), "%.*s", (int)n, text);
+	if (ip_addr_parse(buf, net) != 0)
+		return false;
+	max = ip_addr_is_v4(net) ? 32 : 128;
+	if (slash == NULL)
+		len = max;
+	else if (!read_number(slash + 1, 0, max, &len))
+		return false;
+	*plen = (uint8_t)(128 - max + len);
+	return true;
+}
+
+static bool
+read_addrs(const char *text, struct conf_port *p)
+{
+	char buf[256], *save = NULL, *word;
+
+	snprintf(buf, sizeof(buf), "%s", text);
+	for (word = strtok_r(buf, ", \t", &save); word != NULL; word = strtok_r(NULL, ", \t", &save)) {
+		struct port_addr *a = &p->addr[p->nb_addrs];
+
+		if (p->nb_addrs == PORT_MAX_ADDRS || strchr(word, '/') == NULL)
+			return false;
+		if (!read_prefix(word, &a->addr, &a->plen) || !ip_addr_is_v4(&a->addr))
+			return false;
+		a->plen = (uint8_t)(a->plen - 96);
+		p->nb_addrs++;
+	}
+	return p->nb_addrs > 0;
+}
+
+static bool
+read_ports(const char *text, uint16_t lo_hi[2])
+{
+	char *end;
+	unsigned long lo, hi;
+
+	if (strcasecmp(text, "any") == 0)
+		return true;
+	lo = hi = strtoul(text, &end, 10);
+	if (*end == '-')
+		hi = strtoul(end + 1, &end, 10);
+	if (end == text || *end != '\0' || lo > hi || hi > 65535)
+		return false;
+	lo_hi[0] = (uint16_t)lo;
+	lo_hi[1] = (uint16_t)hi;
+	return true;
+}
+
+static bool
+read_proto(const char *text, uint8_t *out)
+{
+	static const uint8_t number[] = {0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP,
+		IPPROTO_N_ICMP};
+	int i = one_of(text, "any,tcp,udp,sctp,icmp");
+	uint64_t n;
+
+	if (i >= 0) {
+		*out = number[i];
+		return true;
+	}
+	if (!read_number(text, 1, 255, &n))
+		return false;
+	*out = (uint8_t)n;
+	return true;
+}
+
+static bool
+read_hex(const char *text, uint8_t *out, size_t cap, size_t *len)
+{
+	size_t n;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		text += 2;
+	n = strlen(text);
+	if (n % 2 != 0 || n / 2 > cap)
+		return false;
+	for (size_t i = 0; i < n; i += 2) {
+		char pair[3] = {text[i], text[i + 1], '\0'};
+
+		if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
+			return false;
+		out[i / 2] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	*len = n / 2;
+	return true;
+}
+
+static bool
+read_key(const char *text, struct conf_sa *sa)
+{
+	size_t len;
+
+	if (!read_hex(text, sa->sa.key, sizeof(sa->sa.key), &len) || (len != 20 && len != 36))
+		return false;
+	sa->sa.key_len = (uint8_t)len;
+	sa->sa.encr_bits = (uint16_t)((len - 4) * 8);
+	return true;
+}
+
+static bool
+read_mac(const char *text, struct conf_port *p)
+{
+	p->has_mac = true;
+	return rte_ether_unformat_addr(text, &p->mac) == 0
+		&& rte_is_valid_assigned_ether_addr(&p->mac);
+}
+
+static bool
+read_ident(struct reader *r, uint32_t *out)
+{
+	for (uint32_t i = 0; i < r->sc->nb_idents; i++) {
+		if (strcmp(r->sc->ident[i].name, r->at->value) == 0) {
+			*out = r->sc->ident[i].handle;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+read_sized(struct reader *r)
+{
+	uint64_t n;
+
+	if (!read_number(r->at->value, r->rule->min, r->rule->max, &n))
+		return false;
+	if (r->rule->type == V_U32)
+		*(uint32_t *)(void *)r->field = (uint32_t)n;
+	else if (r->rule->type == V_US)
+		*(uint32_t *)(void *)r->field = (uint32_t)n * 1000;
+	else if (r->rule->type == V_U16)
+		*(uint16_t *)(void *)r->field = (uint16_t)n;
+	else
+		*r->field = (uint8_t)n;
+	return true;
+}
+
+static bool
+read_sel_net(struct reader *r)
+{
+	struct esp_sel *sel = strcmp(r->rule->kind, "sa") == 0
+		? &((struct conf_sa *)r->obj)->sa.sel
+		: &((struct spd_rule *)r->obj)->sel;
+
+	if (r->rule->min == 0)
+		return read_prefix(r->at->value, &sel->local, &sel->local_plen);
+	return read_prefix(r->at->value, &sel->remote, &sel->remote_plen);
+}
+
+static bool
+read_seed(const char *text, struct stack_conf *sc)
+{
+	uint64_t n;
+
+	if (!read_number(text, 0, UINT64_MAX, &n))
+		return false;
+	memcpy(sc->seed, &n, sizeof(n));
+	sc->has_seed = true;
+	return true;
+}
+
+static bool
+read_encr(const char *text, uint16_t *out)
+{
+	*out = ESP_ENCR_AES_GCM_16;
+	return strcasecmp(text, "ENCR_AES_GCM_16") == 0 || strcasecmp(text, "AES-GCM-16") == 0;
+}
+
+static bool
+read_text(struct reader *r)
+{
+	if (strlen(r->at->value) > r->rule->min || r->at->value[0] == '\0')
+		return false;
+	strcpy((char *)r->field, r->at->value);
+	return true;
+}
+
+static bool
+read_direction_sa(const char *text, bool *inbound)
+{
+	uint8_t i;
+
+	if (!read_choice(text, "out,in", &i))
+		return false;
+	*inbound = i == 1;
+	return true;
+}
+
+static bool
+read_direction_rule(const char *text, uint8_t *dir)
+{
+	if (!read_choice(text, "in,out,both", dir))
+		return false;
+	(*dir)++;
+	return true;
+}
+
+static bool
+read_flag(const char *text, const char *words, bool *out)
+{
+	uint8_t i;
+
+	if (!read_choice(text, words, &i))
+		return false;
+	*out = i == 1;
+	return true;
+}
+
+/* long: one row for each type of value. */
+static bool
+read_value(struct reader *r)
+{
+	const char *v = r->at->value;
+	bool *flag = (bool *)(void *)r->field;
+
+	switch (r->rule->type) {
+	case V_U32:
+	case V_U16:
+	case V_U8:
+	case V_US:
+		return read_sized(r);
+	case V_BOOL:
+		return read_bool(v, flag);
+	case V_TEXT:
+		return read_text(r);
+	case V_ADDR:
+		return ip_addr_parse(v, (struct ip_addr *)(void *)r->field) == 0;
+	case V_PREFIX:
+		return read_sel_net(r);
+	case V_ADDRS:
+		return read_addrs(v, r->obj);
+	case V_MAC:
+		return read_mac(v, r->obj);
+	case V_PORTS:
+		return read_ports(v, (uint16_t *)(void *)r->field);
+	case V_PROTO:
+		return read_proto(v, r->field);
+	case V_HEX:
+		return read_key(v, r->obj);
+	case V_MODE:
+		return read_choice(v, "any,transport,tunnel", r->field) && *r->field >= r->rule->min;
+	case V_ENCR:
+		return read_encr(v, (uint16_t *)(void *)r->field);
+	case V_DIR_SA:
+		return read_direction_sa(v, flag);
+	case V_DIR_RULE:
+		return read_direction_rule(v, r->field);
+	case V_ACTION:
+		return read_choice(v, "discard,bypass,protect", r->field);
+	case V_ENGINE:
+		return read_choice(v, "auto,ipsec-mb,libcrypto", r->field);
+	case V_IDENT:
+		return read_ident(r, (uint32_t *)(void *)r->field);
+	case V_LINK:
+		return read_flag(v, "ethernet,ip", flag);
+	case V_CONSENT:
+		*flag = strcmp(v, "i-accept-the-risk") == 0;
+		return *flag;
+	case V_SEED:
+		return read_seed(v, r->sc);
+	case V_U64:
+		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
+	case V_DROP:
+		return read_flag(v, "break,drop", flag);
+	default:
+		return true;
+	}
+}
+
+/* Splits "sa NAME" into kind and name; the name is empty for [stack]. */
+static void
+split_section(const char *section, char kind[CONF_NAME], const char **name)
+{
+	size_t n = strcspn(section, " ");
+
+	snprintf(kind, CONF_NAME, "%.*s", (int)n, section);
+	*name = section + n + (section[n] == ' ');
+}
+
+static const struct key_rule *
+rule_of(const char *kind, const char *key)
+{
+	for (size_t i = 0; i < RTE_DIM(rules); i++) {
+		if (strcmp(rules[i].kind, kind) == 0 && strcmp(rules[i].key, key) == 0)
+			return &rules[i];
+	}
+	return NULL;
+}
+
+/* Lists what a section may hold, for the error about a key that it may not. */
+static int
+fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
+{
+	char known[320] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < RTE_DIM(rules) && n < sizeof(known); i++) {
+		if (strcmp(rules[i].kind, kind) == 0)
+			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n ? ", " : "",
+				rules[i].key);
+	}
+	if (n == 0)
+		return conf_fail(e, at,
+			"unknown section; expected eal, stack, tcp, port NAME, route PREFIX, "
+			"identity NAME, sa NAME or policy NAME");
+	return conf_fail(e, at, "unknown key; expected one of %s", known);
+}
+
+static int
+read_ent(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at, void *obj,
+	struct tl_error *e)
+{
+	char kind[CONF_NAME];
+	const char *name;
+	struct reader r = {.c = c, .sc = sc, .at = at, .obj = obj};
+
+	split_section(at->section, kind, &name);
+	r.rule = rule_of(kind, at->key);
+	if (r.rule == NULL)
+		return fail_unknown(e, at, kind);
+	r.field = (uint8_t *)obj + r.rule->offset;
+	if (!read_value(&r)) {
+		bool secret = strcmp(at->key, "key") == 0;
+
+		return conf_fail(e, at, "expected %s%s%s%s", r.rule->expected,
+			secret ? "" : ", got \"", secret ? "" : at->value, secret ? "" : "\"");
+	}
+	return 0;
+}
+
+static struct conf_port *
+port_obj(struct stack_conf *sc, const struct tl_conf *c, const char *name)
+{
+	struct conf_port *p;
+
+	for (uint32_t i = 0; i < sc->nb_ports; i++) {
+		if (strcmp(sc->port[i].name, name) == 0)
+			return &sc->port[i];
+	}
+	if (sc->nb_ports == LC_MAX_PORTS)
+		return NULL;
+	p = &sc->port[sc->nb_ports++];
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	p->mtu_bytes = 1500;
+	for (const struct conf_mport *m = c->mport; m != NULL; m = m->next) {
+		if (strcmp(m->name, name) == 0)
+			p->mport = m;
+	}
+	return p;
+}
+
+static struct conf_route *
+route_obj(struct stack_conf *sc, const char *name)
+{
+	struct conf_route *r, want = {0};
+
+	if (!read_prefix(name, &want.net, &want.plen) || !ip_addr_is_v4(&want.net))
+		return NULL;
+	want.plen = (uint8_t)(want.plen - 96);
+	for (uint32_t i = 0; i < sc->nb_routes; i++) {
+		r = &sc->route[i];
+		if (ip_addr_eq(&r->net, &want.net) && r->plen == want.plen)
+			return r;
+	}
+	if (sc->nb_routes == CONF_MAX_ROUTES)
+		return NULL;
+	r = &sc->route[sc->nb_routes++];
+	*r = want;
+	return r;
+}
+
+static void
+sa_defaults(struct conf_sa *sa)
+{
+	sa->sa.mode = ESP_MODE_TRANSPORT;
+	sa->sa.encr = ESP_ENCR_AES_GCM_16;
+	sa->sa.esn = true;
+	sa->sa.replay_window = ESP_REPLAY_DEFAULT;
+	esp_sel_any(&sa->sa.sel, 0);
+	sa->sa.sel.local_plen = sa->sa.sel.remote_plen = UINT8_MAX; /* not given */
+}
+
+static struct conf_sa *
+sa_obj(struct stack_conf *sc, const char *name)
+{
+	struct conf_sa *sa;
+
+	for (uint32_t i = 0; i < sc->nb_sas; i++) {
+		if (strcmp(sc->sa[i].name, name) == 0)
+			return &sc->sa[i];
+	}
+	if (sc->nb_sas == CONF_MAX_SAS)
+		return NULL;
+	sa = &sc->sa[sc->nb_sas++];
+	snprintf(sa->name, sizeof(sa->name), "%s", name);
+	sa_defaults(sa);
+	return sa;
+}
+
+static struct spd_rule *
+rule_obj(struct stack_conf *sc, const char *name)
+{
+	struct spd_rule *r;
+
+	for (uint32_t i = 0; i < sc->nb_rules; i++) {
+		if (strcmp(sc->rule[i].name, name) == 0)
+			return &sc->rule[i];
+	}
+	if (sc->nb_rules == SPD_MAX_RULES)
+		return NULL;
+	r = &sc->rule[sc->nb_rules++];
+	*r = (struct spd_rule){.dir = SPD_BOTH};
+	esp_sel_any(&r->sel, 0);
+	snprintf(r->name, sizeof(r->name), "%.31s", name);
+	return r;
+}
+
+static void *
+obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at)
+{
+	char kind[CONF_NAME];
+	const char *name;
+
+	split_section(at->section, kind, &name);
+	if (strcmp(kind, "port") == 0)
+		return port_obj(sc, c, name);
+	if (strcmp(kind, "route") == 0)
+		return route_obj(sc, name);
+	if (strcmp(kind, "sa") == 0)
+		return sa_obj(sc, name);
+	if (strcmp(kind, "policy") == 0)
+		return rule_obj(sc, name);
+	return sc; /* [stack], [tcp], and what rule_of() will refuse */
+}
+
+static bool
+ident_value(const char *text, struct tl_ident *id)
+{
+	struct ip_addr a;
+	size_t len;
+
+	if (id->type == TL_ID_IPV4_ADDR || id->type == TL_ID_IPV6_ADDR) {
+		bool v4 = id->type == TL_ID_IPV4_ADDR;
+
+		if (ip_addr_parse(text, &a) != 0 || ip_addr_is_v4(&a) != v4)
+			return false;
+		id->len = v4 ? 4 : 16;
+		memcpy(id->data, v4 ? (const uint8_t *)&a.w[3] : a.b, id->len);
+		return true;
+	}
+	if (id->type == TL_ID_DER_ASN1_DN || id->type == TL_ID_KEY_ID) {
+		if (!read_hex(text, id->data, sizeof(id->data), &len))
+			return false;
+		id->len = (uint16_t)len;
+		return true;
+	}
+	len = strlen(text);
+	if (len > TL_IDENT_MAX)
+		return false;
+	memcpy(id->data, text, len);
+	id->len = (uint16_t)len;
+	return true;
+}
+
+/* One [identity NAME] section; called at its `type` key. */
+static int
+add_ident(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *type,
+	struct tl_error *e)
+{
+	static const uint16_t number[] = {TL_ID_FQDN, TL_ID_IPV4_ADDR, TL_ID_IPV6_ADDR,
+		TL_ID_RFC822_ADDR, TL_ID_DER_ASN1_DN, TL_ID_KEY_ID};
+	const struct conf_ent *value = conf_find(c, type->section, "value");
+	struct tl_ident id = {0};
+	struct conf_ident *ci;
+	char kind[CONF_NAME];
+	const char *name;
+	int i = one_of(type->value, "fqdn,ipv4,ipv6,rfc822,dn,key-id");
+
+	split_section(type->section, kind, &name);
+	if (i < 0)
+		return conf_fail(e, type,
+			"expected fqdn, ipv4, ipv6, rfc822, dn (hex DER) or key-id (hex), got \"%s\"",
+			type->value);
+	if (value == NULL)
+		return conf_fail(e, type, "expected a key \"value\" beside it");
+	if (sc->nb_idents == CONF_MAX_IDENTS)
+		return conf_fail(e, type, "expected at most %d identities", CONF_MAX_IDENTS);
+	id.type = number[i];
+	ci = &sc->ident[sc->nb_idents];
+	snprintf(ci->name, sizeof(ci->name), "%s", name);
+	if (ident_value(value->value, &id))
+		ci->handle = latch_ident_intern(sc->tables, &id);
+	if (ci->handle == 0)
+		return conf_fail(e, value, "expected the text of a %s identity, got \"%s\"",
+			type->value, value->value);
+	sc->nb_idents++;
+	return 0;
+}
+
+static int
+read_idents(struct stack_conf *sc, const struct tl_conf *c, struct tl_error *e)
+{
+	for (const struct conf_ent *at = c->head; at != NULL; at = at->next) {
+		int rc;
+
+		if (strncmp(at->section, "identity ", 9) != 0)
+			continue;
+		if (strcmp(at->key, "type") != 0) {
+			if (conf_find(c, at->section, "type") == NULL)
+				return conf_fail(e, at, "expected a key \"type\" beside it");
+			continue;
+		}
+		rc = add_ident(sc, c, at, e);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+finish_rule(const struct tl_conf *c, struct spd_rule *r, struct tl_error *e)
+{
+	char section[CONF_NAME + 8];
+
+	snprintf(section, sizeof(section), "policy %s", r->name);
+	if (conf_find(c, section, "action") == NULL)
+		return conf_fail(e, NULL, "[%s]: expected a key \"action\"", section);
+	return 0;
+}
+
+static const struct conf_ent *
+sa_key(const struct tl_conf *c, const char *name, const char *key)
+{
+	char section[CONF_NAME + 4];
+
+	snprintf(section, sizeof(section), "sa %s", name);
+	return conf_find(c, section, key);
+}
+
+/* E-13: counter modes and manual keys do not mix, except in a laboratory that says so. */
+static int
+check_consent(const struct tl_conf *c, const struct stack_conf *sc, const struct conf_ent *key,
+	struct tl_error *e)
+{
+	if (!sc->manual_keys)
+		return conf_fail(e, key,
+			"keys in a configuration are laboratory keys (RFC 8221 s3); expected "
+			"[stack] manual-keys = i-accept-the-risk");
+	if (key->file != NULL && !c->file_is_private)
+		return conf_fail(e, key,
+			"a file with keys must be readable by its owner only; try chmod 600 %s",
+			key->file);
+	return 0;
+}
+
+static void
+sa_selectors(struct esp_sa_conf *sa)
+{
+	bool transport = sa->mode == ESP_MODE_TRANSPORT;
+
+	sa->sel.realm = sa->realm;
+	if (sa->sel.local_plen == UINT8_MAX) {
+		sa->sel.local = sa->local;
+		sa->sel.local_plen = transport ? 128 : 0;
+	}
+	if (sa->sel.remote_plen == UINT8_MAX) {
+		sa->sel.remote = sa->remote;
+		sa->sel.remote_plen = transport ? 128 : 0;
+	}
+}
+
+static uint32_t
+sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
+{
+	struct latch_profile p = {
+		.proto = IPPROTO_N_ESP,
+		.mode = sa->mode,
+		.type = TL_LATCH_TYPE_CONF | TL_LATCH_TYPE_INTEG,
+		.encr = sa->encr,
+		.encr_bits = sa->encr_bits,
+		.icv_bits = ESP_ICV_BYTES * 8,
+		.local_id = sa->local_id,
+		.peer_id = sa->peer_id,
+		.realm = sa->realm,
+	};
+
+	if (!sa->inbound || sa->replay_window != 0)
+		p.replay |= TL_LATCH_REPLAY_ON;
+	if (sa->esn)
+		p.replay |= TL_LATCH_REPLAY_ESN;
+	return latch_profile_intern(t, &p);
+}
+
+static int
+finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, struct tl_error *e)
+{
+	static const char *const needed[] = {
+		"spi", "direction", "local", "remote", "key", "local-id", "peer-id"};
+	const char *why;
+	int rc;
+
+	for (size_t i = 0; i < RTE_DIM(needed); i++) {
+		if (sa_key(c, sa->name, needed[i]) == NULL)
+			return conf_fail(e, NULL, "[sa %s]: expected a key \"%s\"", sa->name,
+				needed[i]);
+	}
+	rc = check_consent(c, sc, sa_key(c, sa->name, "key"), e);
+	if (rc != 0)
+		return rc;
+	if (sa->sa.owner >= sc->workers)
+		return conf_fail(e, sa_key(c, sa->name, "worker"),
+			"expected a worker below %u ([stack] workers)", sc->workers);
+	if (esp_sa_check(&sa->sa, &why) != 0)
+		return conf_fail(e, sa_key(c, sa->name, "spi"), "%s", why);
+	sa_selectors(&sa->sa);
+	sa->sa.iv_start = sc->wall_ns;
+	sa->sa.profile = sa_profile(sc->tables, &sa->sa);
+	return sa->sa.profile == 0 ? conf_fail(e, NULL, "out of memory") : 0;
+}
+
+static int
+finish_port(const struct conf_port *p, struct tl_error *e)
+{
+	if (p->device[0] == '\0')
+		return conf_fail(e, NULL, "[port %s]: expected a key \"device\"", p->name);
+	if (p->nb_addrs == 0)
+		return conf_fail(e, NULL, "[port %s]: expected a key \"address\"", p->name);
+	if (strcmp(p->device, "memory") == 0 && p->mport == NULL)
+		return conf_fail(e, NULL,
+			"[port %s] device: memory needs a program that calls tl_conf_mport()",
+			p->name);
+	return 0;
+}
+
+/* RFC 4106 s3: a nonce must not repeat under a key, so no two SAs share one. */
+static int
+check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error *e)
+{
+	for (uint32_t i = 0; i < sc->nb_sas; i++) {
+		for (uint32_t j = 0; j < i; j++) {
+			const struct esp_sa_conf *a = &sc->sa[i].sa, *b = &sc->sa[j].sa;
+
+			if (a->key_len == b->key_len
+				&& CRYPTO_memcmp(a->key, b->key, a->key_len) == 0)
+				return conf_fail(e, sa_key(c, sc->sa[i].name, "key"),
+					"expected a key of its own; [sa %s] has the same, so AES-GCM "
+					"nonces could repeat",
+					sc->sa[j].name);
+		}
+	}
+	return 0;
+}
+
+static int
+finish(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
+{
+	int rc = 0;
+
+	if (sc->nb_ports == 0)
+		return conf_fail(e, NULL, "expected at least one section [port NAME]");
+	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)
+		rc = finish_port(&sc->port[i], e);
+	for (uint32_t i = 0; i < sc->nb_rules && rc == 0; i++)
+		rc = finish_rule(c, &sc->rule[i], e);
+	for (uint32_t i = 0; i < sc->nb_sas && rc == 0; i++)
+		rc = finish_sa(c, sc, &sc->sa[i], e);
+	return rc != 0 ? rc : check_keys_differ(c, sc, e);
+}
+
+static void
+defaults(struct stack_conf *sc)
+{
+	struct timespec ts;
+
+	/* The only look at a clock outside the loop: no restart may repeat an IV (E-13). */
+	clock_gettime(CLOCK_REALTIME, &ts);
+	memset(sc, 0, sizeof(*sc));
+	sc->wall_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	snprintf(sc->name, sizeof(sc->name), "tl");
+	sc->workers = 1;
+	sc->mbufs = 16384;
+	sc->chunks = 8192;
+	sc->sockets = 16384;
+	tcp_conf_default(&sc->tcp);
+}
+
+int
+conf_build(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
+{
+	int rc;
+
+	defaults(sc);
+	sc->sa = calloc(CONF_MAX_SAS, sizeof(*sc->sa));
+	if (sc->sa == NULL || latch_tables_create(&sc->tables) != 0)
+		return conf_fail(e, NULL, "out of memory");
+	rc = read_idents(sc, c, e);
+	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next) {
+		void *obj = obj_of(sc, c, at);
+
+		if (obj == NULL)
+			rc = conf_fail(e, at, "bad name, or too many sections of this kind");
+		else
+			rc = read_ent(sc, c, at, obj, e);
+	}
+	return rc != 0 ? rc : finish(c, sc, e);
+}
+
+int
+conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct esp_sa_conf *out, struct tl_error *e)
+{
+	struct conf_sa sa = {0};
+	char section[CONF_NAME + 4];
+	int rc = 0;
+
+	snprintf(sa.name, sizeof(sa.name), "%s", name);
+	snprintf(section, sizeof(section), "sa %s", sa.name);
+	sa_defaults(&sa);
+	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next) {
+		if (strcmp(at->section, section) == 0)
+			rc = read_ent(sc, c, at, &sa, e);
+	}
+	if (rc == 0)
+		rc = finish_sa(c, sc, &sa, e);
+	*out = sa.sa;
+	OPENSSL_cleanse(&sa, sizeof(sa));
+	return rc;
+}
+
+void
+conf_done(struct stack_conf *sc)
+{
+	if (sc->sa != NULL)
+		OPENSSL_cleanse(sc->sa, CONF_MAX_SAS * sizeof(*sc->sa));
+	free(sc->sa);
+	sc->sa = NULL;
+}
+
+int
+tl_conf_check(const struct tl_conf *c, struct tl_error *e)
+{
+	struct stack_conf *sc = calloc(1, sizeof(*sc));
+	int rc;
+
+	if (sc == NULL)
+		return conf_fail(e, NULL, "out of memory");
+	rc = conf_build(c, sc, e);
+	conf_done(sc);
+	latch_tables_free(sc->tables);
+	free(sc);
+	return rc;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * init.c - construction and destruction of a stack and its workers.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_launch.h>
+
+#include "stack/base/buf.h"
+#include "stack/base/flow.h"
+#include "stack/base/log.h"
+#include "stack/base/rand.h"
+#include "stack/base/tmr.h"
+#include "stack/net/arp.h"
+#include "stack/net/frag.h"
+#include "stack/net/icmp.h"
+#include "stack/net/ip4.h"
+#include "stack/net/route.h"
+#include "stack/run/run.h"
+
+LOG_MODULE(run, NOTICE);
+
+/* Some drivers want 2 KB whatever the MTU is. */
+enum { MBUF_ROOM_EXTRA = 256, MBUF_ROOM_MIN = 2048, FLOW_BUCKETS_MIN = 1024 };
+
+const char *
+tl_version(void)
+{
+	return "0.1.0";
+}
+
+/* RFC 1122 s4.2.3.9: unreachable of the protocol or port is hard, the rest soft. */
+static void
+icmp_error(struct lcore *lc, const struct icmp_error *i)
+{
+	enum tcp_icmp kind = TCP_ICMP_SOFT;
+
+	if (i->key.proto != IPPROTO_N_TCP)
+		return;
+	if (i->type == 3 && i->code == ICMP_DU_FRAG_NEEDED)
+		kind = TCP_ICMP_TOOBIG;
+	else if (i->type == 3 && (i->code == ICMP_DU_PROTOCOL || i->code == ICMP_DU_PORT))
+		kind = TCP_ICMP_HARD;
+	tcp_icmp(lc, &i->key, i->l4_word, kind, i->mtu_bytes);
+}
+
+static const struct icmp_hooks icmp_hooks = {
+	.error = icmp_error,
+	.may_speak = latch_may_speak,
+	.stamp_answer = latch_stamp_answer,
+};
+
+/* DPDK's names are for the whole process; many stacks may live in it. */
+static void
+object_name(char out[RTE_RING_NAMESIZE], const struct lcore *lc, const char *what)
+{
+	snprintf(out, RTE_RING_NAMESIZE, "tl%x.%u%s",
+		(unsigned int)(((uintptr_t)lc->run->stack >> 4) & 0xffffffu), lc->id, what);
+}
+
+static int
+pools_create(struct lcore *lc, const struct stack_conf *sc)
+{
+	char name[RTE_RING_NAMESIZE];
+	uint32_t room = MBUF_ROOM_MIN;
+
+	for (uint32_t i = 0; i < sc->nb_ports; i++)
+		room = RTE_MAX(room, (uint32_t)sc->port[i].mtu_bytes + MBUF_ROOM_EXTRA);
+	object_name(name, lc, "pkt");
+	lc->pkt_pool = rte_pktmbuf_pool_create(name, sc->mbufs, sc->mbufs >= 4096 ? 256 : 0,
+		sizeof(struct pkt_meta), (uint16_t)(RTE_PKTMBUF_HEADROOM + room), SOCKET_ID_ANY);
+	if (lc->pkt_pool == NULL)
+		return -rte_errno;
+	object_name(name, lc, "buf");
+	return buf_pool_create(sc->chunks, SOCKET_ID_ANY, name, &lc->buf);
+}
+
+static int
+rings_create(struct tl_stack *s, struct lcore *lc)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	lc->msg = calloc(1, sizeof(*lc->msg));
+	if (lc->msg == NULL)
+		return -ENOMEM;
+	object_name(name, lc, "ctl");
+	s->ctl[lc->id] = rte_ring_create(name, MSG_RING_SIZE, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (s->ctl[lc->id] == NULL)
+		return -rte_errno;
+	lc->msg->ctl = s->ctl[lc->id];
+	if (s->conf.workers == 1)
+		return 0;
+	object_name(name, lc, "hand");
+	lc->msg->handoff = rte_ring_create(name, HANDOFF_RING_SIZE, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	return lc->msg->handoff == NULL ? -rte_errno : 0;
+}
+
+static uint32_t
+flow_buckets(const struct stack_conf *sc)
+{
+	return rte_align32pow2(RTE_MAX(sc->tcp.max_pcbs, (uint32_t)FLOW_BUCKETS_MIN));
+}
+
+static int
+base_create(struct tl_stack *s, struct lcore *lc)
+{
+	int rc = pkt_tag_register(lc);
+
+	if (rc == 0)
+		rc = pools_create(lc, &s->conf);
+	if (rc == 0)
+		rc = rings_create(s, lc);
+	if (rc == 0)
+		rc = tmr_create(lc->now_ns, &lc->tmr);
+	if (rc == 0)
+		rc = rand_create(s->conf.has_seed ? s->conf.seed : NULL, &lc->rand);
+	if (rc == 0)
+		rc = flow_create(flow_buckets(&s->conf), rand_u32(lc->rand), &lc->flow);
+	return rc;
+}
+
+static int
+net_create(struct lcore *lc)
+{
+	char name[RTE_RING_NAMESIZE];
+	struct frag_conf frag;
+	struct arp_conf arp;
+	int rc;
+
+	arp_conf_default(&arp);
+	frag_conf_default(&frag);
+	object_name(name, lc, "rt");
+	rc = route_create(lc, name, SOCKET_ID_ANY);
+	if (rc == 0)
+		rc = arp_create(lc, &arp);
+	if (rc == 0)
+		rc = frag_create(lc, &frag);
+	if (rc == 0)
+		rc = ip4_create(lc);
+	if (rc == 0)
+		rc = icmp_create(lc, &icmp_hooks);
+	return rc;
+}
+
+static int
+worker_create(struct tl_stack *s, struct lcore *lc)
+{
+	char name[RTE_RING_NAMESIZE];
+	int rc;
+
+	rc = base_create(s, lc);
+	if (rc == 0)
+		rc = net_create(lc);
+	object_name(name, lc, "");
+	if (rc == 0)
+		rc = esp_create(lc, name, SOCKET_ID_ANY);
+	if (rc == 0)
+		rc = latch_create(lc, &s->conf.latch, s->conf.tables);
+	if (rc == 0)
+		rc = tcp_create(lc, &s->conf.tcp);
+	if (rc == 0)
+		rc = sock_create(lc, s->conf.sockets);
+	return rc;
+}
+
+static struct lcore *
+worker_alloc(struct tl_stack *s, uint16_t id)
+{
+	struct lcore *lc = aligned_alloc(RTE_CACHE_LINE_SIZE,
+		RTE_ALIGN_CEIL(sizeof(*lc), RTE_CACHE_LINE_SIZE));
+	struct run_ctx *r = calloc(1, sizeof(*r));
+
+	if (lc == NULL || r == NULL) {
+		free(lc);
+		free(r);
+		return NULL;
+	}
+	memset(lc, 0, sizeof(*lc));
+	lc->id = id;
+	lc->nb_workers = (uint16_t)s->conf.workers;
+	lc->run = r;
+	r->stack = s;
+	r->tsc_hz = rte_get_tsc_hz();
+	r->tsc_base = rte_rdtsc();
+	r->port_first = s->conf.tcp.port_first;
+	r->port_last = s->conf.tcp.port_last;
+	return lc;
+}
+
+static void
+worker_free(struct tl_stack *s, struct lcore *lc)
+{
+	struct pkt_vec v;
+
+	sock_destroy(lc);
+	if (lc->tcp != NULL)
+		tcp_destroy(lc);
+	if (lc->latch != NULL)
+		latch_destroy(lc);
+	esp_destroy(lc);
+	icmp_destroy(lc);
+	ip4_destroy(lc);
+	frag_destroy(lc);
+	arp_destroy(lc);
+	route_free(lc);
+	pkt_queue_drop(lc, &lc->out_l2, DROP_PORT_CLOSED);
+	pkt_queue_drop(lc, &lc->out_l4, DROP_PORT_CLOSED);
+	if (lc->msg != NULL) {
+		do {
+			msg_handoff_get(lc, &v);
+			pkt_vec_drop(lc, &v, DROP_PORT_CLOSED);
+		} while (v.n > 0);
+		rte_ring_free(lc->msg->handoff);
+	}
+	rte_ring_free(s->ctl[lc->id]);
+	free(lc->msg);
+	flow_free(lc->flow);
+	rand_free(lc->rand);
+	tmr_free(lc->tmr);
+}
+
+/* Pools go last of all: a packet of one worker may have ended in another's queue. */
+static void
+worker_free_pools(struct lcore *lc)
+{
+	uint32_t left = lc->pkt_pool == NULL ? 0 : rte_mempool_in_use_count(lc->pkt_pool);
+
+	if (left != 0)
+		LOG(WARNING, "worker %u: %u packet buffers were not given back", lc->id, left);
+	buf_pool_free(lc->buf);
+	rte_mempool_free(lc->pkt_pool);
+	free(lc->run);
+	free(lc);
+}
+
+static int
+routes_add(struct lcore *lc, const struct stack_conf *sc, struct tl_error *e)
+{
+	int rc;
+
+	for (uint32_t i = 0; i < sc->nb_ports; i++) {
+		for (uint32_t a = 0; a < sc->port[i].nb_addrs; a++) {
+			const struct port_addr *pa = &sc->port[i].addr[a];
+			rte_be32_t mask = pa->plen == 0 ? 0
+							: rte_cpu_to_be_32(~0u << (32 - pa->plen));
+			struct ip_addr net = ip_addr_v4(ip_addr_to_v4(&pa->addr) & mask);
+
+			rc = route_add(lc, &net, pa->plen, NULL, (uint8_t)i);
+			if (rc != 0 && rc != -EEXIST)
+				return conf_fail(e, NULL, "[port %s] address: %s", sc->port[i].name,
+					strerror(-rc));
+		}
+	}
+	for (uint32_t i = 0; i < sc->nb_routes; i++) {
+		const struct conf_route *r = &sc->route[i];
+		char net[IP_ADDR_STRLEN], via[IP_ADDR_STRLEN];
+
+		rc = route_add(lc, &r->net, r->plen, &r->via, 0);
+		if (rc != 0)
+			return conf_fail(e, NULL,
+				"[route %s/%u] via: %s is not on the network of a port, or the "
+				"prefix has bits beyond its length (%s)",
+				ip_addr_str(&r->net, net), r->plen, ip_addr_str(&r->via, via),
+				strerror(-rc));
+	}
+	return 0;
+}
+
+static int
+policy_add(struct tl_stack *s, struct tl_error *e)
+{
+	for (uint32_t w = 0; w < s->conf.workers; w++) {
+		int rc = routes_add(s->lc[w], &s->conf, e);
+
+		if (rc != 0)
+			return rc;
+		rc = spd_set(s->lc[w], s->conf.rule, s->conf.nb_rules);
+		if (rc != 0)
+			return conf_fail(e, NULL, "out of memory");
+		arp_announce(s->lc[w]);
+	}
+	for (uint32_t i = 0; i < s->conf.nb_sas; i++) {
+		int rc = control_sa_add(s, s->conf.sa[i].name, &s->conf.sa[i].sa, e);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+build(struct tl_stack *s, struct tl_error *e)
+{
+	for (uint16_t w = 0; w < s->conf.workers; w++) {
+		s->lc[w] = worker_alloc(s, w);
+		if (s->lc[w] == NULL || worker_create(s, s->lc[w]) != 0)
+			return conf_fail(e, NULL,
+				"worker %u: not enough memory for its pools; lower [stack] mbufs or "
+				"buffer-chunks, or raise [eal] memory-mb",
+				w);
+	}
+	for (uint16_t w = 0; w < s->conf.workers; w++) {
+		for (uint16_t o = 0; o < s->conf.workers; o++)
+			s->lc[w]->msg->peer[o] = o == w ? NULL : s->lc[o]->msg->handoff;
+	}
+	for (uint32_t i = 0; i < s->conf.nb_ports; i++) {
+		int rc = port_open(s, i, e);
+
+		if (rc != 0)
+			return rc;
+	}
+	return policy_add(s, e);
+}
+
+int
+tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e)
+{
+	struct tl_stack *s = calloc(1, sizeof(*s));
+	int rc;
+
+	e->text[0] = '\0';
+	if (s == NULL)
+		return -ENOMEM;
+	s->text = c;
+	s->sa = calloc(ESP_SAD_SLOTS, sizeof(*s->sa));
+	rc = s->sa == NULL ? -ENOMEM : conf_build(c, &s->conf, e);
+	if (rc == 0)
+		rc = build(s, e);
+	conf_done(&s->conf);
+	if (rc != 0) {
+		tl_destroy(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+tl_destroy(struct tl_stack *s)
+{
+	if (s == NULL)
+		return;
+	tl_stop(s);
+	tl_wait_stopped(s);
+	for (uint32_t i = 0; i < s->conf.nb_ports; i++)
+		port_close(s, i);
+	for (uint32_t w = 0; w < LC_MAX_WORKERS; w++) {
+		if (s->lc[w] != NULL)
+			worker_free(s, s->lc[w]);
+	}
+	for (uint32_t w = 0; w < LC_MAX_WORKERS; w++) {
+		if (s->lc[w] != NULL)
+			worker_free_pools(s->lc[w]);
+	}
+	latch_tables_free(s->conf.tables);
+	free(s->sa);
+	free(s);
+}
+
+unsigned int
+tl_nb_workers(const struct tl_stack *s)
+{
+	return s->conf.workers;
+}
+
+struct tl_worker *
+tl_worker(struct tl_stack *s, unsigned int i)
+{
+	return i < s->conf.workers ? worker_of(s->lc[i]) : NULL;
+}
+
+unsigned int
+tl_worker_id(const struct tl_worker *w)
+{
+	return ((const struct lcore *)(const void *)w)->id;
+}
+
+uint64_t
+tl_now_ns(const struct tl_worker *w)
+{
+	return ((const struct lcore *)(const void *)w)->now_ns;
+}
+
+void
+tl_set_turn_fn(struct tl_worker *w, tl_turn_fn *fn, void *arg)
+{
+	lc_of(w)->run->fn = fn;
+	lc_of(w)->run->arg = arg;
+}
+
+/* Workers from `first` on get lcores of their own. */
+static int
+launch(struct tl_stack *s, uint32_t first, tl_turn_fn *fn, void *arg)
+{
+	unsigned int lcore = rte_get_next_lcore(-1U, 1, 0);
+
+	if (s->started)
+		return -EBUSY;
+	if (rte_lcore_count() - 1 < s->conf.workers - first)
+		return -EINVAL;
+	s->started = true;
+	atomic_store(&s->stop, false);
+	atomic_store(&s->running, s->conf.workers);
+	for (uint32_t w = 0; w < s->conf.workers; w++) {
+		tl_set_turn_fn(worker_of(s->lc[w]), fn, arg);
+		if (w < first)
+			continue;
+		rte_eal_remote_launch(loop_run, s->lc[w], lcore);
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+	}
+	return 0;
+}
+
+int
+tl_run(struct tl_stack *s, tl_turn_fn *fn, void *arg)
+{
+	int rc = launch(s, 1, fn, arg);
+
+	if (rc != 0)
+		return rc;
+	loop_run(s->lc[0]);
+	tl_wait_stopped(s);
+	return 0;
+}
+
+int
+tl_start(struct tl_stack *s, tl_turn_fn *fn, void *arg)
+{
+	return launch(s, 0, fn, arg);
+}
+
+void
+tl_stop(struct tl_stack *s)
+{
+	atomic_store_explicit(&s->stop, true, memory_order_relaxed);
+}
+
+void
+tl_wait_stopped(struct tl_stack *s)
+{
+	if (!s->started)
+		return;
+	rte_eal_mp_wait_lcore();
+	s->started = false;
+}
+
+bool
+tl_is_running(const struct tl_stack *s)
+{
+	return atomic_load(&s->running) != 0;
+}

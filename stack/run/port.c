@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port.c - ports: DPDK queues, one pair for each worker, and the burst buffers.
+ *
+ * Stage 0 of the receive path and the last of the transmit path.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <rte_ethdev.h>
+
+#include "stack/base/log.h"
+#include "stack/run/run.h"
+
+LOG_MODULE(port, NOTICE);
+
+enum { PORT_DESC = 512 };
+
+void
+port_rx(struct lcore *lc, struct port *p, struct pkt_vec *v)
+{
+	v->n = p->ops->rx(lc, p, v->m, PKT_BURST);
+	for (uint32_t i = 0; i < v->n; i++) {
+		struct rte_mbuf *m = v->m[i];
+		struct pkt_meta *pm = pkt_meta(m);
+
+		pkt_tag_clear(lc, m); /* F-5, F-6: a sender's flag survives some drivers */
+		memset(pm, 0, sizeof(*pm));
+		pm->port = p->index;
+		pm->key.realm = p->realm;
+		lc_count_n(lc, ST_RX_BYTES, m->pkt_len);
+	}
+	lc_count_n(lc, ST_RX_PKTS, v->n);
+}
+
+static void
+flush_one(struct lcore *lc, struct port *p)
+{
+	uint64_t bytes = 0;
+	uint32_t len[PORT_TX_BUF];
+	uint16_t sent;
+
+	if (p->nb_tx == 0)
+		return;
+	for (uint32_t i = 0; i < p->nb_tx; i++)
+		len[i] = p->tx[i]->pkt_len;
+	sent = p->ops->tx(lc, p, p->tx, (uint16_t)p->nb_tx);
+	for (uint32_t i = 0; i < sent; i++)
+		bytes += len[i];
+	memmove(p->tx, p->tx + sent, (p->nb_tx - sent) * sizeof(p->tx[0]));
+	p->nb_tx -= sent;
+	lc_count_n(lc, ST_TX_PKTS, sent);
+	lc_count_n(lc, ST_TX_BYTES, bytes);
+}
+
+void
+port_flush(struct lcore *lc)
+{
+	for (uint32_t i = 0; i < lc->nb_ports; i++)
+		flush_one(lc, lc->port[i]);
+}
+
+static uint16_t
+dpdk_rx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
+{
+	(void)lc;
+	return rte_eth_rx_burst(p->dpdk_id, p->queue, m, n);
+}
+
+static uint16_t
+dpdk_tx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
+{
+	(void)lc;
+	return rte_eth_tx_burst(p->dpdk_id, p->queue, m, n);
+}
+
+static uint16_t
+none_rx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
+{
+	(void)lc;
+	(void)p;
+	(void)m;
+	(void)n;
+	return 0;
+}
+
+static const struct port_ops dpdk_ops = {.rx = dpdk_rx, .tx = dpdk_tx};
+/* A worker beyond the port's receive queues only sends. */
+static const struct port_ops dpdk_tx_ops = {.rx = none_rx, .tx = dpdk_tx};
+
+static int
+queues_setup(struct tl_stack *s, uint16_t id, uint16_t nb_rx, uint16_t nb_tx)
+{
+	int rc, socket = rte_eth_dev_socket_id(id);
+	unsigned int numa = socket < 0 ? 0 : (unsigned int)socket;
+
+	for (uint16_t q = 0; q < nb_rx; q++) {
+		rc = rte_eth_rx_queue_setup(id, q, PORT_DESC, numa, NULL, s->lc[q]->pkt_pool);
+		if (rc != 0)
+			return rc;
+	}
+	for (uint16_t q = 0; q < nb_tx; q++) {
+		rc = rte_eth_tx_queue_setup(id, q, PORT_DESC, numa, NULL);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+device_start(struct tl_stack *s, const struct conf_port *cp, uint16_t id, uint16_t *nb_rx,
+	struct tl_error *e)
+{
+	uint16_t workers = (uint16_t)s->conf.workers;
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf = {0};
+	int rc;
+
+	rc = rte_eth_dev_info_get(id, &info);
+	if (rc != 0)
+		return conf_fail(e, NULL, "[port %s]: no device information (%s)", cp->name,
+			strerror(-rc));
+	if (info.max_tx_queues < workers)
+		return conf_fail(e, NULL,
+			"[port %s]: %u workers need as many transmit queues, the device has %u; lower "
+			"[stack] workers or give the device more queues",
+			cp->name, workers, info.max_tx_queues);
+	*nb_rx = workers < info.max_rx_queues ? workers : info.max_rx_queues;
+	if (*nb_rx > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_IP) != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads
+			& (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
+	}
+	rc = rte_eth_dev_configure(id, *nb_rx, workers, &conf);
+	if (rc == 0)
+		rc = queues_setup(s, id, *nb_rx, workers);
+	if (rc == 0)
+		rc = rte_eth_dev_start(id);
+	if (rc != 0)
+		return conf_fail(e, NULL, "[port %s]: the device does not start (%s)", cp->name,
+			strerror(-rc));
+	/* Some virtual devices have no MTU of their own: what they refuse here does no harm. */
+	if (rte_eth_dev_set_mtu(id, cp->mtu_bytes) != 0)
+		LOG(INFO, "port %s: the device keeps its own MTU", cp->name);
+	return 0;
+}
+
+/* The name under which EAL knows the device: the part of "net_x0,args" before the comma. */
+static int
+device_find(const struct conf_port *cp, uint16_t *id, struct tl_error *e)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(cp->device, ","), cp->device);
+	if (rte_eth_dev_get_port_by_name(name, id) == 0)
+		return 0;
+	return conf_fail(e, NULL,
+		"[port %s] device: DPDK has no port \"%s\"; check its arguments, and that the "
+		"interface or socket it names exists",
+		cp->name, name);
+}
+
+static struct port *
+port_new(struct lcore *lc, const struct conf_port *cp, uint32_t index)
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	snprintf(p->name, sizeof(p->name), "%.31s", cp->name);
+	p->index = (uint8_t)index;
+	p->mac = cp->mac;
+	p->mtu_bytes = cp->mtu_bytes;
+	p->vlan = cp->vlan;
+	p->realm = cp->realm;
+	p->bare_ip = cp->bare_ip;
+	p->nb_addrs = (uint8_t)cp->nb_addrs;
+	memcpy(p->addr, cp->addr, sizeof(p->addr));
+	p->queue = lc->id;
+	lc->port[index] = p;
+	return p;
+}
+
+/* A locally administered address made of the first IP address, for ports that have none. */
+static void
+default_mac(struct conf_port *cp)
+{
+	rte_be32_t a = ip_addr_to_v4(&cp->addr[0].addr);
+
+	cp->mac.addr_bytes[0] = 0x02;
+	memcpy(cp->mac.addr_bytes + 2, &a, 4);
+}
+
+int
+port_open(struct tl_stack *s, uint32_t index, struct tl_error *e)
+{
+	struct conf_port *cp = &s->conf.port[index];
+	uint16_t id = 0, nb_rx = 0;
+	int rc = 0;
+
+	if (cp->mport == NULL) {
+		rc = device_find(cp, &id, e);
+		if (rc == 0)
+			rc = device_start(s, cp, id, &nb_rx, e);
+		if (rc != 0)
+			return rc;
+		if (!cp->has_mac)
+			rte_eth_macaddr_get(id, &cp->mac);
+	} else if (!cp->has_mac) {
+		default_mac(cp);
+	}
+	for (uint32_t w = 0; w < s->conf.workers; w++) {
+		struct port *p = port_new(s->lc[w], cp, index);
+
+		if (p == NULL)
+			return conf_fail(e, NULL, "out of memory");
+		p->dpdk_id = id;
+		p->ctx = cp;
+		p->ops = cp->mport != NULL ? &mport_ops : w < nb_rx ? &dpdk_ops : &dpdk_tx_ops;
+		s->lc[w]->nb_ports = (uint16_t)(index + 1);
+	}
+	return 0;
+}
+
+void
+port_close(struct tl_stack *s, uint32_t index)
+{
+	const struct conf_port *cp = &s->conf.port[index];
+	bool opened = false;
+
+	for (uint32_t w = 0; w < s->conf.workers; w++) {
+		struct lcore *lc = s->lc[w];
+		struct port *p = lc == NULL ? NULL : lc->port[index];
+
+		if (p == NULL)
+			continue;
+		for (uint32_t i = 0; i < p->nb_tx; i++)
+			pkt_drop(lc, p->tx[i], DROP_PORT_CLOSED);
+		if (cp->mport == NULL && !opened) {
+			rte_eth_dev_stop(p->dpdk_id);
+			rte_eth_dev_close(p->dpdk_id);
+		}
+		opened = true;
+		free(p);
+		lc->port[index] = NULL;
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * run.h - the stack as a whole and what drives a worker. Private to stack/run and stack/ctl.
+ */
+#ifndef TL_RUN_RUN_H
+#define TL_RUN_RUN_H
+
+#include <stdatomic.h>
+
+#include "stack/base/lcore.h"
+#include "stack/base/msg.h"
+#include "stack/base/port.h"
+#include "stack/base/sock.h"
+#include "stack/run/conf.h"
+
+/* Idle ladder: poll, then pause, then sleep (ns since the last packet or timer). */
+enum { IDLE_POLL_NS = 50000, IDLE_PAUSE_NS = 200000, IDLE_SLEEP_MAX_NS = 1000000 };
+
+/* What turns a worker. */
+struct run_ctx {
+	struct tl_stack *stack;
+	tl_turn_fn *fn;
+	void *arg;
+	bool is_virtual;     /* time comes from tl_turn() */
+	uint64_t tsc_hz;
+	uint64_t tsc_base;
+	uint64_t last_work_ns;
+	uint64_t last_turn_ns;
+	uint16_t port_first, port_last; /* ephemeral ports, for steering between workers */
+};
+
+/* One SA as the control context knows it. */
+struct master_sa {
+	char name[CONF_NAME]; /* empty: slot free */
+	uint32_t gen;
+	uint32_t spi;
+	bool inbound;
+};
+
+struct tl_stack {
+	struct stack_conf conf;
+	const struct tl_conf *text; /* of the running configuration, for tl_sa_add() */
+	struct lcore *lc[LC_MAX_WORKERS];
+	struct rte_ring *ctl[LC_MAX_WORKERS];
+	_Atomic bool stop;
+	_Atomic uint32_t running; /* workers that turn now */
+	bool started;
+	struct master_sa *sa; /* ESP_SAD_SLOTS, control context only */
+	uint32_t next_slot;
+};
+
+static inline struct lcore *
+lc_of(struct tl_worker *w)
+{
+	return (struct lcore *)(void *)w;
+}
+
+static inline struct tl_worker *
+worker_of(struct lcore *lc)
+{
+	return (struct tl_worker *)(void *)lc;
+}
+
+/* One turn of a worker, from its ports to its applications. */
+void loop_once(struct lcore *lc);
+
+/* The worker's thread: turns until the stack stops, with the idle ladder. */
+int loop_run(void *lc);
+
+/* The receive path and the transmit path: the only places that know the order of the stages. */
+void rx_path(struct lcore *lc, struct pkt_vec *in);
+void tx_path(struct lcore *lc, struct pkt_vec *v);
+
+/* Packets that other workers handed over. Returns how many. */
+uint32_t rx_handoff(struct lcore *lc);
+
+/* Fills v from the queues of answers, then from the transports; returns v->n. */
+uint32_t out_next(struct lcore *lc, struct pkt_vec *v);
+
+/* One burst of a port, tags cleared and metadata zeroed. */
+void port_rx(struct lcore *lc, struct port *p, struct pkt_vec *v);
+
+/* Gives the burst buffers to the ports; what a port refuses stays. */
+void port_flush(struct lcore *lc);
+
+/* Opens the DPDK or memory port of a configuration for all workers. Returns 0 or -errno. */
+int port_open(struct tl_stack *s, uint32_t index, struct tl_error *e);
+void port_close(struct tl_stack *s, uint32_t index);
+extern const struct port_ops mport_ops;
+
+/* The worker's table of sockets. */
+int sock_create(struct lcore *lc, uint32_t max);
+void sock_destroy(struct lcore *lc);
+
+/* Runs fn on a worker between two of its turns, or here if nothing drives it; waits for it. */
+void ctl_call(struct tl_stack *s, uint32_t worker, void (*fn)(struct lcore *, void *), void *arg);
+
+/* Takes an SA into the master SAD and to every worker. Returns 0 or -errno. */
+int control_sa_add(
+	struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e);
+
+/* clock */
+uint64_t clock_ns(struct lcore *lc);
+
+#endif

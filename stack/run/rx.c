@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rx.c - the receive path: from a port's burst to the transports.
+ *
+ * Called by loop_once(). The stages do not know each other; their order is written here only.
+ */
+#include "esp/esp.h"
+#include "latch/latch.h"
+#include "stack/net/arp.h"
+#include "stack/net/eth.h"
+#include "stack/net/icmp.h"
+#include "stack/net/ip4.h"
+#include "stack/run/run.h"
+#include "tcp/tcp.h"
+
+enum { RX_MAX_DECAP = 2 };
+
+/*
+ * A connection that this host opened lives where connect() ran, and its port says where that is;
+ * its segments may have been decrypted elsewhere. Every other flow lives where its SA is.
+ */
+static bool
+is_of_other_worker(struct lcore *lc, const struct rte_mbuf *m, uint16_t *owner)
+{
+	const struct flow_key *k = &pkt_meta(m)->key;
+	uint16_t port = rte_be_to_cpu_16(k->lport);
+
+	*owner = (uint16_t)(port % lc->nb_workers);
+	return *owner != lc->id && port >= lc->run->port_first && port <= lc->run->port_last
+		&& flow_find(lc, k) == NULL;
+}
+
+static void
+steer(struct lcore *lc, struct pkt_vec *v)
+{
+	uint32_t kept = 0;
+	uint16_t owner;
+
+	if (lc->nb_workers == 1)
+		return;
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (is_of_other_worker(lc, v->m[i], &owner))
+			msg_handoff(lc, owner, HANDOFF_L4, v->m[i]);
+		else
+			v->m[kept++] = v->m[i];
+	}
+	v->n = kept;
+}
+
+static void
+udp_in(struct lcore *lc, struct pkt_vec *v)
+{
+	for (uint32_t i = 0; i < v->n; i++)
+		icmp_unreachable(lc, v->m[i], ICMP_DU_PORT, 0);
+	pkt_vec_drop(lc, v, DROP_UDP_NONE);
+}
+
+/* The end of the path, shared with packets that were handed over after ESP. */
+static void
+rx_transports(struct lcore *lc, struct pkt_sort *s)
+{
+	latch_in(lc, s); /* the verdict: latch of the flow's owner, else RFC 4301 s5.2 step 3b */
+	tcp_in(lc, &s->v[NX_TCP]);
+	udp_in(lc, &s->v[NX_UDP]);
+	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
+	icmp_in(lc, &s->v[NX_ICMP]);
+}
+
+static void
+rx_ip(struct lcore *lc, struct pkt_sort *s)
+{
+	unsigned int depth = 0;
+
+	while (s->v[NX_IP].n > 0 || s->v[NX_ESP].n > 0) {
+		ip_in(lc, s);
+		if (depth++ == RX_MAX_DECAP)
+			pkt_vec_drop(lc, &s->v[NX_ESP], DROP_ESP_DEPTH);
+		esp_in(lc, &s->v[NX_ESP], s); /* tunnel: NX_IP again; transport: its L4 */
+	}
+	steer(lc, &s->v[NX_TCP]);
+	rx_transports(lc, s);
+}
+
+void
+rx_path(struct lcore *lc, struct pkt_vec *in)
+{
+	struct pkt_sort s; /* one vector per next stage; a stage emits at most what it took */
+
+	pkt_sort_reset(&s);
+	eth_in(lc, in, &s);
+	rx_ip(lc, &s);
+}
+
+/* F-1: what waited in a ring is asked once more whether its SA was revoked meanwhile. */
+static bool
+is_current(struct lcore *lc, struct rte_mbuf *m)
+{
+	if (!pkt_is_tagged(lc, m) || esp_tag_current(lc, pkt_tag(lc, m)))
+		return true;
+	pkt_drop(lc, m, DROP_ESP_STALE);
+	return false;
+}
+
+static void
+take_over(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *ip, struct pkt_sort *l4,
+	struct pkt_vec *tx)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	enum pkt_next nx;
+
+	switch (pm->handoff) {
+	case HANDOFF_ARP:
+		arp_in(lc, lc->port[pm->port], m, pm->l3_off);
+		return;
+	case HANDOFF_TX:
+		pkt_vec_add(tx, m);
+		return;
+	case HANDOFF_IP:
+		if (is_current(lc, m))
+			pkt_vec_add(&ip->v[NX_IP], m);
+		return;
+	default:
+		nx = pkt_next_of(pm->nxt);
+		if (is_current(lc, m))
+			pkt_vec_add(&l4->v[nx], m);
+	}
+}
+
+uint32_t
+rx_handoff(struct lcore *lc)
+{
+	struct pkt_sort ip, l4;
+	struct pkt_vec v, tx = {.n = 0};
+
+	msg_handoff_get(lc, &v);
+	if (v.n == 0)
+		return 0;
+	pkt_sort_reset(&ip);
+	pkt_sort_reset(&l4);
+	for (uint32_t i = 0; i < v.n; i++)
+		take_over(lc, v.m[i], &ip, &l4, &tx);
+	rx_ip(lc, &ip);
+	rx_transports(lc, &l4);
+	tx_path(lc, &tx);
+	return v.n;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sock.c - the public socket calls and the table of a worker's sockets.
+ *
+ * A descriptor is a generation (1 to 127) above 24 bits of slot, so it is never below TL_FD_BASE
+ * and one that was closed is found out when its slot has been used again.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack/base/assert.h"
+#include "stack/include/tl_sock.h"
+#include "stack/run/run.h"
+#include "tcp/tcp.h"
+
+enum { FD_SLOT_BITS = 24, FD_GEN_MAX = 127 };
+
+struct sock_ctx {
+	struct sock *slot;
+	uint32_t max;
+	uint32_t *free_list;
+	uint32_t nb_free;
+	struct sock *ready_head, *ready_tail; /* those that may have something to say */
+};
+
+int
+sock_create(struct lcore *lc, uint32_t max)
+{
+	struct sock_ctx *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return -ENOMEM;
+	lc->sock = c;
+	c->slot = calloc(max, sizeof(*c->slot));
+	c->free_list = calloc(max, sizeof(*c->free_list));
+	if (c->slot == NULL || c->free_list == NULL)
+		return -ENOMEM;
+	c->max = max;
+	for (uint32_t i = 0; i < max; i++) {
+		c->slot[i].index = i;
+		c->slot[i].gen = 1;
+		c->free_list[i] = max - 1 - i;
+	}
+	c->nb_free = max;
+	return 0;
+}
+
+void
+sock_destroy(struct lcore *lc)
+{
+	struct sock_ctx *c = lc->sock;
+
+	if (c == NULL)
+		return;
+	for (uint32_t i = 0; i < c->max; i++) {
+		if (c->slot[i].ops != NULL)
+			c->slot[i].ops->close(lc, &c->slot[i]);
+	}
+	free(c->slot);
+	free(c->free_list);
+	free(c);
+	lc->sock = NULL;
+}
+
+static int
+fd_of(const struct sock *s)
+{
+	return (int)((uint32_t)s->gen << FD_SLOT_BITS | s->index);
+}
+
+static struct sock *
+sock_of(struct lcore *lc, int fd)
+{
+	uint32_t slot = (uint32_t)fd & ((1u << FD_SLOT_BITS) - 1);
+	struct sock *s;
+
+	if (fd < TL_FD_BASE || slot >= lc->sock->max)
+		return NULL;
+	s = &lc->sock->slot[slot];
+	return s->ops != NULL && fd_of(s) == fd ? s : NULL;
+}
+
+static struct sock *
+sock_alloc(struct lcore *lc)
+{
+	struct sock_ctx *c = lc->sock;
+	struct sock *s;
+
+	if (c->nb_free == 0)
+		return NULL;
+	s = &c->slot[c->free_list[--c->nb_free]];
+	*s = (struct sock){.index = s->index,
+		.gen = s->gen,
+		.domain = AF_INET,
+		.type = SOCK_STREAM,
+		.protocol = IPPROTO_N_TCP,
+		.linger_s = -1};
+	return s;
+}
+
+static void
+ready_unlink(struct sock_ctx *c, struct sock *s)
+{
+	struct sock **pp, *prev = NULL;
+
+	if (!s->on_ready)
+		return;
+	for (pp = &c->ready_head; *pp != s; pp = &(*pp)->ready_next)
+		prev = *pp;
+	*pp = s->ready_next;
+	if (c->ready_tail == s)
+		c->ready_tail = prev;
+	s->on_ready = false;
+}
+
+static void
+sock_free(struct lcore *lc, struct sock *s)
+{
+	struct sock_ctx *c = lc->sock;
+
+	ready_unlink(c, s);
+	s->ops = NULL;
+	s->pcb = NULL;
+	s->gen = s->gen == FD_GEN_MAX ? 1 : (uint8_t)(s->gen + 1);
+	c->free_list[c->nb_free++] = s->index;
+}
+
+static void
+ready_append(struct sock_ctx *c, struct sock *s)
+{
+	s->ready_next = NULL;
+	if (c->ready_head == NULL)
+		c->ready_head = s;
+	else
+		c->ready_tail->ready_next = s;
+	c->ready_tail = s;
+	s->on_ready = true;
+}
+
+void
+sock_wake(struct lcore *lc, struct sock *s)
+{
+	if (!s->on_ready && s->watch != 0)
+		ready_append(lc->sock, s);
+}
+
+/* Sets errno from a negative result; -1, or the result itself. */
+static int
+result(int rc)
+{
+	if (rc >= 0)
+		return rc;
+	errno = -rc;
+	return -1;
+}
+
+static int
+addr_in(const struct sockaddr *sa, socklen_t len, struct sock_addr *out)
+{
+	struct sockaddr_in in;
+
+	if (sa == NULL || len < sizeof(in))
+		return -EINVAL;
+	memcpy(&in, sa, sizeof(in));
+	if (in.sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	out->addr = ip_addr_v4(in.sin_addr.s_addr);
+	out->port = in.sin_port;
+	return 0;
+}
+
+static void
+addr_out(const struct sock_addr *a, struct sockaddr *sa, socklen_t *len)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+		.sin_port = a->port,
+		.sin_addr.s_addr = ip_addr_to_v4(&a->addr)};
+
+	if (sa == NULL || len == NULL)
+		return;
+	memcpy(sa, &in, RTE_MIN((size_t)*len, sizeof(in)));
+	*len = sizeof(in);
+}
+
+int
+tl_socket(struct tl_worker *w, int domain, int type, int protocol)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s;
+	int rc;
+
+	if (domain != AF_INET)
+		return result(-EAFNOSUPPORT);
+	if (type != SOCK_STREAM || (protocol != 0 && protocol != IPPROTO_N_TCP))
+		return result(-EPROTONOSUPPORT);
+	s = sock_alloc(lc);
+	if (s == NULL)
+		return result(-EMFILE);
+	s->ops = &tcp_sock_ops;
+	rc = s->ops->open(lc, s);
+	if (rc != 0) {
+		sock_free(lc, s);
+		return result(rc);
+	}
+	return fd_of(s);
+}
+
+int
+tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+	struct sock_addr a;
+	int rc;
+
+	if (s == NULL)
+		return result(-EBADF);
+	rc = addr_in(addr, len, &a);
+	return result(rc != 0 ? rc : s->ops->bind(lc, s, &a));
+}
+
+int
+tl_listen(struct tl_worker *w, int fd, int backlog)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result(s == NULL ? -EBADF : s->ops->listen(lc, s, backlog));
+}
+
+int
+tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd), *child;
+	struct sock_addr a;
+	int rc;
+
+	if (s == NULL)
+		return result(-EBADF);
+	child = sock_alloc(lc);
+	if (child == NULL)
+		return result(-EMFILE);
+	child->ops = s->ops;
+	rc = s->ops->accept(lc, s, child);
+	if (rc != 0) {
+		sock_free(lc, child);
+		return result(rc);
+	}
+	if (addr != NULL && child->ops->remote(lc, child, &a) == 0)
+		addr_out(&a, addr, len);
+	return fd_of(child);
+}
+
+int
+tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+	struct sock_addr a;
+	int rc;
+
+	if (s == NULL)
+		return result(-EBADF);
+	rc = addr_in(addr, len, &a);
+	return result(rc != 0 ? rc : s->ops->connect(lc, s, &a));
+}
+
+static ssize_t
+result_n(ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	errno = (int)-n;
+	return -1;
+}
+
+ssize_t
+tl_send(struct tl_worker *w, int fd, const void *buf, size_t len, int flags)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result_n(s == NULL ? -EBADF : s->ops->send(lc, s, buf, len, flags));
+}
+
+ssize_t
+tl_recv(struct tl_worker *w, int fd, void *buf, size_t len, int flags)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result_n(s == NULL ? -EBADF : s->ops->recv(lc, s, buf, len, flags));
+}
+
+int
+tl_shutdown(struct tl_worker *w, int fd, int how)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result(s == NULL ? -EBADF : s->ops->shutdown(lc, s, how));
+}
+
+int
+tl_close(struct tl_worker *w, int fd)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	if (s == NULL)
+		return result(-EBADF);
+	s->ops->close(lc, s);
+	sock_free(lc, s);
+	return 0;
+}
+
+int
+tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result(s == NULL ? -EBADF : s->ops->setopt(lc, s, level, opt, val, len));
+}
+
+int
+tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, socklen_t *len)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result(s == NULL ? -EBADF : s->ops->getopt(lc, s, level, opt, val, len));
+}
+
+static int
+name_of(struct tl_worker *w, int fd, bool remote, struct sockaddr *addr, socklen_t *len)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+	struct sock_addr a;
+	int rc;
+
+	if (s == NULL)
+		return result(-EBADF);
+	rc = remote ? s->ops->remote(lc, s, &a) : s->ops->local(lc, s, &a);
+	if (rc == 0)
+		addr_out(&a, addr, len);
+	return result(rc);
+}
+
+int
+tl_getsockname(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return name_of(w, fd, false, addr, len);
+}
+
+int
+tl_getpeername(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return name_of(w, fd, true, addr, len);
+}
+
+int
+tl_watch(struct tl_worker *w, int fd, uint32_t events, void *udata)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	if (s == NULL)
+		return result(-EBADF);
+	s->watch = events == 0 ? 0 : events | TL_EV_ERR | TL_EV_HUP;
+	s->udata = udata;
+	if (events == 0)
+		ready_unlink(lc->sock, s);
+	else
+		sock_wake(lc, s); /* it may be ready already */
+	return 0;
+}
+
+/* Asks each socket on the list once; those still ready go to its end, the others leave it. */
+int
+tl_wait(struct tl_worker *w, struct tl_event *ev, int max)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock_ctx *c = lc->sock;
+	struct sock *last = c->ready_tail;
+	int n = 0;
+
+	while (n < max && c->ready_head != NULL) {
+		struct sock *s = c->ready_head;
+		uint32_t now = s->ops->ready(lc, s) & s->watch;
+
+		c->ready_head = s->ready_next;
+		s->on_ready = false;
+		if (now != 0) {
+			ev[n++] = (struct tl_event){
+				.fd = fd_of(s), .events = now, .udata = s->udata};
+			ready_append(c, s);
+		}
+		if (s == last)
+			break;
+	}
+	return n;
+}

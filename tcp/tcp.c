@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tcp.c - the context of a worker: made at start, torn down at the end, shown to operators. */
+#include "tcp/tcp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "stack/base/rand.h"
+#include "tcp/tcp_int.h"
+
+void
+tcp_conf_default(struct tcp_conf *c)
+{
+	*c = (struct tcp_conf){
+		.max_pcbs = 4096,
+		.sndbuf_bytes = 256 * 1024,
+		.rcvbuf_bytes = 256 * 1024,
+		.rto_min_us = 200000, /* DEVIATION: RFC 6298 (2.4) SHOULD be 1 s; as Linux */
+		.msl_ms = 30000,
+		.delack_us = 40000,
+		.syn_retries = 6,
+		.data_retries = 15,
+		.port_first = 49152,
+		.port_last = 65535,
+	};
+}
+
+static void
+secret_draw(struct lcore *lc, struct tcp_secret *s)
+{
+	s->k[0] = rand_u64(lc->rand);
+	s->k[1] = rand_u64(lc->rand);
+}
+
+int
+tcp_create(struct lcore *lc, const struct tcp_conf *conf)
+{
+	struct tcp_ctx *tc = calloc(1, sizeof(*tc));
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (tc == NULL)
+		return -ENOMEM;
+	/* The address of a live worker is unique in the process. */
+	snprintf(name, sizeof(name), "tcp_%p", (void *)lc);
+	tc->pcbs = rte_mempool_create(name, conf->max_pcbs, sizeof(struct tcp_pcb), 0, 0, NULL,
+		NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	if (tc->pcbs == NULL) {
+		free(tc);
+		return -rte_errno;
+	}
+	tc->conf = *conf;
+	TAILQ_INIT(&tc->all);
+	TAILQ_INIT(&tc->out);
+	TAILQ_INIT(&tc->reap);
+	for (uint32_t i = 0; i < TCP_BOUND_BUCKETS; i++)
+		LIST_INIT(&tc->bound[i]);
+	/* A quarter of the packets may wait for holes; the rest keeps the worker receiving. */
+	tc->ooo_max = lc->pkt_pool->size / 4;
+	secret_draw(lc, &tc->isn_secret);
+	secret_draw(lc, &tc->ts_secret);
+	lc->tcp = tc;
+	return 0;
+}
+
+void
+tcp_destroy(struct lcore *lc)
+{
+	struct tcp_ctx *tc = lc->tcp;
+	struct tcp_pcb *pcb;
+
+	if (tc == NULL)
+		return;
+	TAILQ_FOREACH (pcb, &tc->all, all) {
+		if (pcb->s != NULL)
+			pcb->s->pcb = NULL;
+		pcb->s = NULL;
+		if (pcb->parent != NULL)
+			tcp_syn_forget(pcb);
+	}
+	while ((pcb = TAILQ_FIRST(&tc->all)) != NULL) {
+		if (pcb->state == TCPS_LISTEN)
+			tcp_listen_end(lc, pcb);
+		tcp_pcb_end(lc, pcb, 0);
+		tcp_pcb_free(lc, pcb);
+	}
+	rte_mempool_free(tc->pcbs);
+	free(tc);
+	lc->tcp = NULL;
+}
+
+uint32_t
+tcp_pcbs_in_use(const struct lcore *lc)
+{
+	return lc->tcp->active;
+}
+
+void
+tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_info *i, void *arg), void *arg)
+{
+	struct tcp_pcb *pcb;
+
+	TAILQ_FOREACH (pcb, &lc->tcp->all, all) {
+		struct tcp_info i = {
+			.key = pcb->fe.key,
+			.state = tcp_state_name(pcb->state),
+			.latch = pcb->state == TCPS_LISTEN ? NULL : &pcb->latch,
+			.sndq_bytes = buf_len(&pcb->snd),
+			.rcvq_bytes = buf_len(&pcb->rcv),
+			.snd_wnd_bytes = pcb->snd_wnd,
+			.cwnd_bytes = pcb->cc.cwnd_bytes,
+			.srtt_us = pcb->srtt_us,
+			.rto_us = pcb->rto_us,
+			.mss_bytes = pcb->mss,
+			.rexmt = pcb->rexmt_cnt,
+		};
+
+		fn(&i, arg);
+	}
+}

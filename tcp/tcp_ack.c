@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_ack.c - what an acknowledgment does: send buffer, RTT, windows.
+ *
+ * Called by the fifth step of SEGMENT ARRIVES; the states that depend on our FIN are changed
+ * there, not here.
+ */
+#include "stack/base/rand.h"
+#include "tcp/tcp_int.h"
+
+void
+tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_ctx *tc = lc->tcp;
+
+	if (lc->now_ns >= tc->challenge_ns) {
+		/* A fixed budget could be measured from another connection (CVE-2016-5696). */
+		tc->challenge_left =
+			TCP_CHALLENGE_PER_S / 2 + rand_below(lc->rand, TCP_CHALLENGE_PER_S);
+		tc->challenge_ns = lc->now_ns + UINT64_C(1000000000);
+	}
+	if (tc->challenge_left == 0)
+		return;
+	tc->challenge_left--;
+	lc_count(lc, ST_TCP_CHALLENGE);
+	tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+}
+
+static uint32_t
+scaled_wnd(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	/* RFC 7323 s2.2: the window of a SYN is never scaled. */
+	if ((seg->flags & TCP_F_SYN) != 0)
+		return seg->wnd;
+	return (uint32_t)seg->wnd << pcb->snd_wscale;
+}
+
+static void
+set_wnd(struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	pcb->snd_wnd = scaled_wnd(pcb, seg);
+	pcb->max_wnd = RTE_MAX(pcb->max_wnd, pcb->snd_wnd);
+	pcb->snd_wl1 = seg->seq;
+	pcb->snd_wl2 = seg->ack;
+}
+
+/* RFC 6298 s3 (Karn): only octets sent once; RFC 7323 s4.1: or the echoed timestamp. */
+static void
+measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	uint32_t ms;
+
+	if (pcb->rtt_timing && seq_gt(seg->ack, pcb->rtt_seq)) {
+		pcb->rtt_timing = false;
+		tcp_rtt_sample(lc, pcb,
+			(uint32_t)RTE_MIN(
+				(lc->now_ns - pcb->rtt_ns) / 1000, (uint64_t)TCP_RTO_MAX_US));
+		return;
+	}
+	if (pcb->rtt_timing || !pcb->opt_ts || (seg->opts & TCP_O_TS) == 0 || seg->ts_ecr == 0)
+		return;
+	ms = tcp_now_ms(lc) + pcb->ts_offset - seg->ts_ecr;
+	/* The echo is the peer's word: an impossible one counts for nothing. */
+	if (ms < TCP_RTO_MAX_US / 1000)
+		tcp_rtt_sample(lc, pcb, ms * 1000);
+}
+
+void
+tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	bool syn_lost = pcb->rexmt_cnt > 0;
+
+	pcb->snd_una = seg->ack;
+	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);
+	set_wnd(pcb, seg);
+	tmr_stop(lc, &pcb->t_rexmt);
+	measure(lc, pcb, seg);
+	pcb->rtt_timing = false;
+	/* RFC 6298 (5.7): without a sample, and with a SYN that was lost, begin with 3 s. */
+	if (pcb->srtt_us == 0)
+		pcb->rto_us = syn_lost ? 3 * TCP_RTO_INIT_US : TCP_RTO_INIT_US;
+	pcb->rexmt_cnt = 0;
+	tcp_pcb_update_mss(pcb);
+	/* RFC 6928 s2 and RFC 5681 s3.1: one segment if the SYN or its answer was lost. */
+	pcb->cc.cwnd_bytes = syn_lost ? pcb->mss : tcp_cc_iw(pcb->mss);
+	pcb->cc.ssthresh_bytes = TCP_CWND_MAX;
+	pcb->cc.ops->start(&pcb->cc, lc->now_ns);
+	pcb->recover = pcb->snd_una - 1;
+	pcb->last_send_ns = lc->now_ns;
+	pcb->was_open = true;
+}
+
+static void
+ack_new(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	uint32_t bytes = seg->ack - pcb->snd_una, flight = tcp_flight(pcb);
+	uint32_t data = seg->ack - tcp_seq_of(pcb, buf_start(&pcb->snd));
+
+	measure(lc, pcb, seg);
+	pcb->snd_una = seg->ack;
+	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);
+	pcb->rexmt_cnt = 0;
+	/* The FIN has a sequence number and no place in the buffer. */
+	buf_drop(lc, &pcb->snd, RTE_MIN(data, buf_len(&pcb->snd)));
+	if (pcb->persist)
+		tcp_persist_end(lc, pcb);
+	tcp_rexmt_acked(lc, pcb, bytes, flight);
+	/* RFC 6298 (5.2), (5.3) */
+	if (pcb->snd_una == pcb->snd_max)
+		tmr_stop(lc, &pcb->t_rexmt);
+	else if (!pcb->in_recovery || !pcb->partial_ack)
+		tcp_rexmt_start(lc, pcb);
+	if (pcb->snd_una != tcp_snd_end(pcb))
+		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	tcp_wake(lc, pcb);
+}
+
+/* RFC 5681 s2: the five clauses of a duplicate acknowledgment. */
+static bool
+is_dupack(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	if (tcp_flight(pcb) == 0 || pcb->persist) /* (a); a probe's answer is none */
+		return false;
+	if (seg->len > 0) /* (b) */
+		return false;
+	if ((seg->flags & (TCP_F_SYN | TCP_F_FIN)) != 0) /* (c) */
+		return false;
+	if (seg->ack != pcb->snd_una) /* (d) */
+		return false;
+	return scaled_wnd(pcb, seg) == pcb->snd_wnd; /* (e) */
+}
+
+/* RFC 9293 s3.10.7.4, fifth, ESTABLISHED: "the send window should be updated". */
+static void
+update_wnd(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	uint32_t before = pcb->snd_wnd;
+
+	if (!seq_lt(pcb->snd_wl1, seg->seq) &&
+		!(pcb->snd_wl1 == seg->seq && seq_leq(pcb->snd_wl2, seg->ack)))
+		return;
+	set_wnd(pcb, seg);
+	if (pcb->snd_wnd <= before)
+		return;
+	if (pcb->persist) {
+		/* What the probes carried is lost or was refused: begin again at snd_una. */
+		tcp_persist_end(lc, pcb);
+		pcb->snd_nxt = pcb->snd_una;
+		if (tcp_flight(pcb) > 0)
+			tcp_rexmt_start(lc, pcb);
+	}
+	if (pcb->snd_nxt != tcp_snd_end(pcb))
+		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	tcp_wake(lc, pcb);
+}
+
+bool
+tcp_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	/* RFC 5961 s5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT, else an ACK. */
+	if (seq_gt(seg->ack, pcb->snd_max) || seq_lt(seg->ack, pcb->snd_una - pcb->max_wnd)) {
+		tcp_challenge_ack(lc, pcb);
+		seg->why = DROP_TCP_ACK;
+		return false;
+	}
+	/* RFC 9293 s3.8.6.1: open as long as the peer answers. An orphan has no such patience. */
+	if (pcb->persist && pcb->s != NULL)
+		pcb->rexmt_cnt = 0;
+	if (seq_gt(seg->ack, pcb->snd_una))
+		ack_new(lc, pcb, seg);
+	else if (is_dupack(pcb, seg))
+		tcp_rexmt_dupack(lc, pcb);
+	if (seq_geq(seg->ack, pcb->snd_una))
+		update_wnd(lc, pcb, seg);
+	return true;
+}

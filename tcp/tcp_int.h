@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tcp_int.h - what the files of this module call in each other, by file. */
+#ifndef TL_TCP_TCP_INT_H
+#define TL_TCP_TCP_INT_H
+
+#include "tcp/tcp_pcb.h"
+
+/* tcp_ack.c: steps of RFC 9293 s3.10.7.4, fifth, that all synchronized states share. False: the
+ * segment ends here with seg->why. */
+bool tcp_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
+/* The handshake is complete: window of seg, congestion control, RTO. */
+void tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
+/* RFC 5961 s7: an ACK for a segment that may be forged, as long as the worker's budget lasts. */
+void tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* tcp_rcv.c */
+void tcp_rcv_start(struct tcp_pcb *pcb, const struct tcp_seg *seg);
+/* Text of an acceptable segment; sets seg->fin_now when the FIN's turn has come. */
+void tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
+/* What the window field would stand for now, in bytes; SWS avoidance applied. */
+uint32_t tcp_rcv_window(const struct tcp_pcb *pcb);
+/* The application read: marks an ACK if the window opened enough to tell. */
+void tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rcv_purge(struct lcore *lc, struct tcp_pcb *pcb);
+/* Sorted, no overlap, behind rcv_nxt, counted right. */
+bool tcp_rcv_ooo_ok(const struct tcp_pcb *pcb);
+
+/* tcp_rexmt.c */
+void tcp_rtt_sample(struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us);
+void tcp_rexmt_acked(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, uint32_t flight);
+void tcp_rexmt_dupack(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_persist_start(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* tcp_tmr.c */
+void tcp_tmr_rexmt(struct lcore *lc, struct tcp_pcb *pcb, uint64_t after_us);
+void tcp_tmr_delack(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_tmr_2msl(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_tmr_stop_all(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* tcp_out.c */
+void tcp_output_mark(struct lcore *lc, struct tcp_pcb *pcb, uint8_t flags);
+void tcp_output_unmark(struct lcore *lc, struct tcp_pcb *pcb);
+/* RST of a connection that ends; it leaves without the control block. */
+void tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb);
+/* RST for a segment that belongs to nothing (RFC 9293 s3.10.7.1). */
+void tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg);
+
+/* tcp_syn.c */
+struct tcp_pcb *tcp_listener_find(const struct lcore *lc, const struct flow_key *k);
+void tcp_listen_start(struct lcore *lc, struct tcp_pcb *pcb, uint32_t backlog);
+void tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb);
+/* A SYN for a listener. iss_min: the ISN must be greater, NULL if no old connection was there. */
+void tcp_syn_in(
+	struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min);
+/* Buffers, clocks, ISN and our own options; key, latch and socket options are set. */
+void tcp_syn_prepare(
+	struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes);
+/* Options of the peer's SYN (RFC 9293 s3.7.1, RFC 7323 s2.2, s3.2). */
+void tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
+bool tcp_syn_room(const struct tcp_pcb *child);
+void tcp_syn_done(struct lcore *lc, struct tcp_pcb *child);
+/* Takes a child out of its listener's queues. */
+void tcp_syn_forget(struct tcp_pcb *child);
+/* The next connection for accept(), or NULL; it belongs to no queue then. */
+struct tcp_pcb *tcp_syn_accept(struct tcp_pcb *lsn);
+
+/* tcp_usr.c */
+/* The application is done sending: FIN after what is queued. */
+void tcp_usr_fin(struct lcore *lc, struct tcp_pcb *pcb);
+/* RFC 9293 s3.10.5: RST where the RFC says so, then CLOSED with err. */
+void tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err);
+
+/* tcp_opt.c */
+int tcp_opt_set(
+	struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len);
+int tcp_opt_get(struct lcore *lc, struct sock *s, int level, int opt, void *val, socklen_t *len);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tcp_opt.c - socket options; one that is not acted upon is refused. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "stack/include/tl_ipsec.h"
+#include "stack/include/tl_sock.h"
+#include "tcp/tcp_int.h"
+
+/* Of <netinet/tcp.h>, which has a struct tcp_info of its own. */
+enum { OPT_NODELAY = 1, OPT_MAXSEG = 2 };
+
+enum { BUF_MIN = 4096, BUF_MAX = 64 << 20, MAXSEG_MAX = 32767 };
+
+static uint32_t
+buf_bytes(int v)
+{
+	return (uint32_t)RTE_MIN(RTE_MAX(v, BUF_MIN), BUF_MAX);
+}
+
+static void
+set_rcvbuf(struct lcore *lc, struct sock *s, int v)
+{
+	struct tcp_pcb *pcb = s->pcb;
+
+	s->rcvbuf_bytes = buf_bytes(v);
+	if (pcb->state <= TCPS_LISTEN)
+		return;
+	/* RFC 9293 s3.8.6: what was promised is kept. */
+	pcb->rcv.limit_bytes =
+		RTE_MAX(s->rcvbuf_bytes, buf_len(&pcb->rcv) + (pcb->rcv_adv - pcb->rcv_nxt));
+	tcp_rcv_read(lc, pcb);
+}
+
+static void
+set_sndbuf(struct lcore *lc, struct sock *s, int v)
+{
+	struct tcp_pcb *pcb = s->pcb;
+
+	s->sndbuf_bytes = buf_bytes(v);
+	if (pcb->state <= TCPS_LISTEN)
+		return;
+	pcb->snd.limit_bytes = s->sndbuf_bytes;
+	tcp_wake(lc, pcb);
+}
+
+static int
+set_linger(struct sock *s, const void *val, socklen_t len)
+{
+	struct linger l;
+
+	if (len < sizeof(l))
+		return -EINVAL;
+	memcpy(&l, val, sizeof(l));
+	if (l.l_onoff != 0 && l.l_linger < 0)
+		return -EINVAL;
+	s->linger_s = l.l_onoff != 0 ? l.l_linger : -1;
+	return 0;
+}
+
+static int
+set_socket(struct lcore *lc, struct sock *s, int opt, int v)
+{
+	switch (opt) {
+	case SO_REUSEADDR:
+		s->reuse_addr = v != 0;
+		return 0;
+	case SO_RCVBUF:
+		set_rcvbuf(lc, s, v);
+		return 0;
+	case SO_SNDBUF:
+		set_sndbuf(lc, s, v);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int
+set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
+{
+	struct tcp_pcb *pcb = s->pcb;
+
+	switch (opt) {
+	case OPT_NODELAY:
+		pcb->nodelay = v != 0;
+		if (tcp_is_synced(pcb))
+			tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+		return 0;
+	case OPT_MAXSEG:
+		if (v < TCP_MSS_MIN || v > MAXSEG_MAX)
+			return -EINVAL;
+		pcb->user_mss = (uint16_t)v;
+		if (pcb->state > TCPS_LISTEN)
+			tcp_pcb_update_mss(pcb);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int
+tcp_opt_set(struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len)
+{
+	int v;
+
+	if (level != SOL_SOCKET && level != IPPROTO_TCP)
+		return -ENOPROTOOPT;
+	if (level == SOL_SOCKET && opt == SO_LINGER)
+		return set_linger(s, val, len);
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	return level == SOL_SOCKET ? set_socket(lc, s, opt, v) : set_tcp(lc, s, opt, v);
+}
+
+static int
+put(void *val, socklen_t *len, const void *src, socklen_t n)
+{
+	if (*len < n)
+		return -EINVAL;
+	memcpy(val, src, n);
+	*len = n;
+	return 0;
+}
+
+static int
+put_int(void *val, socklen_t *len, int v)
+{
+	return put(val, len, &v, sizeof(v));
+}
+
+static int
+get_error(struct sock *s, void *val, socklen_t *len)
+{
+	int rc = put_int(val, len, s->so_error);
+
+	if (rc == 0)
+		s->so_error = 0;
+	return rc;
+}
+
+static int
+get_linger(const struct sock *s, void *val, socklen_t *len)
+{
+	struct linger l = {
+		.l_onoff = s->linger_s >= 0, .l_linger = s->linger_s >= 0 ? s->linger_s : 0};
+
+	return put(val, len, &l, sizeof(l));
+}
+
+static int
+get_socket(struct sock *s, int opt, void *val, socklen_t *len)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+
+	switch (opt) {
+	case SO_ERROR:
+		return get_error(s, val, len);
+	case SO_TYPE:
+		return put_int(val, len, SOCK_STREAM);
+	case SO_ACCEPTCONN:
+		return put_int(val, len, pcb->state == TCPS_LISTEN);
+	case SO_REUSEADDR:
+		return put_int(val, len, s->reuse_addr);
+	case SO_RCVBUF:
+		return put_int(val, len, (int)s->rcvbuf_bytes);
+	case SO_SNDBUF:
+		return put_int(val, len, (int)s->sndbuf_bytes);
+	case SO_LINGER:
+		return get_linger(s, val, len);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int
+get_tcp(const struct tcp_pcb *pcb, int opt, void *val, socklen_t *len)
+{
+	const char *name;
+
+	switch (opt) {
+	case OPT_NODELAY:
+		return put_int(val, len, pcb->nodelay);
+	case OPT_MAXSEG:
+		return put_int(val, len,
+			pcb->state <= TCPS_LISTEN && pcb->user_mss != 0 ? pcb->user_mss : pcb->mss);
+	case TL_TCP_STATE:
+		name = tcp_state_name(pcb->state);
+		return put(val, len, name, (socklen_t)strlen(name) + 1);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int
+tcp_opt_get(struct lcore *lc, struct sock *s, int level, int opt, void *val, socklen_t *len)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+
+	switch (level) {
+	case SOL_SOCKET:
+		return get_socket(s, opt, val, len);
+	case IPPROTO_TCP:
+		return get_tcp(pcb, opt, val, len);
+	case SOL_TL_IPSEC:
+		return latch_getopt(lc, &pcb->latch, &pcb->fe.key, opt, val, len);
+	default:
+		return -ENOPROTOOPT;
+	}
+}

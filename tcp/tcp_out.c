@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_out.c - the segment builder: the only place that makes segments.
+ *
+ * Input, timers and users mark control blocks; tcp_out() visits them in turn, decides what each
+ * one may send (the plan), and only then builds it. Resets do not wait for a turn, because the
+ * control block does not outlive them: they leave through the queue of answers.
+ */
+#include <string.h>
+#include <rte_tcp.h>
+
+#include "stack/base/csum.h"
+#include "tcp/tcp_int.h"
+
+enum { OUT_QUANTUM = 8, OUT_TTL = 64 };
+
+enum out_result { OUT_DONE, OUT_MORE, OUT_NOBUF };
+
+void
+tcp_output_mark(struct lcore *lc, struct tcp_pcb *pcb, uint8_t flags)
+{
+	if (pcb->state == TCPS_CLOSED || pcb->state == TCPS_LISTEN)
+		return;
+	pcb->out_flags |= flags;
+	if (pcb->on_out)
+		return;
+	pcb->on_out = true;
+	TAILQ_INSERT_TAIL(&lc->tcp->out, pcb, out);
+}
+
+void
+tcp_output_unmark(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	pcb->out_flags = 0;
+	if (!pcb->on_out)
+		return;
+	pcb->on_out = false;
+	TAILQ_REMOVE(&lc->tcp->out, pcb, out);
+}
+
+bool
+tcp_out_pending(const struct lcore *lc)
+{
+	return !TAILQ_EMPTY(&lc->tcp->out);
+}
+
+/* An mbuf with the header of s and room for s->len bytes; the checksum is still zero. */
+static struct rte_mbuf *
+seg_new(struct lcore *lc, const struct flow_key *k, const struct tcp_seg *s)
+{
+	struct rte_mbuf *m = pkt_alloc(lc);
+	uint32_t len = tcp_wire_hlen(s) + s->len;
+	struct pkt_meta *pm;
+	char *p;
+
+	if (m == NULL) {
+		lc->stat.drop[DROP_NOBUF]++;
+		return NULL;
+	}
+	p = rte_pktmbuf_append(m, (uint16_t)len);
+	if (p == NULL) {
+		pkt_drop(lc, m, DROP_NOBUF);
+		return NULL;
+	}
+	tcp_wire_emit((uint8_t *)p, s, k->lport, k->rport);
+	pm = pkt_meta(m);
+	pm->key = *k;
+	pm->nxt = IPPROTO_N_TCP;
+	pm->l4_len = (uint16_t)len;
+	pm->ttl = OUT_TTL;
+	pm->flags = PKT_F_DF;
+	return m;
+}
+
+/* Copies the payload from the send buffer and closes the checksum. */
+static void
+seg_finish(struct tcp_pcb *pcb, const struct tcp_seg *s, struct rte_mbuf *m)
+{
+	uint32_t hlen = tcp_wire_hlen(s), sum = csum_pseudo(&pkt_meta(m)->key, hlen + s->len);
+	uint8_t *p = pkt_data(m, 0);
+	uint16_t cksum;
+
+	sum = csum_add(p, hlen, sum);
+	if (s->len > 0) {
+		uint64_t pos = buf_start(&pcb->snd);
+
+		pos += s->seq - tcp_seq_of(pcb, pos);
+		sum = buf_copy_csum(&pcb->snd, pos, p + hlen, s->len, sum);
+	}
+	cksum = csum_finish(sum);
+	memcpy(p + offsetof(struct rte_tcp_hdr, cksum), &cksum, sizeof(cksum));
+}
+
+/* Sequence number of a segment without text: never beyond what the peer's window lets it see. */
+static uint32_t
+empty_seq(const struct tcp_pcb *pcb)
+{
+	if (!tcp_is_synced(pcb))
+		return pcb->snd_max;
+	return seq_min(pcb->snd_max, pcb->snd_una + pcb->snd_wnd);
+}
+
+static void
+fill_window(const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	uint32_t wnd = tcp_rcv_window(pcb);
+
+	/* RFC 7323 s2.2: not scaled in a SYN. */
+	if ((s->flags & TCP_F_SYN) == 0)
+		wnd >>= pcb->rcv_wscale;
+	s->wnd = (uint16_t)RTE_MIN(wnd, (uint32_t)UINT16_MAX);
+}
+
+static void
+fill_options(const struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	if (pcb->opt_ts) {
+		s->opts |= TCP_O_TS;
+		s->ts_val = tcp_now_ms(lc) + pcb->ts_offset;
+		s->ts_ecr = (s->flags & TCP_F_ACK) != 0 ? pcb->ts_recent : 0;
+	}
+	if ((s->flags & TCP_F_SYN) == 0)
+		return;
+	s->opts |= TCP_O_MSS;
+	s->mss = tcp_pcb_own_mss(pcb);
+	if (pcb->opt_ws) {
+		s->opts |= TCP_O_WS;
+		s->wscale = pcb->rcv_wscale;
+	}
+}
+
+/* The acknowledgment has left: what it promised is what will be accepted. */
+static void
+ack_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
+{
+	uint32_t wnd = (s->flags & TCP_F_SYN) != 0 ? s->wnd : (uint32_t)s->wnd << pcb->rcv_wscale;
+
+	pcb->out_flags &= (uint8_t)~TCP_OUT_ACK;
+	pcb->last_ack_sent = pcb->rcv_nxt;
+	pcb->rcv_adv = seq_max(pcb->rcv_adv, pcb->rcv_nxt + wnd);
+	pcb->rcv_unacked = 0;
+	tmr_stop(lc, &pcb->t_delack);
+}
+
+/* Octets have left: RTT timing, retransmission timer, counters. */
+static void
+octets_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
+{
+	if (seq_lt(s->seq, pcb->snd_max)) {
+		/* RFC 6298 s3, Karn's algorithm */
+		pcb->rtt_timing = false;
+		lc_count(lc, ST_TCP_REXMT);
+	} else if (!pcb->rtt_timing) {
+		pcb->rtt_timing = true;
+		pcb->rtt_seq = s->seq;
+		pcb->rtt_ns = lc->now_ns;
+	}
+	pcb->snd_max = seq_max(pcb->snd_max, s->seq + tcp_seg_len(s));
+	pcb->last_send_ns = lc->now_ns;
+	/* RFC 6298 (5.1); a probe leaves the persist timer running. */
+	if (!tmr_is_set(&pcb->t_rexmt) || (pcb->persist && (pcb->out_flags & TCP_OUT_PROBE) == 0))
+		tcp_rexmt_start(lc, pcb);
+}
+
+static bool
+seg_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, struct pkt_vec *v)
+{
+	struct rte_mbuf *m;
+
+	if ((s->flags & TCP_F_ACK) != 0)
+		s->ack = pcb->rcv_nxt;
+	fill_window(pcb, s);
+	fill_options(lc, pcb, s);
+	m = seg_new(lc, &pcb->fe.key, s);
+	if (m == NULL)
+		return false;
+	seg_finish(pcb, s, m);
+	latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
+	pkt_vec_add(v, m);
+	lc_count(lc, ST_TCP_SEG_OUT);
+	if ((s->flags & TCP_F_ACK) != 0)
+		ack_sent(lc, pcb, s);
+	if (tcp_seg_len(s) > 0)
+		octets_sent(lc, pcb, s);
+	return true;
+}
+
+/* SYN, or SYN and ACK: the first octet was not sent, or has to be sent again. */
+static bool
+plan_syn(const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	if (pcb->snd_nxt != pcb->iss)
+		return false;
+	s->seq = pcb->iss;
+	s->flags = pcb->state == TCPS_SYN_SENT ? TCP_F_SYN : TCP_F_SYN | TCP_F_ACK;
+	return true;
+}
+
+/* Fast retransmit: the first segment that was not acknowledged, whatever snd_nxt is. */
+static bool
+plan_rexmt(const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	uint32_t data = seq_min(tcp_data_end(pcb), pcb->snd_max) - pcb->snd_una;
+
+	if ((pcb->out_flags & TCP_OUT_REXMT) == 0 || tcp_flight(pcb) == 0)
+		return false;
+	/* The FIN alone is unacknowledged: data_end lies one before snd_max, at snd_una. */
+	s->seq = pcb->snd_una;
+	s->len = (uint16_t)RTE_MIN(data, (uint32_t)pcb->mss);
+	s->flags = TCP_F_ACK;
+	if (pcb->fin_queued && s->len == data && pcb->snd_max == tcp_snd_end(pcb))
+		s->flags |= TCP_F_FIN;
+	return true;
+}
+
+/* RFC 9293 s3.8.6.1: one octet, although the window is closed. */
+static bool
+plan_probe(const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	if ((pcb->out_flags & TCP_OUT_PROBE) == 0 || pcb->snd_una == tcp_snd_end(pcb))
+		return false;
+	s->seq = pcb->snd_una;
+	s->flags = TCP_F_ACK;
+	if (pcb->snd_una == tcp_data_end(pcb))
+		s->flags |= TCP_F_FIN;
+	else
+		s->len = 1;
+	return true;
+}
+
+/* RFC 9293 s3.8.6.2.1 (SWS avoidance) and s3.7.4 (Nagle): whether len of avail go out now. */
+static bool
+worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail)
+{
+	bool may_be_small = pcb->nodelay || tcp_flight(pcb) == 0;
+
+	if (tcp_seg_len(s) == 0)
+		return false;
+	/* (1) a full segment */
+	if (s->len >= pcb->mss)
+		return true;
+	/* What was sent once was worth it; the FIN waits for nothing. */
+	if (seq_lt(s->seq, pcb->snd_max) || (s->flags & TCP_F_FIN) != 0)
+		return true;
+	/* (2) all that there is */
+	if (may_be_small && s->len == avail)
+		return true;
+	/* (3) at least half of the largest window */
+	if (may_be_small && s->len >= pcb->max_wnd / 2)
+		return true;
+	/* (4) the override timeout */
+	return (pcb->out_flags & TCP_OUT_FORCE) != 0;
+}
+
+static bool
+plan_data(struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	uint32_t cwnd = pcb->cc.cwnd_bytes, nxt = pcb->snd_nxt, avail, usable, edge;
+
+	if (nxt == tcp_snd_end(pcb))
+		return false;
+	/* RFC 3042: the first two duplicate ACKs let one new segment go each. */
+	if (!pcb->in_recovery && pcb->dupacks < 3)
+		cwnd += pcb->dupacks * (uint32_t)pcb->mss;
+	edge = pcb->snd_una + RTE_MIN(cwnd, pcb->snd_wnd);
+	usable = seq_gt(edge, nxt) ? edge - nxt : 0;
+	avail = tcp_data_end(pcb) - nxt;
+	s->seq = nxt;
+	s->len = (uint16_t)RTE_MIN(RTE_MIN(avail, usable), (uint32_t)pcb->mss);
+	s->flags = TCP_F_ACK;
+	if (s->len == avail && s->len > 0)
+		s->flags |= TCP_F_PSH;
+	if (pcb->fin_queued && s->len == avail && seq_lt(nxt + s->len, pcb->snd_una + pcb->snd_wnd))
+		s->flags |= TCP_F_FIN;
+	if (s->len < avail && s->len < pcb->mss && cwnd < pcb->snd_wnd)
+		pcb->cwnd_limited = true;
+	return worth_sending(pcb, s, avail);
+}
+
+/* Decides on the next segment of pcb, most urgent first, and moves snd_nxt. False: none. */
+static bool
+plan_next(struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	memset(s, 0, sizeof(*s));
+	if (!tcp_is_synced(pcb)) {
+		if (plan_syn(pcb, s))
+			return true;
+	} else if (pcb->state != TCPS_TIME_WAIT) {
+		if (plan_rexmt(pcb, s))
+			return true;
+		memset(s, 0, sizeof(*s));
+		if (plan_probe(pcb, s))
+			return true;
+		memset(s, 0, sizeof(*s));
+		if (plan_data(pcb, s))
+			return true;
+	}
+	if ((pcb->out_flags & TCP_OUT_ACK) == 0 || pcb->state == TCPS_SYN_SENT)
+		return false;
+	memset(s, 0, sizeof(*s));
+	s->seq = empty_seq(pcb);
+	s->flags = TCP_F_ACK;
+	return true;
+}
+
+/* The segment has left: the flag that asked for it is served, snd_nxt goes on. */
+static void
+advance(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
+{
+	if (tcp_seg_len(s) == 0)
+		return;
+	if ((pcb->out_flags & TCP_OUT_REXMT) != 0 && tcp_is_synced(pcb)) {
+		pcb->out_flags &= (uint8_t)~TCP_OUT_REXMT;
+		/* After a timeout snd_nxt stands here too and need not send this again. */
+		if (seq_lt(pcb->snd_nxt, s->seq + tcp_seg_len(s)))
+			pcb->snd_nxt = s->seq + tcp_seg_len(s);
+		return;
+	}
+	if ((pcb->out_flags & TCP_OUT_PROBE) != 0)
+		lc_count(lc, ST_TCP_PROBE);
+	pcb->out_flags &= (uint8_t) ~(TCP_OUT_PROBE | TCP_OUT_FORCE);
+	pcb->snd_nxt = s->seq + tcp_seg_len(s);
+}
+
+/* RFC 5681 s4.1: the window of a sender that was silent for more than an RTO. */
+static void
+restart_after_idle(const struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (tcp_flight(pcb) > 0 || pcb->snd_nxt == tcp_snd_end(pcb))
+		return;
+	if (lc->now_ns - pcb->last_send_ns > pcb->rto_us * UINT64_C(1000))
+		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss));
+}
+
+/* Up to max segments of one connection. */
+static enum out_result
+pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
+{
+	struct tcp_seg s;
+
+	if (tcp_is_synced(pcb))
+		restart_after_idle(lc, pcb);
+	for (uint32_t n = 0; plan_next(pcb, &s); n++) {
+		if (n == max)
+			return OUT_MORE;
+		if (!seg_send(lc, pcb, &s, v))
+			return OUT_NOBUF;
+		advance(lc, pcb, &s);
+	}
+	/* Something waits, nothing is in flight, no timer would ever wake it: RFC 9293 s3.8.6. */
+	if (tcp_is_synced(pcb) && pcb->state != TCPS_TIME_WAIT && !tmr_is_set(&pcb->t_rexmt) &&
+		pcb->snd_una != tcp_snd_end(pcb))
+		tcp_persist_start(lc, pcb);
+	return OUT_DONE;
+}
+
+uint32_t
+tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max)
+{
+	uint32_t first = v->n, limit = RTE_MIN(max, PKT_BURST - v->n);
+	struct tcp_pcb *pcb;
+
+	while (v->n - first < limit && (pcb = TAILQ_FIRST(&lc->tcp->out)) != NULL) {
+		uint32_t left = limit - (v->n - first);
+		enum out_result r = pcb_out(lc, pcb, v, RTE_MIN(left, (uint32_t)OUT_QUANTUM));
+
+		/* There is more to send, whatever it was that asked for this visit. */
+		if (r != OUT_DONE)
+			pcb->out_flags |= TCP_OUT_DATA;
+		if (r == OUT_NOBUF)
+			break;
+		TAILQ_REMOVE(&lc->tcp->out, pcb, out);
+		if (r == OUT_MORE) {
+			TAILQ_INSERT_TAIL(&lc->tcp->out, pcb, out);
+		} else {
+			pcb->on_out = false;
+			pcb->out_flags = 0;
+		}
+		tcp_pcb_check(lc, pcb);
+	}
+	return v->n - first;
+}
+
+void
+tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_seg s = {
+		.seq = empty_seq(pcb), .ack = pcb->rcv_nxt, .flags = TCP_F_RST | TCP_F_ACK};
+	struct rte_mbuf *m;
+
+	fill_options(lc, pcb, &s);
+	m = seg_new(lc, &pcb->fe.key, &s);
+	if (m == NULL)
+		return;
+	seg_finish(pcb, &s, m);
+	latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
+	lc_count(lc, ST_TCP_SEG_OUT);
+	lc_count(lc, ST_TCP_RST_OUT);
+	pkt_out(lc, &lc->out_l4, m);
+}
+
+void
+tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg)
+{
+	struct tcp_seg s = {.seq = seg->ack, .flags = TCP_F_RST};
+	struct rte_mbuf *m;
+
+	/* RFC 9293 s3.5.2, group 1; a RST is never answered. */
+	if ((seg->flags & TCP_F_RST) != 0)
+		return;
+	if ((seg->flags & TCP_F_ACK) == 0) {
+		s.seq = 0;
+		s.ack = seg->seq + tcp_seg_len(seg);
+		s.flags |= TCP_F_ACK;
+	}
+	m = seg_new(lc, &pkt_meta(seg->m)->key, &s);
+	if (m == NULL)
+		return;
+	seg_finish(NULL, &s, m);
+	latch_stamp_answer(lc, seg->m, m);
+	lc_count(lc, ST_TCP_SEG_OUT);
+	lc_count(lc, ST_TCP_RST_OUT);
+	pkt_out(lc, &lc->out_l4, m);
+}

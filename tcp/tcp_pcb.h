@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_pcb.h - the control block of a connection, its states, and the context of a worker.
+ *
+ * A control block is owned by its worker's pool. It lives until it is CLOSED and neither a socket
+ * nor a listener's queue holds it; tcp_reap() then returns it, never in the middle of a segment.
+ */
+#ifndef TL_TCP_TCP_PCB_H
+#define TL_TCP_TCP_PCB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <rte_mempool.h>
+
+#include "latch/latch.h"
+#include "stack/base/buf.h"
+#include "stack/base/flow.h"
+#include "stack/base/seq.h"
+#include "stack/base/sock.h"
+#include "stack/base/tmr.h"
+#include "tcp/tcp.h"
+#include "tcp/tcp_cc.h"
+#include "tcp/tcp_isn.h"
+#include "tcp/tcp_wire.h"
+
+/*
+ * RFC 9293 s3.3.2, figure 5. Who makes each transition:
+ *
+ *   CLOSED       -> LISTEN        tcp_listen_start      CLOSED   -> SYN_SENT     usr_connect
+ *   CLOSED       -> SYN_RCVD      tcp_syn_in: a listener stays, its child is born
+ *   SYN_SENT     -> ESTABLISHED   syn_sent_open         SYN_SENT -> SYN_RCVD     syn_sent_open
+ *   SYN_RCVD     -> ESTABLISHED   syn_rcvd_ack
+ *   ESTABLISHED  -> FIN_WAIT_1    tcp_usr_fin           CLOSE_WAIT -> LAST_ACK   tcp_usr_fin
+ *   ESTABLISHED  -> CLOSE_WAIT    seg_check_fin
+ *   FIN_WAIT_1   -> FIN_WAIT_2    ack_of_fin            FIN_WAIT_1 -> CLOSING    seg_check_fin
+ *   FIN_WAIT_2   -> TIME_WAIT     seg_check_fin         CLOSING -> TIME_WAIT     ack_of_fin
+ *   any          -> CLOSED        tcp_pcb_end
+ *
+ * DEVIATION: SYN-RECEIVED never becomes FIN-WAIT-1 directly; a close there is remembered and
+ * takes effect when the connection is ESTABLISHED (RFC 9293 s3.10.4 permits to queue it).
+ *
+ *                 flow entry  timers that may run     send buffer  receive buffer
+ *   CLOSED        no          none                    empty        unread data only
+ *   LISTEN        no          none                    empty        empty
+ *   SYN_SENT      yes         rexmt                   empty        empty
+ *   SYN_RCVD      yes         rexmt                   empty        empty
+ *   ESTABLISHED   yes         rexmt delack            any          any
+ *   FIN_WAIT_1    yes         rexmt delack            any          any
+ *   FIN_WAIT_2    yes         delack wait (orphan)    empty        any
+ *   CLOSE_WAIT    yes         rexmt                   any          any
+ *   CLOSING       yes         rexmt                   any          any
+ *   LAST_ACK      yes         rexmt                   any          any
+ *   TIME_WAIT     yes         wait                    empty        any
+ */
+enum tcp_state {
+	TCPS_CLOSED = 0,
+	TCPS_LISTEN,
+	TCPS_SYN_SENT,
+	TCPS_SYN_RCVD,
+	TCPS_ESTABLISHED,
+	TCPS_FIN_WAIT_1,
+	TCPS_FIN_WAIT_2,
+	TCPS_CLOSE_WAIT,
+	TCPS_CLOSING,
+	TCPS_LAST_ACK,
+	TCPS_TIME_WAIT,
+	TCPS_MAX,
+};
+
+/* Why a control block is on the output list. */
+enum tcp_out_flag {
+	TCP_OUT_DATA = 1u << 0,  /* SYN, data or FIN may be sendable */
+	TCP_OUT_ACK = 1u << 1,   /* an acknowledgment is due, with or without data */
+	TCP_OUT_REXMT = 1u << 2, /* fast retransmit: one segment from snd_una */
+	TCP_OUT_PROBE = 1u << 3, /* zero-window probe */
+	TCP_OUT_FORCE = 1u << 4, /* override timeout of SWS avoidance, RFC 9293 s3.8.6.2.1 */
+};
+
+enum {
+	TCP_MSS_DEFAULT_V4 = 536, /* RFC 9293 s3.7.1 */
+	TCP_MSS_DEFAULT_V6 = 1220,
+	TCP_MSS_MIN = 88, /* floor against peers and routers that ask for dust */
+	TCP_RTO_INIT_US = 1000000,
+	TCP_RTO_MAX_US = 60000000,
+	TCP_FIN_WAIT_2_MS = 60000,
+	TCP_OOO_MAX = 256, /* held segments of one connection */
+	TCP_BOUND_BUCKETS = 256,
+	TCP_CHALLENGE_PER_S = 1000,
+};
+
+TAILQ_HEAD(tcp_pcb_list, tcp_pcb);
+LIST_HEAD(tcp_bound_list, tcp_pcb);
+
+struct tcp_pcb {
+	struct flow_ent fe;
+	struct latch latch;
+	struct sock *s;         /* NULL: not accepted yet, or the application closed it */
+	struct tcp_pcb *parent; /* the listener, while the connection is in one of its queues */
+	uint8_t state;          /* written by tcp_set_state() only */
+	uint8_t out_flags;      /* TCP_OUT_* */
+	uint8_t snd_wscale;
+	uint8_t rcv_wscale;
+	uint8_t dupacks;
+	uint8_t rexmt_cnt; /* timeouts of the same data, or unanswered probes */
+	bool on_out;
+	bool on_reap;
+	bool opt_ts; /* negotiated, or offered while SYN_SENT */
+	bool opt_ws;
+	bool nodelay;
+	bool fin_queued;  /* the application will send no more */
+	bool rcv_fin;     /* the peer will send no more */
+	bool rd_shut;     /* the application will read no more */
+	bool in_recovery; /* RFC 6582 */
+	bool partial_ack; /* of this recovery: one was seen */
+	bool persist;     /* t_rexmt counts the zero-window probe */
+	bool rtt_timing;
+	bool was_open; /* connect or accept happened: errors and end of stream make sense */
+	bool reset;    /* ended by an error: reads give nothing more */
+	bool is_bound; /* on ctx->bound */
+	bool cwnd_limited;
+	bool in_ready; /* of parent's two queues: the one for accept() */
+
+	/* RFC 9293 s3.3.1 */
+	uint32_t iss;
+	uint32_t snd_una;
+	uint32_t snd_nxt; /* next to send; behind snd_max while data are sent again */
+	uint32_t snd_max; /* RFC's SND.NXT: highest sent, plus one */
+	uint32_t snd_wnd; /* in bytes, scaled */
+	uint32_t snd_wl1;
+	uint32_t snd_wl2;
+	uint32_t max_wnd; /* largest snd_wnd so far */
+	uint32_t irs;
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv; /* right edge of what was advertised: exactly what is accepted */
+	uint32_t last_ack_sent;
+
+	/* RFC 7323 */
+	uint32_t ts_recent;
+	uint32_t ts_offset;
+	uint64_t ts_recent_ns;
+
+	uint16_t peer_mss;
+	uint16_t user_mss; /* TCP_MAXSEG, 0: none */
+	uint16_t mss;      /* payload of a full segment now */
+	uint16_t pmtu;
+	uint16_t rcv_mss;     /* largest payload received: what "full-sized" means for ACKs */
+	uint32_t rcv_unacked; /* bytes received in order since the last ACK */
+
+	/* RFC 6298 */
+	uint32_t srtt_us; /* 0: no sample yet */
+	uint32_t rttvar_us;
+	uint32_t rto_us;
+	uint32_t rtt_seq; /* the timed octet */
+	uint64_t rtt_ns;
+	uint64_t last_send_ns;
+	uint32_t recover; /* RFC 6582 */
+	struct tcp_cc cc;
+
+	struct rte_mbuf *ooo; /* held segments, sorted, without overlaps */
+	uint32_t ooo_n;
+	uint32_t ooo_bytes;
+
+	struct tmr t_rexmt;
+	struct tmr t_delack;
+	struct tmr t_wait; /* 2MSL, or FIN-WAIT-2 of an orphan */
+
+	struct buf snd; /* position 0 is the octet iss + 1 */
+	struct buf rcv;
+
+	/* A listener's own. */
+	struct tcp_pcb_list half;  /* SYN_RCVD */
+	struct tcp_pcb_list ready; /* for accept(); CLOSED ones report ECONNABORTED */
+	uint32_t half_n;
+	uint32_t ready_n;
+	uint32_t backlog;
+
+	TAILQ_ENTRY(tcp_pcb) all;
+	TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
+	TAILQ_ENTRY(tcp_pcb) out;
+	LIST_ENTRY(tcp_pcb) bound;
+};
+
+struct tcp_ctx {
+	struct tcp_conf conf;
+	struct rte_mempool *pcbs;
+	struct tcp_pcb_list all;
+	struct tcp_pcb_list out;
+	struct tcp_pcb_list reap;
+	struct tcp_bound_list bound[TCP_BOUND_BUCKETS]; /* by local port */
+	uint32_t active;                                /* neither CLOSED nor LISTEN */
+	uint32_t ooo_n;                                 /* held segments of all connections */
+	uint32_t ooo_max;
+	uint32_t challenge_left; /* RFC 5961 s7 */
+	uint64_t challenge_ns;
+	struct tcp_secret isn_secret, ts_secret;
+};
+
+/* A closed control block, or NULL. */
+struct tcp_pcb *tcp_pcb_alloc(struct lcore *lc);
+
+/* Back to the pool at once; the block is CLOSED and nothing holds it. */
+void tcp_pcb_free(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* CLOSED again and forgetful, for a second connect(); keeps socket, binding and options. */
+void tcp_pcb_renew(struct lcore *lc, struct tcp_pcb *pcb);
+
+/*
+ * The connection is over (RFC 9293's "delete the TCB"): flow, latch, timers, queues. err is the
+ * positive errno that the application hears, 0 for none. Nothing is sent.
+ */
+void tcp_pcb_end(struct lcore *lc, struct tcp_pcb *pcb, int err);
+
+/* Frees what ended and is held by nobody. */
+void tcp_reap(struct lcore *lc);
+
+/* The invariants of the state, as the table above says; aborts in debug builds. */
+void tcp_pcb_check(const struct lcore *lc, const struct tcp_pcb *pcb);
+
+/* Payload of a full segment from peer's MSS, options and the room under the latch. */
+void tcp_pcb_update_mss(struct tcp_pcb *pcb);
+
+/* The MSS option that this end sends (RFC 9293 s3.7.1). */
+uint16_t tcp_pcb_own_mss(const struct tcp_pcb *pcb);
+
+/* tcp_state.c */
+void tcp_set_state(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_state to);
+const char *tcp_state_name(enum tcp_state s);
+
+/* The sequence number of a position in the send buffer. */
+static inline uint32_t
+tcp_seq_of(const struct tcp_pcb *pcb, uint64_t pos)
+{
+	return pcb->iss + 1 + (uint32_t)pos;
+}
+
+/* One past the last octet that the application gave, FIN not counted. */
+static inline uint32_t
+tcp_data_end(const struct tcp_pcb *pcb)
+{
+	return tcp_seq_of(pcb, buf_end(&pcb->snd));
+}
+
+/* One past the last octet there is to send. */
+static inline uint32_t
+tcp_snd_end(const struct tcp_pcb *pcb)
+{
+	return tcp_data_end(pcb) + pcb->fin_queued;
+}
+
+/* Every octet, the FIN included, was acknowledged. */
+static inline bool
+tcp_fin_acked(const struct tcp_pcb *pcb)
+{
+	return pcb->fin_queued && pcb->snd_una == tcp_snd_end(pcb);
+}
+
+static inline uint32_t
+tcp_flight(const struct tcp_pcb *pcb)
+{
+	return pcb->snd_max - pcb->snd_una;
+}
+
+/* Synchronized in the sense of RFC 9293 s3.5.2. */
+static inline bool
+tcp_is_synced(const struct tcp_pcb *pcb)
+{
+	return pcb->state >= TCPS_ESTABLISHED;
+}
+
+/* Closed by the application, so nobody will read. */
+static inline bool
+tcp_is_orphan(const struct tcp_pcb *pcb)
+{
+	return pcb->s == NULL && pcb->parent == NULL;
+}
+
+static inline uint32_t
+tcp_now_ms(const struct lcore *lc)
+{
+	return (uint32_t)(lc->now_ns / 1000000);
+}
+
+static inline void
+tcp_wake(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (pcb->s != NULL)
+		sock_wake(lc, pcb->s);
+}
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_rcv.c - text of acceptable segments: into the receive buffer in order, held until then.
+ *
+ * Segments with a hole before them are held as the packets they came in, sorted and without
+ * overlap, so they never exceed the advertised window; their number is bounded for each
+ * connection and for the worker. The window that is advertised is the one that is accepted.
+ */
+#include "stack/base/assert.h"
+#include "tcp/tcp_int.h"
+
+/* A held packet's metadata have served; its private area becomes the list entry. */
+struct held {
+	struct rte_mbuf *next;
+	uint32_t seq;
+	uint16_t off;
+	uint16_t len;
+	bool fin;
+};
+_Static_assert(sizeof(struct held) <= sizeof(struct pkt_meta), "lives in the private area");
+
+static struct held *
+held_of(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+static uint32_t
+held_end(struct rte_mbuf *m)
+{
+	return held_of(m)->seq + held_of(m)->len + held_of(m)->fin;
+}
+
+void
+tcp_rcv_start(struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	uint32_t limit = pcb->rcv.limit_bytes;
+
+	pcb->irs = seg->seq;
+	pcb->rcv_nxt = seg->seq + 1;
+	pcb->last_ack_sent = pcb->rcv_nxt;
+	/* Nothing was advertised before the peer's SYN, except what our own SYN said. */
+	pcb->rcv_adv = pcb->rcv_nxt;
+	if (pcb->state == TCPS_SYN_SENT)
+		pcb->rcv_adv += RTE_MIN(limit, (uint32_t)UINT16_MAX);
+}
+
+uint32_t
+tcp_rcv_window(const struct tcp_pcb *pcb)
+{
+	uint32_t promised = pcb->rcv_adv - pcb->rcv_nxt;
+	uint32_t room = buf_room(&pcb->rcv);
+	uint32_t step = RTE_MIN(pcb->rcv.limit_bytes / 2, (uint32_t)pcb->mss);
+
+	/* RFC 9293 s3.8.6: the window SHOULD NOT shrink. s3.8.6.2.2: and grows in useful steps. */
+	if (room < promised + RTE_MAX(step, 1u))
+		return promised;
+	return room;
+}
+
+void
+tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	uint32_t gain = tcp_rcv_window(pcb) - (pcb->rcv_adv - pcb->rcv_nxt);
+
+	if (pcb->state < TCPS_SYN_RCVD || pcb->rcv_fin)
+		return;
+	/* A sender that was not held back needs no news; two segments or half the buffer are. */
+	if (gain >= RTE_MIN(pcb->rcv.limit_bytes / 2, 2u * pcb->mss) && gain > 0)
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+}
+
+static void
+ooo_unlink(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, enum drop_reason why)
+{
+	struct rte_mbuf *m = *pp;
+
+	*pp = held_of(m)->next;
+	pcb->ooo_n--;
+	pcb->ooo_bytes -= held_of(m)->len;
+	lc->tcp->ooo_n--;
+	pkt_drop(lc, m, why);
+}
+
+void
+tcp_rcv_purge(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	while (pcb->ooo != NULL)
+		ooo_unlink(lc, pcb, &pcb->ooo, DROP_TCP_CLOSED);
+}
+
+bool
+tcp_rcv_ooo_ok(const struct tcp_pcb *pcb)
+{
+	uint32_t n = 0, bytes = 0, edge = pcb->rcv_nxt;
+
+	for (struct rte_mbuf *m = pcb->ooo; m != NULL; m = held_of(m)->next) {
+		const struct held *h = held_of(m);
+
+		/* After a failed append the first held one may begin exactly at rcv_nxt. */
+		if (seq_lt(h->seq, edge) || seq_gt(h->seq + h->len, pcb->rcv_adv))
+			return false;
+		edge = h->seq + h->len;
+		n++;
+		bytes += h->len;
+	}
+	return n == pcb->ooo_n && bytes == pcb->ooo_bytes;
+}
+
+/* Cuts what the neighbours in the list have already. False: nothing is left of the segment. */
+static bool
+ooo_fit(struct lcore *lc, struct rte_mbuf *prev, struct rte_mbuf **next, struct tcp_pcb *pcb,
+	struct tcp_seg *seg)
+{
+	if (prev != NULL && seq_gt(held_end(prev), seg->seq)) {
+		uint32_t cut = held_end(prev) - seg->seq;
+
+		if (cut >= tcp_seg_len(seg))
+			return false;
+		cut = RTE_MIN(cut, (uint32_t)seg->len);
+		seg->seq += cut;
+		seg->off = (uint16_t)(seg->off + cut);
+		seg->len = (uint16_t)(seg->len - cut);
+	}
+	while (*next != NULL && seq_geq(seg->seq + tcp_seg_len(seg), held_end(*next)))
+		ooo_unlink(lc, pcb, next, DROP_TCP_DONE);
+	if (*next != NULL && seq_gt(seg->seq + tcp_seg_len(seg), held_of(*next)->seq)) {
+		seg->len = (uint16_t)(held_of(*next)->seq - seg->seq);
+		seg->flags &= (uint8_t)~TCP_F_FIN;
+	}
+	return tcp_seg_len(seg) > 0;
+}
+
+/* RFC 9293 s3.10.7.4: segments with higher beginning sequence numbers SHOULD be held. */
+static void
+ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	struct rte_mbuf **pp = &pcb->ooo, *prev = NULL, *m = seg->m;
+
+	lc_count(lc, ST_TCP_OOO);
+	while (*pp != NULL && seq_leq(held_of(*pp)->seq, seg->seq)) {
+		prev = *pp;
+		pp = &held_of(prev)->next;
+	}
+	if (!ooo_fit(lc, prev, pp, pcb, seg)) {
+		lc_count(lc, ST_TCP_DUP);
+		return;
+	}
+	if (pcb->ooo_n >= TCP_OOO_MAX || lc->tcp->ooo_n >= lc->tcp->ooo_max) {
+		seg->why = DROP_TCP_OOO_LIMIT;
+		return;
+	}
+	*held_of(m) = (struct held){.next = *pp,
+		.seq = seg->seq,
+		.off = seg->off,
+		.len = seg->len,
+		.fin = (seg->flags & TCP_F_FIN) != 0};
+	*pp = m;
+	pcb->ooo_n++;
+	pcb->ooo_bytes += seg->len;
+	lc->tcp->ooo_n++;
+	seg->m = NULL;
+}
+
+/* Moves what became contiguous into the buffer. Returns true if the FIN was reached. */
+static bool
+ooo_drain(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	while (pcb->ooo != NULL && seq_leq(held_of(pcb->ooo)->seq, pcb->rcv_nxt)) {
+		struct held *h = held_of(pcb->ooo);
+		uint32_t skip = RTE_MIN(pcb->rcv_nxt - h->seq, (uint32_t)h->len);
+		uint32_t len = h->len - skip, n;
+		bool fin = h->fin;
+
+		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(pcb->ooo, h->off + skip), len);
+		pcb->rcv_nxt += n;
+		skip += n;
+		h->seq += skip;
+		h->off = (uint16_t)(h->off + skip);
+		h->len = (uint16_t)(h->len - skip);
+		pcb->ooo_bytes -= skip;
+		if (n < len)
+			return false;
+		ooo_unlink(lc, pcb, &pcb->ooo, DROP_TCP_DONE);
+		if (fin)
+			return true;
+	}
+	return false;
+}
+
+/* Keeps of the segment what lies in [rcv_nxt, rcv_adv). */
+static void
+trim(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	uint32_t old = seq_lt(seg->seq, pcb->rcv_nxt) ? pcb->rcv_nxt - seg->seq : 0;
+	uint32_t room;
+
+	if (old > 0) {
+		lc_count(lc, ST_TCP_DUP);
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+		if (old > seg->len)
+			seg->flags &= (uint8_t)~TCP_F_FIN;
+		old = RTE_MIN(old, (uint32_t)seg->len);
+		seg->off = (uint16_t)(seg->off + old);
+		seg->len = (uint16_t)(seg->len - old);
+		seg->seq = pcb->rcv_nxt;
+	}
+	room = seq_lt(seg->seq, pcb->rcv_adv) ? pcb->rcv_adv - seg->seq : 0;
+	if (tcp_seg_len(seg) > room) {
+		seg->len = (uint16_t)RTE_MIN(room, (uint32_t)seg->len);
+		seg->flags &= (uint8_t)~TCP_F_FIN;
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	}
+}
+
+/* RFC 9293 s3.8.6.3: an ACK for at least every second full-sized segment, and within a delay. */
+static void
+ack_policy(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
+{
+	pcb->rcv_mss = (uint16_t)RTE_MAX((uint32_t)pcb->rcv_mss, len);
+	pcb->rcv_unacked += len;
+	if (pcb->rcv_unacked >= 2u * pcb->rcv_mss)
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	else
+		tcp_tmr_delack(lc, pcb);
+}
+
+static void
+in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	/* RFC 5681 s4.2: an ACK at once for a segment that fills a gap. */
+	bool gap = pcb->ooo != NULL;
+	uint32_t n = 0;
+
+	if (seg->len > 0)
+		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len);
+	pcb->rcv_nxt += n;
+	if (n < seg->len) {
+		/* No chunk left: as if the rest had been lost on the way. */
+		seg->why = DROP_TCP_MEM;
+		seg->flags &= (uint8_t)~TCP_F_FIN;
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	}
+	seg->fin_now = (seg->flags & TCP_F_FIN) != 0 || ooo_drain(lc, pcb);
+	if (seg->fin_now)
+		tcp_rcv_purge(lc, pcb);
+	if (gap)
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	else if (n > 0)
+		ack_policy(lc, pcb, n);
+	if (n > 0)
+		tcp_wake(lc, pcb);
+}
+
+void
+tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	trim(lc, pcb, seg);
+	if (tcp_seg_len(seg) == 0)
+		return;
+	if (seg->seq == pcb->rcv_nxt) {
+		in_order(lc, pcb, seg);
+		return;
+	}
+	/* RFC 5681 s4.2: an immediate duplicate ACK when a segment comes out of order. */
+	tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	ooo_insert(lc, pcb, seg);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_syn.c - listeners: who listens where, the half-open children, the accept queue.
+ *
+ * A SYN becomes a child with its own latch before anything is answered (RFC 5660 s2.4, T-2); the
+ * listener itself never changes state. Both queues are bounded.
+ */
+#include <errno.h>
+
+#include "stack/base/rand.h"
+#include "stack/net/route.h"
+#include "tcp/tcp_int.h"
+
+enum { BACKLOG_MAX = 4096, HALF_MIN = 64 };
+
+struct tcp_pcb *
+tcp_listener_find(const struct lcore *lc, const struct flow_key *k)
+{
+	struct tcp_pcb *pcb, *any = NULL;
+
+	LIST_FOREACH (pcb, &lc->tcp->bound[rte_be_to_cpu_16(k->lport) % TCP_BOUND_BUCKETS], bound) {
+		if (pcb->state != TCPS_LISTEN || pcb->fe.key.lport != k->lport)
+			continue;
+		if (ip_addr_eq(&pcb->fe.key.local, &k->local))
+			return pcb;
+		if (ip_addr_is_any(&pcb->fe.key.local))
+			any = pcb;
+	}
+	return any;
+}
+
+void
+tcp_listen_start(struct lcore *lc, struct tcp_pcb *pcb, uint32_t backlog)
+{
+	pcb->backlog = RTE_MIN(RTE_MAX(backlog, 1u), (uint32_t)BACKLOG_MAX);
+	if (pcb->state == TCPS_CLOSED)
+		tcp_set_state(lc, pcb, TCPS_LISTEN);
+}
+
+void
+tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_pcb *child;
+
+	tcp_set_state(lc, pcb, TCPS_CLOSED);
+	while ((child = TAILQ_FIRST(&pcb->half)) != NULL ||
+		(child = TAILQ_FIRST(&pcb->ready)) != NULL) {
+		tcp_syn_forget(child);
+		if (child->state == TCPS_CLOSED)
+			tcp_pcb_free(lc, child);
+		else
+			tcp_usr_abort(lc, child, 0);
+	}
+}
+
+/* RFC 7323 s2.3: the smallest shift that can express the whole buffer. */
+static uint8_t
+wscale_of(uint32_t bytes)
+{
+	uint8_t s = 0;
+
+	while (s < TCP_WSCALE_MAX && bytes >> s > UINT16_MAX)
+		s++;
+	return s;
+}
+
+void
+tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes)
+{
+	buf_init(&pcb->snd, s->sndbuf_bytes);
+	buf_init(&pcb->rcv, s->rcvbuf_bytes);
+	pcb->rcv_wscale = wscale_of(s->rcvbuf_bytes);
+	pcb->opt_ws = true;
+	pcb->opt_ts = true;
+	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
+	pcb->pmtu = mtu_bytes;
+	pcb->iss = tcp_isn(lc, &pcb->fe.key);
+	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
+	tcp_pcb_update_mss(pcb);
+}
+
+void
+tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	/* RFC 9293 s3.7.1, MUST-15 */
+	pcb->peer_mss =
+		ip_addr_is_v4(&pcb->fe.key.remote) ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
+	if ((seg->opts & TCP_O_MSS) != 0)
+		pcb->peer_mss = seg->mss;
+	/* RFC 7323 s1.3: an option is in force if both SYNs carry it. */
+	pcb->opt_ws = pcb->opt_ws && (seg->opts & TCP_O_WS) != 0;
+	pcb->snd_wscale = pcb->opt_ws ? seg->wscale : 0;
+	if (!pcb->opt_ws)
+		pcb->rcv_wscale = 0;
+	pcb->opt_ts = pcb->opt_ts && (seg->opts & TCP_O_TS) != 0;
+	if (pcb->opt_ts) {
+		pcb->ts_recent = seg->ts_val;
+		pcb->ts_recent_ns = lc->now_ns;
+	}
+	tcp_pcb_update_mss(pcb);
+}
+
+/* The latch and the flow entry of a child. Returns DROP_NONE, or why the SYN is dropped. */
+static enum drop_reason
+child_own_flow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	int rc;
+
+	pcb->fe.key = pkt_meta(seg->m)->key;
+	rc = latch_spawn(lc, &pcb->latch, seg->m);
+	if (rc != 0)
+		return rc == -EACCES ? DROP_LATCH_M5 : DROP_ESP_NOSA;
+	if (flow_insert(lc, &pcb->fe) == 0)
+		return DROP_NONE;
+	latch_release(lc, &pcb->latch);
+	return DROP_TCP_SYN;
+}
+
+static void
+child_start(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	pcb->nodelay = lsn->nodelay;
+	pcb->parent = lsn;
+	TAILQ_INSERT_TAIL(&lsn->half, pcb, queue);
+	lsn->half_n++;
+	tcp_set_state(lc, pcb, TCPS_SYN_RCVD);
+	tcp_rcv_start(pcb, seg);
+	tcp_syn_options(lc, pcb, seg);
+	pcb->snd_wnd = pcb->max_wnd = seg->wnd;
+	pcb->snd_wl1 = seg->seq;
+	lc_count(lc, ST_TCP_PASSIVE);
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+}
+
+void
+tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min)
+{
+	struct tcp_pcb *pcb;
+	struct route rt;
+
+	if (lsn->ready_n >= lsn->backlog ||
+		lsn->half_n >= RTE_MAX(2 * lsn->backlog, (uint32_t)HALF_MIN)) {
+		seg->why = DROP_TCP_BACKLOG;
+		return;
+	}
+	if (route_find(lc, &pkt_meta(seg->m)->key.remote, &rt) != 0) {
+		seg->why = DROP_ROUTE_NONE;
+		return;
+	}
+	pcb = tcp_pcb_alloc(lc);
+	if (pcb == NULL) {
+		seg->why = DROP_TCP_MEM;
+		return;
+	}
+	seg->why = child_own_flow(lc, pcb, seg);
+	if (seg->why != DROP_NONE) {
+		tcp_pcb_free(lc, pcb);
+		return;
+	}
+	seg->why = DROP_TCP_DONE;
+	pcb->user_mss = lsn->user_mss;
+	tcp_syn_prepare(lc, pcb, lsn->s, rt.mtu_bytes);
+	/* RFC 6191 s2 and RFC 9293 s3.4.3: greater than what the old incarnation used. */
+	if (iss_min != NULL && seq_leq(pcb->iss, *iss_min)) {
+		pcb->iss = *iss_min + (1u << 16) + (rand_u32(lc->rand) & 0xffff);
+		pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
+	}
+	child_start(lc, lsn, pcb, seg);
+}
+
+bool
+tcp_syn_room(const struct tcp_pcb *child)
+{
+	return child->parent == NULL || child->parent->ready_n < child->parent->backlog;
+}
+
+void
+tcp_syn_done(struct lcore *lc, struct tcp_pcb *child)
+{
+	struct tcp_pcb *lsn = child->parent;
+
+	if (lsn == NULL)
+		return;
+	TAILQ_REMOVE(&lsn->half, child, queue);
+	lsn->half_n--;
+	TAILQ_INSERT_TAIL(&lsn->ready, child, queue);
+	lsn->ready_n++;
+	child->in_ready = true;
+	tcp_wake(lc, lsn);
+}
+
+void
+tcp_syn_forget(struct tcp_pcb *child)
+{
+	struct tcp_pcb *lsn = child->parent;
+
+	if (child->in_ready) {
+		TAILQ_REMOVE(&lsn->ready, child, queue);
+		lsn->ready_n--;
+	} else {
+		TAILQ_REMOVE(&lsn->half, child, queue);
+		lsn->half_n--;
+	}
+	child->in_ready = false;
+	child->parent = NULL;
+}
+
+struct tcp_pcb *
+tcp_syn_accept(struct tcp_pcb *lsn)
+{
+	struct tcp_pcb *child = TAILQ_FIRST(&lsn->ready);
+
+	if (child != NULL)
+		tcp_syn_forget(child);
+	return child;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_tmr.c - the three timers of a connection: set, stopped, and what they call.
+ *
+ * An expiry marks the control block for output or ends it; it sends nothing.
+ */
+#include "tcp/tcp_int.h"
+
+static void
+settle(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	tcp_pcb_check(lc, pcb);
+	tcp_reap(lc);
+}
+
+static void
+rexmt_expired(struct lcore *lc, struct tmr *t)
+{
+	struct tcp_pcb *pcb = container_of(t, struct tcp_pcb, t_rexmt);
+
+	tcp_rexmt_timeout(lc, pcb);
+	settle(lc, pcb);
+}
+
+/* RFC 9293 s3.8.6.3: the delay of an acknowledgment is over. */
+static void
+delack_expired(struct lcore *lc, struct tmr *t)
+{
+	struct tcp_pcb *pcb = container_of(t, struct tcp_pcb, t_delack);
+
+	tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	settle(lc, pcb);
+}
+
+/* RFC 9293 s3.10.8: the TIME-WAIT timeout; or nobody is left who could read in FIN-WAIT-2. */
+static void
+wait_expired(struct lcore *lc, struct tmr *t)
+{
+	struct tcp_pcb *pcb = container_of(t, struct tcp_pcb, t_wait);
+
+	tcp_pcb_end(lc, pcb, 0);
+	settle(lc, pcb);
+}
+
+void
+tcp_tmr_rexmt(struct lcore *lc, struct tcp_pcb *pcb, uint64_t after_us)
+{
+	tmr_set(lc, &pcb->t_rexmt, lc->now_ns + after_us * 1000, rexmt_expired);
+}
+
+void
+tcp_tmr_delack(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (!tmr_is_set(&pcb->t_delack))
+		tmr_set(lc, &pcb->t_delack, lc->now_ns + lc->tcp->conf.delack_us * UINT64_C(1000),
+			delack_expired);
+}
+
+void
+tcp_tmr_2msl(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	tmr_set(lc, &pcb->t_wait, lc->now_ns + lc->tcp->conf.msl_ms * UINT64_C(2000000),
+		wait_expired);
+}
+
+void
+tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	tmr_set(lc, &pcb->t_wait, lc->now_ns + TCP_FIN_WAIT_2_MS * UINT64_C(1000000), wait_expired);
+}
+
+void
+tcp_tmr_stop_all(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	tmr_stop(lc, &pcb->t_rexmt);
+	tmr_stop(lc, &pcb->t_delack);
+	tmr_stop(lc, &pcb->t_wait);
+}

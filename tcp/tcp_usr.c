@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_usr.c - the user's calls, OPEN to ABORT (RFC 9293 s3.9.1, s3.10.1 to s3.10.6).
+ *
+ * They change buffers and states and mark the control block; segments leave in the next turn.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "stack/base/port.h"
+#include "stack/base/rand.h"
+#include "stack/include/tl_sock.h"
+#include "stack/net/route.h"
+#include "tcp/tcp_int.h"
+
+static struct tcp_bound_list *
+bound_list(struct lcore *lc, rte_be16_t port)
+{
+	return &lc->tcp->bound[rte_be_to_cpu_16(port) % TCP_BOUND_BUCKETS];
+}
+
+static bool
+addr_overlap(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return ip_addr_is_any(a) || ip_addr_is_any(b) || ip_addr_eq(a, b);
+}
+
+/* Whether another socket has this local end: a listener always, else unless both said reuse. */
+static bool
+is_taken(struct lcore *lc, const struct tcp_pcb *self, const struct ip_addr *a, rte_be16_t port)
+{
+	const struct tcp_pcb *p;
+
+	LIST_FOREACH (p, bound_list(lc, port), bound) {
+		if (p == self || p->fe.key.lport != port || !addr_overlap(&p->fe.key.local, a))
+			continue;
+		if (p->state == TCPS_LISTEN || !p->s->reuse_addr || !self->s->reuse_addr)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RFC 6056 s3.3.1: a port from the ephemeral range, from a random start on, that neither a socket
+ * nor a connection to key's remote end uses. With several workers, one that leads back to this
+ * one. Returns 0 if there is none.
+ */
+static rte_be16_t
+pick_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key key)
+{
+	const struct tcp_conf *c = &lc->tcp->conf;
+	uint32_t n = c->port_last - c->port_first + 1u;
+	uint32_t start = rand_below(lc->rand, n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t port = c->port_first + (start + i) % n;
+
+		if (lc->nb_workers > 1 && port % lc->nb_workers != lc->id)
+			continue;
+		key.lport = rte_cpu_to_be_16((uint16_t)port);
+		if (!is_taken(lc, pcb, &key.local, key.lport) && flow_find(lc, &key) == NULL)
+			return key.lport;
+	}
+	return 0;
+}
+
+static int
+usr_open(struct lcore *lc, struct sock *s)
+{
+	struct tcp_pcb *pcb = tcp_pcb_alloc(lc);
+
+	if (pcb == NULL)
+		return -ENOBUFS;
+	pcb->s = s;
+	pcb->fe.key.local = ip_addr_v4(0);
+	pcb->fe.key.proto = IPPROTO_N_TCP;
+	s->pcb = pcb;
+	s->linger_s = -1;
+	s->rcvbuf_bytes = lc->tcp->conf.rcvbuf_bytes;
+	s->sndbuf_bytes = lc->tcp->conf.sndbuf_bytes;
+	return 0;
+}
+
+static bool
+is_local(const struct lcore *lc, const struct ip_addr *a)
+{
+	for (uint32_t i = 0; i < lc->nb_ports; i++) {
+		if (route_is_ours(lc, a, lc->port[i]->realm))
+			return true;
+	}
+	return false;
+}
+
+static int
+usr_bind(struct lcore *lc, struct sock *s, const struct sock_addr *a)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	struct flow_key key = {.local = a->addr, .proto = IPPROTO_N_TCP};
+	rte_be16_t port = a->port;
+
+	if (pcb->state != TCPS_CLOSED || pcb->is_bound || pcb->was_open)
+		return -EINVAL;
+	if (!ip_addr_is_any(&a->addr) && !is_local(lc, &a->addr))
+		return -EADDRNOTAVAIL;
+	if (port == 0)
+		port = pick_port(lc, pcb, key);
+	else if (is_taken(lc, pcb, &a->addr, port))
+		return -EADDRINUSE;
+	if (port == 0)
+		return -EADDRINUSE;
+	key.lport = port;
+	pcb->fe.key = key;
+	pcb->is_bound = true;
+	LIST_INSERT_HEAD(bound_list(lc, port), pcb, bound);
+	return 0;
+}
+
+static void
+unbind(struct tcp_pcb *pcb)
+{
+	if (!pcb->is_bound)
+		return;
+	LIST_REMOVE(pcb, bound);
+	pcb->is_bound = false;
+}
+
+static bool
+has_listener(struct lcore *lc, const struct tcp_pcb *self)
+{
+	const struct tcp_pcb *p;
+
+	LIST_FOREACH (p, bound_list(lc, self->fe.key.lport), bound) {
+		if (p != self && p->state == TCPS_LISTEN && p->fe.key.lport == self->fe.key.lport &&
+			addr_overlap(&p->fe.key.local, &self->fe.key.local))
+			return true;
+	}
+	return false;
+}
+
+static int
+usr_listen(struct lcore *lc, struct sock *s, int backlog)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	int rc;
+
+	if (pcb->state != TCPS_LISTEN && (pcb->state != TCPS_CLOSED || pcb->was_open))
+		return -EINVAL;
+	if (!pcb->is_bound) {
+		struct sock_addr any = {.addr = ip_addr_v4(0)};
+
+		rc = usr_bind(lc, s, &any);
+		if (rc != 0)
+			return rc;
+	}
+	if (has_listener(lc, pcb))
+		return -EADDRINUSE;
+	tcp_listen_start(lc, pcb, backlog < 0 ? 0 : (uint32_t)backlog);
+	return 0;
+}
+
+static int
+usr_accept(struct lcore *lc, struct sock *s, struct sock *child)
+{
+	struct tcp_pcb *lsn = s->pcb, *pcb;
+
+	if (lsn->state != TCPS_LISTEN)
+		return -EINVAL;
+	pcb = tcp_syn_accept(lsn);
+	if (pcb == NULL)
+		return -EAGAIN;
+	if (pcb->state == TCPS_CLOSED) {
+		/* F-32 */
+		tcp_pcb_free(lc, pcb);
+		return -ECONNABORTED;
+	}
+	if (child->pcb != NULL) {
+		struct tcp_pcb *unused = child->pcb;
+
+		unused->s = NULL;
+		tcp_pcb_free(lc, unused);
+	}
+	child->pcb = pcb;
+	child->linger_s = s->linger_s;
+	child->reuse_addr = s->reuse_addr;
+	child->rcvbuf_bytes = pcb->rcv.limit_bytes;
+	child->sndbuf_bytes = pcb->snd.limit_bytes;
+	pcb->s = child;
+	tcp_wake(lc, pcb);
+	return 0;
+}
+
+/* 0 if a new connection may begin here, the errno of connect() if not. */
+static int
+may_connect(const struct tcp_pcb *pcb)
+{
+	switch (pcb->state) {
+	case TCPS_CLOSED:
+		return 0;
+	case TCPS_LISTEN:
+		return -EOPNOTSUPP;
+	case TCPS_SYN_SENT:
+	case TCPS_SYN_RCVD:
+		return -EALREADY;
+	default:
+		return -EISCONN;
+	}
+}
+
+static bool
+is_unicast(const struct ip_addr *a)
+{
+	if (ip_addr_is_any(a))
+		return false;
+	if (!ip_addr_is_v4(a))
+		return a->b[0] != 0xff;
+	return rte_be_to_cpu_32(ip_addr_to_v4(a)) < 0xe0000000;
+}
+
+/* The 5-tuple of a connection to a, and the path. */
+static int
+connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr *a,
+	struct flow_key *key, struct route *rt)
+{
+	int rc;
+
+	if (a->port == 0)
+		return -EADDRNOTAVAIL;
+	if (!is_unicast(&a->addr))
+		return -ENETUNREACH;
+	rc = route_find(lc, &a->addr, rt);
+	if (rc != 0)
+		return rc;
+	*key = (struct flow_key){
+		.local = rt->src, .remote = a->addr, .rport = a->port, .proto = IPPROTO_N_TCP};
+	if (rt->port < lc->nb_ports)
+		key->realm = lc->port[rt->port]->realm;
+	if (pcb->is_bound && !ip_addr_is_any(&pcb->fe.key.local))
+		key->local = pcb->fe.key.local;
+	key->lport = pcb->is_bound ? pcb->fe.key.lport : pick_port(lc, pcb, *key);
+	return key->lport == 0 ? -EADDRNOTAVAIL : 0;
+}
+
+/* T-3: the latch, then the flow; both before the SYN. pcb->fe.key is set. */
+static int
+connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	int rc;
+
+	memset(&pcb->latch, 0, sizeof(pcb->latch));
+	if (flow_find(lc, &pcb->fe.key) != NULL)
+		return -EADDRINUSE;
+	rc = latch_open(lc, &pcb->latch, &pcb->fe.key);
+	if (rc != 0)
+		return rc;
+	rc = flow_insert(lc, &pcb->fe);
+	if (rc != 0)
+		latch_release(lc, &pcb->latch);
+	return rc;
+}
+
+/* RFC 9293 s3.10.1, active OPEN. -EINPROGRESS is success. */
+static int
+usr_connect(struct lcore *lc, struct sock *s, const struct sock_addr *a)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	struct flow_key key, before = pcb->fe.key;
+	struct route rt;
+	int rc = may_connect(pcb);
+
+	if (rc != 0)
+		return rc;
+	if (pcb->was_open)
+		tcp_pcb_renew(lc, pcb);
+	rc = connect_key(lc, pcb, a, &key, &rt);
+	if (rc != 0)
+		return rc;
+	pcb->fe.key = key;
+	rc = connect_own_flow(lc, pcb);
+	if (rc != 0) {
+		pcb->fe.key = before;
+		return rc;
+	}
+	tcp_syn_prepare(lc, pcb, s, rt.mtu_bytes);
+	pcb->was_open = true;
+	s->so_error = 0;
+	tcp_set_state(lc, pcb, TCPS_SYN_SENT);
+	lc_count(lc, ST_TCP_ACTIVE);
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	return -EINPROGRESS;
+}
+
+/* An error is told once, and then the state speaks. */
+static int
+take_error(struct sock *s)
+{
+	int err = s->so_error;
+
+	s->so_error = 0;
+	return -err;
+}
+
+/* RFC 9293 s3.10.2. */
+static ssize_t
+usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	size_t n;
+
+	if ((flags & MSG_OOB) != 0)
+		return -EOPNOTSUPP;
+	if (s->so_error != 0)
+		return take_error(s);
+	if (pcb->state == TCPS_LISTEN || (pcb->state == TCPS_CLOSED && !pcb->was_open))
+		return -ENOTCONN;
+	if (pcb->fin_queued || pcb->state == TCPS_CLOSED)
+		return -EPIPE;
+	if (!tcp_is_synced(pcb))
+		return -EAGAIN;
+	if (len == 0)
+		return 0;
+	n = buf_append(lc, &pcb->snd, buf, len);
+	if (n == 0)
+		return -EAGAIN;
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	return (ssize_t)n;
+}
+
+/* What a read without data says. */
+static ssize_t
+recv_nothing(const struct tcp_pcb *pcb, size_t len)
+{
+	if (pcb->state == TCPS_LISTEN || (pcb->state == TCPS_CLOSED && !pcb->was_open))
+		return -ENOTCONN;
+	if (len == 0 || pcb->rcv_fin || pcb->rd_shut || pcb->state == TCPS_CLOSED)
+		return 0;
+	return -EAGAIN;
+}
+
+/* RFC 9293 s3.10.3. */
+static ssize_t
+usr_recv(struct lcore *lc, struct sock *s, void *buf, size_t len, int flags)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	size_t n;
+
+	if ((flags & MSG_OOB) != 0)
+		return -EINVAL;
+	if (s->so_error != 0)
+		return take_error(s);
+	n = RTE_MIN(len, (size_t)buf_len(&pcb->rcv));
+	if (n == 0)
+		return recv_nothing(pcb, len);
+	buf_copy_out(&pcb->rcv, buf_start(&pcb->rcv), buf, n);
+	if ((flags & MSG_PEEK) == 0) {
+		buf_drop(lc, &pcb->rcv, n);
+		tcp_rcv_read(lc, pcb);
+	}
+	return (ssize_t)n;
+}
+
+void
+tcp_usr_fin(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (pcb->fin_queued)
+		return;
+	if (pcb->state == TCPS_ESTABLISHED)
+		tcp_set_state(lc, pcb, TCPS_FIN_WAIT_1);
+	else if (pcb->state == TCPS_CLOSE_WAIT)
+		tcp_set_state(lc, pcb, TCPS_LAST_ACK);
+	else if (pcb->state != TCPS_SYN_RCVD)
+		return;
+	pcb->fin_queued = true;
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+}
+
+void
+tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err)
+{
+	switch (pcb->state) {
+	case TCPS_SYN_RCVD:
+	case TCPS_ESTABLISHED:
+	case TCPS_FIN_WAIT_1:
+	case TCPS_FIN_WAIT_2:
+	case TCPS_CLOSE_WAIT:
+		tcp_out_rst(lc, pcb);
+		break;
+	default:
+		break;
+	}
+	tcp_pcb_end(lc, pcb, err);
+}
+
+static int
+usr_shutdown(struct lcore *lc, struct sock *s, int how)
+{
+	struct tcp_pcb *pcb = s->pcb;
+
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	if (pcb->state <= TCPS_SYN_SENT)
+		return -ENOTCONN;
+	if (how != SHUT_WR)
+		pcb->rd_shut = true;
+	if (how != SHUT_RD)
+		tcp_usr_fin(lc, pcb);
+	tcp_wake(lc, pcb);
+	return 0;
+}
+
+/* RFC 9293 s3.10.4 for a connection; its socket is gone already. */
+static void
+close_conn(struct lcore *lc, struct tcp_pcb *pcb, bool abortive)
+{
+	if (pcb->state == TCPS_TIME_WAIT) {
+		buf_clear(lc, &pcb->rcv);
+		return;
+	}
+	/* RFC 2525 s2.17: data that nobody read are not acknowledged by a FIN. */
+	if (abortive || buf_len(&pcb->rcv) > 0 || pcb->state == TCPS_SYN_SENT) {
+		tcp_usr_abort(lc, pcb, 0);
+		return;
+	}
+	tcp_usr_fin(lc, pcb);
+	if (pcb->state == TCPS_FIN_WAIT_2)
+		tcp_tmr_fin_wait_2(lc, pcb);
+}
+
+static void
+usr_close(struct lcore *lc, struct sock *s)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	bool abortive = s->linger_s == 0;
+
+	if (pcb == NULL)
+		return;
+	s->pcb = NULL;
+	pcb->s = NULL;
+	unbind(pcb);
+	if (pcb->state == TCPS_LISTEN)
+		tcp_listen_end(lc, pcb);
+	if (pcb->state == TCPS_CLOSED)
+		tcp_pcb_free(lc, pcb);
+	else
+		close_conn(lc, pcb, abortive);
+	tcp_reap(lc);
+}
+
+static int
+usr_local(struct lcore *lc, struct sock *s, struct sock_addr *a)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+
+	(void)lc;
+	*a = (struct sock_addr){.addr = pcb->fe.key.local, .port = pcb->fe.key.lport};
+	return 0;
+}
+
+static int
+usr_remote(struct lcore *lc, struct sock *s, struct sock_addr *a)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+
+	(void)lc;
+	if (pcb->state <= TCPS_SYN_SENT)
+		return -ENOTCONN;
+	*a = (struct sock_addr){.addr = pcb->fe.key.remote, .port = pcb->fe.key.rport};
+	return 0;
+}
+
+static uint32_t
+ready_open(const struct tcp_pcb *pcb)
+{
+	uint32_t ev = 0;
+
+	if (buf_len(&pcb->rcv) > 0 || pcb->rcv_fin || pcb->rd_shut)
+		ev |= TL_EV_IN;
+	if (pcb->rcv_fin || pcb->rd_shut)
+		ev |= TL_EV_RDHUP;
+	/* A third of the buffer: otherwise every ACK would wake the writer for a few bytes. */
+	if (pcb->fin_queued || buf_room(&pcb->snd) >= RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
+		ev |= TL_EV_OUT;
+	if (pcb->fin_queued && pcb->rcv_fin)
+		ev |= TL_EV_HUP;
+	return ev;
+}
+
+static uint32_t
+usr_ready(struct lcore *lc, struct sock *s)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+	uint32_t ev = s->so_error != 0 ? TL_EV_ERR | TL_EV_IN | TL_EV_OUT : 0;
+
+	(void)lc;
+	switch (pcb->state) {
+	case TCPS_CLOSED:
+		if (pcb->was_open)
+			ev |= TL_EV_IN | TL_EV_OUT | TL_EV_HUP | TL_EV_RDHUP;
+		return ev;
+	case TCPS_LISTEN:
+		return pcb->ready_n > 0 ? ev | TL_EV_IN : ev;
+	case TCPS_SYN_SENT:
+	case TCPS_SYN_RCVD:
+		return ev;
+	default:
+		return ev | ready_open(pcb);
+	}
+}
+
+const struct sock_ops tcp_sock_ops = {
+	.open = usr_open,
+	.bind = usr_bind,
+	.listen = usr_listen,
+	.accept = usr_accept,
+	.connect = usr_connect,
+	.send = usr_send,
+	.recv = usr_recv,
+	.shutdown = usr_shutdown,
+	.close = usr_close,
+	.setopt = tcp_opt_set,
+	.getopt = tcp_opt_get,
+	.local = usr_local,
+	.remote = usr_remote,
+	.ready = usr_ready,
+};

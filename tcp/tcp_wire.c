@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tcp_wire.c - the TCP header and its options (RFC 9293 s3.1, s3.2; RFC 7323; RFC 2018).
+ *
+ * Called for every inbound segment before anything looks at a control block, and for every
+ * outbound one after it was decided.
+ */
+#include "tcp/tcp_wire.h"
+
+#include <string.h>
+#include <rte_tcp.h>
+
+enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WS = 3, OPT_SACK_PERM = 4, OPT_TS = 8 };
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t
+get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void
+put32(uint8_t *p, uint32_t v)
+{
+	rte_be32_t be = rte_cpu_to_be_32(v);
+
+	memcpy(p, &be, 4);
+}
+
+/* One option of len bytes at p, kind and length included. False if its length is wrong. */
+static bool
+parse_opt(struct tcp_seg *s, const uint8_t *p, uint8_t len)
+{
+	switch (p[0]) {
+	case OPT_MSS:
+		if (len != 4)
+			return false;
+		s->mss = get16(p + 2);
+		s->opts |= TCP_O_MSS;
+		return true;
+	case OPT_WS:
+		if (len != 3)
+			return false;
+		/* RFC 7323 s2.3: a larger shift count is used as 14. */
+		s->wscale = (uint8_t)RTE_MIN(p[2], TCP_WSCALE_MAX);
+		s->opts |= TCP_O_WS;
+		return true;
+	case OPT_SACK_PERM:
+		if (len != 2)
+			return false;
+		s->opts |= TCP_O_SACK_PERM;
+		return true;
+	case OPT_TS:
+		if (len != 10)
+			return false;
+		s->ts_val = get32(p + 2);
+		s->ts_ecr = get32(p + 6);
+		s->opts |= TCP_O_TS;
+		return true;
+	default:
+		/* RFC 9293 s3.2, MUST-6: unknown options are skipped. */
+		return true;
+	}
+}
+
+static bool
+parse_opts(struct tcp_seg *s, const uint8_t *p, const uint8_t *end)
+{
+	while (p < end) {
+		if (*p == OPT_END)
+			return true;
+		if (*p == OPT_NOP) {
+			p++;
+			continue;
+		}
+		/* RFC 9293 s3.1, MUST-7: a length of 0 or beyond the header is survived. */
+		if (end - p < 2 || p[1] < 2 || p[1] > end - p)
+			return false;
+		if (!parse_opt(s, p, p[1]))
+			return false;
+		p += p[1];
+	}
+	return true;
+}
+
+/* A SYN that also ends or resets: sent by scanners only. The rest is left to RFC 9293 s3.10.7. */
+static bool
+flags_bad(uint8_t f)
+{
+	return (f & TCP_F_SYN) != 0 && (f & (TCP_F_FIN | TCP_F_RST)) != 0;
+}
+
+enum drop_reason
+tcp_wire_parse(const uint8_t *p, uint32_t len, struct tcp_seg *s)
+{
+	uint32_t hlen;
+
+	memset(s, 0, sizeof(*s));
+	s->why = DROP_TCP_DONE;
+	if (len < TCP_HLEN_MIN || len > UINT16_MAX)
+		return DROP_TCP_SHORT;
+	hlen = (uint32_t)(p[12] >> 4) * 4;
+	if (hlen < TCP_HLEN_MIN || hlen > len)
+		return DROP_TCP_HLEN;
+	s->seq = get32(p + 4);
+	s->ack = get32(p + 8);
+	s->flags = p[13];
+	s->wnd = get16(p + 14);
+	s->off = (uint16_t)hlen;
+	s->len = (uint16_t)(len - hlen);
+	if (flags_bad(s->flags))
+		return DROP_TCP_FLAGS;
+	if (!parse_opts(s, p + TCP_HLEN_MIN, p + hlen))
+		return DROP_TCP_OPT;
+	return DROP_NONE;
+}
+
+uint32_t
+tcp_wire_hlen(const struct tcp_seg *s)
+{
+	uint32_t n = TCP_HLEN_MIN;
+
+	if ((s->opts & TCP_O_MSS) != 0)
+		n += 4;
+	if ((s->opts & TCP_O_WS) != 0)
+		n += 4;
+	if ((s->opts & TCP_O_SACK_PERM) != 0)
+		n += 4;
+	if ((s->opts & TCP_O_TS) != 0)
+		n += TCP_OPT_TS_LEN;
+	return n;
+}
+
+static void
+emit_opts(uint8_t *p, const struct tcp_seg *s)
+{
+	if ((s->opts & TCP_O_MSS) != 0) {
+		put32(p, (uint32_t)OPT_MSS << 24 | 4u << 16 | s->mss);
+		p += 4;
+	}
+	if ((s->opts & TCP_O_WS) != 0) {
+		put32(p, (uint32_t)OPT_NOP << 24 | OPT_WS << 16 | 3u << 8 | s->wscale);
+		p += 4;
+	}
+	if ((s->opts & TCP_O_SACK_PERM) != 0) {
+		put32(p, (uint32_t)OPT_NOP << 24 | OPT_NOP << 16 | OPT_SACK_PERM << 8 | 2u);
+		p += 4;
+	}
+	if ((s->opts & TCP_O_TS) != 0) {
+		put32(p, (uint32_t)OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10u);
+		put32(p + 4, s->ts_val);
+		put32(p + 8, s->ts_ecr);
+	}
+}
+
+uint32_t
+tcp_wire_emit(uint8_t *p, const struct tcp_seg *s, rte_be16_t sport, rte_be16_t dport)
+{
+	struct rte_tcp_hdr h = {
+		.src_port = sport,
+		.dst_port = dport,
+		.sent_seq = rte_cpu_to_be_32(s->seq),
+		.recv_ack = rte_cpu_to_be_32(s->ack),
+		.tcp_flags = s->flags,
+		.rx_win = rte_cpu_to_be_16(s->wnd),
+	};
+	uint32_t hlen = tcp_wire_hlen(s);
+
+	h.data_off = (uint8_t)(hlen / 4 << 4);
+	memcpy(p, &h, sizeof(h));
+	emit_opts(p + sizeof(h), s);
+	return hlen;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+
+#include "stack/base/buf.h"
+#include "stack/base/csum.h"
+#include "tests/util/lc_env.h"
+
+enum { CHUNK = 8192 - 32, BIG = 100000 };
+
+static struct env *e;
+static struct buf b;
+static uint8_t data[BIG];
+
+static void
+setup(void)
+{
+	e = env_setup();
+	buf_init(&b, BIG);
+	for (uint32_t i = 0; i < BIG; i++)
+		data[i] = (uint8_t)(i * 31 + i / 256);
+}
+
+static void
+teardown(void)
+{
+	buf_clear(&e->lc, &b);
+	env_teardown(e);
+}
+
+START_TEST(empty_buffer_owns_no_chunk)
+{
+	ck_assert_uint_eq(buf_len(&b), 0);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 0);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 0), 0);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 10), 10);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 1);
+	buf_drop(&e->lc, &b, 10);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 0);
+	buf_drop(&e->lc, &b, 0);
+	ck_assert_uint_eq(buf_start(&b), 10);
+	ck_assert_uint_eq(buf_end(&b), 10);
+}
+END_TEST
+
+START_TEST(positions_are_absolute)
+{
+	const uint8_t *span;
+
+	buf_append(&e->lc, &b, data, 100);
+	buf_drop(&e->lc, &b, 40);
+	ck_assert_uint_eq(buf_start(&b), 40);
+	ck_assert_uint_eq(buf_end(&b), 100);
+	ck_assert_uint_eq(buf_span(&b, 50, &span), 50);
+	ck_assert_mem_eq(span, data + 50, 50);
+}
+END_TEST
+
+START_TEST(append_stops_at_the_limit)
+{
+	buf_init(&b, 1000);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 600), 600);
+	ck_assert_uint_eq(buf_room(&b), 400);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 600), 400);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 1), 0);
+	b.limit_bytes = 500;
+	ck_assert_uint_eq(buf_room(&b), 0);
+}
+END_TEST
+
+START_TEST(append_stops_when_no_chunk_is_left)
+{
+	struct buf hog;
+	uint64_t got = 0;
+
+	buf_init(&hog, UINT32_MAX);
+	for (;;) {
+		size_t n = buf_append(&e->lc, &hog, data, BIG);
+
+		got += n;
+		if (n < BIG)
+			break;
+	}
+	ck_assert_uint_eq(got % CHUNK, 0);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 10), 0);
+	ck_assert_uint_eq(buf_len(&b), 0);
+	buf_drop(&e->lc, &hog, CHUNK);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 10), 10);
+	buf_clear(&e->lc, &hog);
+}
+END_TEST
+
+START_TEST(copy_crosses_chunks_at_every_place)
+{
+	static uint8_t out[BIG];
+
+	buf_append(&e->lc, &b, data, BIG);
+	for (uint32_t pos = CHUNK - 3; pos <= CHUNK + 3; pos++) {
+		for (uint32_t len = 0; len < 8; len++) {
+			buf_copy_out(&b, pos, out, len);
+			ck_assert_int_eq(memcmp(out, data + pos, len), 0);
+		}
+	}
+	buf_copy_out(&b, 0, out, BIG);
+	ck_assert_mem_eq(out, data, BIG);
+	buf_copy_out(&b, 5, out, CHUNK * 3);
+	ck_assert_mem_eq(out, data + 5, CHUNK * 3);
+}
+END_TEST
+
+START_TEST(checksum_is_right_when_a_span_ends_at_an_odd_place)
+{
+	static uint8_t out[CHUNK];
+
+	buf_append(&e->lc, &b, data, BIG);
+	for (uint32_t before = 1; before < 6; before++) {
+		uint32_t sum = buf_copy_csum(&b, CHUNK - before, out, 1001, 77);
+
+		ck_assert_mem_eq(out, data + CHUNK - before, 1001);
+		ck_assert_uint_eq(csum_finish(sum), csum_finish(csum_add(out, 1001, 77)));
+	}
+}
+END_TEST
+
+START_TEST(drop_gives_whole_chunks_back)
+{
+	buf_append(&e->lc, &b, data, 3 * CHUNK);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 3);
+	buf_drop(&e->lc, &b, CHUNK - 1);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 3);
+	buf_drop(&e->lc, &b, 1);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 2);
+	buf_drop(&e->lc, &b, 2 * CHUNK);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 0);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 5), 5);
+	ck_assert_uint_eq(buf_start(&b), 3 * CHUNK);
+}
+END_TEST
+
+/* Random appends, drops and reads against a flat array. */
+START_TEST(buffer_agrees_with_an_array)
+{
+	enum { TOTAL = 2000000 };
+	uint8_t *all = malloc(TOTAL), *out = malloc(BIG);
+	uint64_t start = 0, end = 0;
+
+	srand((unsigned int)_i);
+	for (uint32_t i = 0; i < TOTAL; i++)
+		all[i] = (uint8_t)rand();
+	while (end < TOTAL - BIG) {
+		size_t n = (size_t)rand() % 20000;
+		size_t got = buf_append(&e->lc, &b, all + end, n);
+
+		ck_assert_uint_eq(got, RTE_MIN(n, BIG - (end - start)));
+		end += got;
+		if (end > start) {
+			uint64_t pos = start + (uint64_t)rand() % (end - start);
+			size_t len = (size_t)((uint64_t)rand() % (end - pos)) + 1;
+
+			buf_copy_out(&b, pos, out, len);
+			ck_assert_mem_eq(out, all + pos, len);
+			n = (size_t)((uint64_t)rand() % (end - start + 1));
+			buf_drop(&e->lc, &b, n);
+			start += n;
+		}
+		ck_assert_uint_eq(buf_start(&b), start);
+		ck_assert_uint_eq(buf_end(&b), end);
+		ck_assert_uint_le(buf_pool_in_use(e->lc.buf), (end - start) / CHUNK + 2);
+	}
+	free(out);
+	free(all);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("buf");
+	TCase *c = tcase_create("buf");
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, empty_buffer_owns_no_chunk);
+	tcase_add_test(c, positions_are_absolute);
+	tcase_add_test(c, append_stops_at_the_limit);
+	tcase_add_test(c, append_stops_when_no_chunk_is_left);
+	tcase_add_test(c, copy_crosses_chunks_at_every_place);
+	tcase_add_test(c, checksum_is_right_when_a_span_ends_at_an_odd_place);
+	tcase_add_test(c, drop_gives_whole_chunks_back);
+	tcase_add_loop_test(c, buffer_agrees_with_an_array, 0, 8);
+	suite_add_tcase(s, c);
+	return env_main(s);
+}
