@@ -111,6 +111,7 @@ help(void)
 	       "add sa NAME KEY=VALUE ...   as in an [sa NAME] section\n"
 	       "delete sa NAME              administrative deletion\n"
 	       "revoke sa NAME              deletion that drops its queued packets too\n"
+	       "print WORD                  a mark in the output, for scripts\n"
 	       "sleep MS                    wait, for scripts\n"
 	       "wait                        until SIGINT or SIGTERM\n"
 	       "json on|off                 tables as JSON\n"
@@ -170,16 +171,18 @@ pair_run(void *parsed, struct cmdline *cl, void *data)
 	(void)data;
 	if (strcmp(a->cmd, "json") == 0)
 		pmd.json = strcmp(a->arg, "on") == 0;
+	else if (strcmp(a->cmd, "print") == 0)
+		printf("%s\n", a->arg);
 	else
 		usleep((useconds_t)strtoul(a->arg, NULL, 10) * 1000);
 }
 
 static cmdline_parse_token_string_t pair_cmd =
-	TOKEN_STRING_INITIALIZER(struct pair_args, cmd, "json#sleep");
+	TOKEN_STRING_INITIALIZER(struct pair_args, cmd, "json#sleep#print");
 static cmdline_parse_token_string_t pair_arg = TOKEN_STRING_INITIALIZER(struct pair_args, arg, NULL);
 static cmdline_parse_inst_t pair_inst = {
 	.f = pair_run,
-	.help_str = "json on|off, sleep MS",
+	.help_str = "json on|off, sleep MS, print WORD",
 	.tokens = {(void *)&pair_cmd, (void *)&pair_arg, NULL},
 };
 

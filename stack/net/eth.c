@@ -55,7 +55,7 @@ parse(const struct port *p, const struct rte_mbuf *m, struct link *l)
 	if (m->data_len < sizeof(h))
 		return DROP_ETH_SHORT;
 	memcpy(&h, pkt_data(m, 0), sizeof(h));
-	/* IEEE 802-2014 s8.2: a group address never names a sender. */
+	/* IEEE 802: a group address never names a sender. */
 	if (rte_is_multicast_ether_addr(&h.src_addr))
 		return DROP_ETH_SRC;
 	l->group_dst = rte_is_multicast_ether_addr(&h.dst_addr);

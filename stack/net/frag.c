@@ -81,7 +81,7 @@ frag_conf_default(struct frag_conf *c)
 {
 	/*
 	 * DEVIATION: RFC 1122 s3.3.2 asks for 60 to 120 seconds. At today's rates the 16-bit id
-	 * comes round much sooner, and old parts then spoil new datagrams (RFC 4963 s5).
+	 * comes round much sooner, and old parts then spoil new datagrams (RFC 4963 s2, s5).
 	 */
 	*c = (struct frag_conf){
 		.max_datagrams = 64,
@@ -415,7 +415,8 @@ build(struct lcore *lc, const struct dgram *d)
 	pm->ttl = first->ttl;
 	pm->port = first->port;
 	pm->handoff = first->handoff;
-	pm->flags = first->flags | PKT_F_REASS;
+	/* No port verified a checksum over the whole. */
+	pm->flags = (uint8_t)((first->flags & ~PKT_F_CSUM_OK) | PKT_F_REASS);
 	at = (uint8_t *)rte_pktmbuf_append(whole, (uint16_t)(hlen + d->total));
 	memcpy(at, hdr_at(d->parts), hlen);
 	for (struct rte_mbuf *i = d->parts; i != NULL; i = pkt_meta(i)->link) {

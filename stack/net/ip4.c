@@ -209,7 +209,11 @@ fill_meta(const struct lcore *lc, struct rte_mbuf *m)
 	if ((h->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0)
 		pm->flags |= PKT_F_DF;
 	/* Only a tunnel's inner packet arrives here with a tag (F-6). */
-	return pkt_is_tagged(lc, m) ? decap_ecn(outer_tos, &pm->tos) : DROP_NONE;
+	if (!pkt_is_tagged(lc, m))
+		return DROP_NONE;
+	/* What the port verified was outside. */
+	pm->flags &= (uint8_t)~PKT_F_CSUM_OK;
+	return decap_ecn(outer_tos, &pm->tos);
 }
 
 static bool

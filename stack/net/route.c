@@ -167,7 +167,7 @@ route_is_ours(const struct lcore *lc, const struct ip_addr *a, uint32_t realm)
 	return false;
 }
 
-/* RFC 3021 s2.2: a prefix of 31 bits has no broadcast address; nor has one of 32. */
+/* RFC 3021 s3.1: both addresses of a 31-bit prefix are hosts; one of 32 has no other. */
 static bool
 is_broadcast_of(const struct port_addr *a, rte_be32_t ip)
 {

@@ -97,7 +97,8 @@ START_TEST(wheel_agrees_with_a_list)
 		for (int k = 0; k < 8; k++) {
 			int i = rand() % N;
 
-			at[i] = e->lc.now_ns + ((uint64_t)rand() >> (rand() % 31)) * (1u << (rand() % 12));
+			at[i] = e->lc.now_ns +
+				((uint64_t)rand() >> (rand() % 31)) * (1u << (rand() % 12));
 			tmr_set(&e->lc, &t[i], at[i], note);
 		}
 		for (int i = 0; i < N; i++)

@@ -318,6 +318,14 @@ START_TEST(answer_to_the_poll_makes_it_reachable_again)
 	ck_assert_str_eq(the_entry().state, "reachable");
 	pass_ms(50000);
 	expect_no_arp();
+	/* The next time it has all its chances again. */
+	ck_assert(knows(NU_PEER, peer));
+	pass_ms(10000);
+	expect_poll(peer, NU_PEER);
+	pass_ms(1000);
+	expect_poll(peer, NU_PEER);
+	pass_ms(1000);
+	expect_request(NU_PEER);
 }
 END_TEST
 

@@ -57,6 +57,7 @@ give(struct part p)
 	m = env_pkt(e, pkt, n);
 	pkt_meta(m)->tos = p.ip.tos;
 	pkt_meta(m)->key.realm = p.realm;
+	pkt_meta(m)->flags = PKT_F_CSUM_OK;
 	if (p.profile != 0)
 		pkt_tag_set(&e->lc, m, (struct tl_tag){p.profile + 100, 1, p.profile});
 	return frag_in(&e->lc, m);
@@ -82,7 +83,7 @@ expect_whole(struct rte_mbuf *m, uint32_t len)
 	ck_assert_uint_eq(h->fragment_offset, 0);
 	ck_assert_uint_eq(csum_finish(csum_add(h, 20, 0)), 0);
 	ck_assert_mem_eq(pkt_data(m, 20), bytes, len);
-	ck_assert_uint_ne(pkt_meta(m)->flags & PKT_F_REASS, 0);
+	ck_assert_uint_eq(pkt_meta(m)->flags, PKT_F_REASS);
 	ck_assert(pkt_meta(m)->link == NULL);
 	rte_pktmbuf_free(m);
 }
@@ -249,6 +250,39 @@ START_TEST(congestion_mark_of_one_part_marks_the_datagram)
 	ck_assert_uint_eq(pkt_meta(m)->tos, 0x23);
 	ck_assert_uint_eq(*pkt_data(m, 1), 0x23);
 	expect_whole(m, 88);
+	give_pending((struct part){.len = 80, .ip.tos = 0x22});
+	m = give((struct part){.off = 80, .len = 8, .last = true, .ip.tos = 0x21});
+	ck_assert_uint_eq(pkt_meta(m)->tos, 0x22);
+	expect_whole(m, 88);
+}
+END_TEST
+
+START_TEST(metadata_of_the_whole_is_that_of_the_first_fragment)
+{
+	uint8_t pkt[128];
+	struct nu_ip spec = {.proto = IPPROTO_N_UDP, .frag = MF, .data = bytes, .len = 80};
+	size_t n = nu_ip(pkt, &spec);
+	struct rte_mbuf *m = env_pkt(e, pkt, n);
+	struct pkt_meta *pm = pkt_meta(m);
+
+	pm->key.realm = 3;
+	pm->key.remote = ip_addr_v4(NU_PEER);
+	pm->key.local = ip_addr_v4(NU_US);
+	pm->ttl = 9;
+	pm->port = 2;
+	pm->handoff = HANDOFF_IP;
+	give_pending((struct part){.off = 80, .len = 8, .last = true, .realm = 3});
+	m = frag_in(&e->lc, m);
+	ck_assert_ptr_nonnull(m);
+	pm = pkt_meta(m);
+	ck_assert_uint_eq(pm->key.realm, 3);
+	ck_assert_uint_eq(ip_addr_to_v4(&pm->key.remote), NU_PEER);
+	ck_assert_uint_eq(ip_addr_to_v4(&pm->key.local), NU_US);
+	ck_assert_uint_eq(pm->ttl, 9);
+	ck_assert_uint_eq(pm->port, 2);
+	ck_assert_uint_eq(pm->handoff, HANDOFF_IP);
+	ck_assert_uint_eq(pm->l3_off, 0);
+	expect_whole(m, 88);
 }
 END_TEST
 
@@ -348,18 +382,33 @@ START_TEST(datagram_larger_than_a_buffer_is_dropped)
 }
 END_TEST
 
+START_TEST(options_of_the_first_fragment_count_against_the_buffer)
+{
+	static const uint8_t nops[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+	struct part first = {.len = 1024, .ip = {.opt = nops, .opt_len = 8}};
+
+	give_pending(first);
+	give_pending((struct part){.off = 1024, .len = 1000, .last = true});
+	ck_assert_uint_eq(nu_drop(e, DROP_FRAG_TOOBIG), 2);
+	ck_assert_uint_eq(frag_in_use(&e->lc), 0);
+}
+END_TEST
+
+/* Leaves n buffers in the pool. */
+static void
+take_all_but(uint32_t n, struct pkt_queue *taken)
+{
+	while (rte_mempool_avail_count(e->lc.pkt_pool) > n)
+		pkt_queue_put(taken, pkt_alloc(&e->lc));
+}
+
 START_TEST(datagram_that_finds_no_buffer_is_dropped)
 {
 	struct pkt_queue all = {0};
 	struct rte_mbuf *m;
 
 	give_pending((struct part){.len = 80});
-	while (rte_mempool_avail_count(e->lc.pkt_pool) > 1) {
-		m = pkt_alloc(&e->lc);
-		if (m == NULL)
-			break;
-		pkt_queue_put(&all, m);
-	}
+	take_all_but(1, &all);
 	give_pending((struct part){.off = 80, .len = 8, .last = true});
 	ck_assert_uint_eq(nu_drop(e, DROP_NOBUF), 2);
 	ck_assert_uint_eq(frag_in_use(&e->lc), 0);
@@ -430,6 +479,20 @@ START_TEST(cut_packet_comes_together_again)
 }
 END_TEST
 
+START_TEST(packet_that_finds_no_buffer_for_a_fragment_is_dropped)
+{
+	struct pkt_queue taken = {0}, q = {0};
+	struct rte_mbuf *m = ours(1000);
+
+	take_all_but(1, &taken);
+	ck_assert_int_eq(frag_out(&e->lc, m, 500, collect, &q), -ENOBUFS);
+	ck_assert_uint_eq(q.n, 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_NOBUF), 1);
+	pkt_queue_drop(&e->lc, &q, DROP_PORT_CLOSED);
+	pkt_queue_drop(&e->lc, &taken, DROP_PORT_CLOSED);
+}
+END_TEST
+
 START_TEST(mtu_without_room_for_data_is_refused)
 {
 	struct pkt_queue q = {0};
@@ -457,15 +520,18 @@ main(void)
 	tcase_add_test(c, clear_and_protected_parts_end_the_datagram);
 	tcase_add_test(c, parts_of_one_profile_make_a_packet_with_the_first_tag);
 	tcase_add_test(c, congestion_mark_of_one_part_marks_the_datagram);
+	tcase_add_test(c, metadata_of_the_whole_is_that_of_the_first_fragment);
 	tcase_add_test(c, datagram_incomplete_in_time_is_dropped);
 	tcase_add_test(c, source_over_its_quota_loses_its_own_oldest);
 	tcase_add_test(c, full_table_refuses_a_new_source);
 	tcase_add_test(c, protected_fragment_pushes_out_a_clear_one_and_not_the_other_way);
 	tcase_add_test(c, too_many_fragments_end_the_datagram);
 	tcase_add_test(c, datagram_larger_than_a_buffer_is_dropped);
+	tcase_add_test(c, options_of_the_first_fragment_count_against_the_buffer);
 	tcase_add_test(c, datagram_that_finds_no_buffer_is_dropped);
 	tcase_add_test(c, destroying_drops_what_waits);
 	tcase_add_test(c, cut_packet_comes_together_again);
+	tcase_add_test(c, packet_that_finds_no_buffer_for_a_fragment_is_dropped);
 	tcase_add_test(c, mtu_without_room_for_data_is_refused);
 	suite_add_tcase(su, c);
 	return env_main(su);

@@ -187,6 +187,16 @@ START_TEST(echo_is_answered_with_all_its_data)
 }
 END_TEST
 
+START_TEST(echo_without_data_is_answered)
+{
+	uint8_t q[8] = {8, 0, 0, 0, 1, 2, 3, 4};
+
+	fix_icmp_csum(q, sizeof(q));
+	recv_bytes(q, sizeof(q));
+	rte_pktmbuf_free(answer());
+}
+END_TEST
+
 /* F-33 */
 START_TEST(protected_echo_gets_a_protected_answer)
 {
@@ -287,6 +297,7 @@ START_TEST(only_fragmentation_needed_has_an_mtu)
 {
 	recv_quote(3, 3, (struct nu_ip){0});
 	ck_assert_uint_eq(heard.mtu_bytes, 0);
+	ck_assert_uint_eq(heard.key.lport, RTE_BE16(80));
 	recv_quote(11, 0, (struct nu_ip){0});
 	ck_assert_uint_eq(heard.mtu_bytes, 0);
 	recv_quote(12, 0, (struct nu_ip){0});
@@ -315,8 +326,18 @@ START_TEST(quoted_esp_shows_its_spi_and_sequence_number)
 	ck_assert_uint_eq(heard.key.lport, RTE_BE16(80));
 	ck_assert_uint_eq(heard.key.rport, RTE_BE16(12345));
 	ck_assert_uint_eq(heard.l4_word, 0x11223344);
-	recv_quote(3, 4, (struct nu_ip){.proto = IPPROTO_N_ICMP});
+}
+END_TEST
+
+START_TEST(quoted_ports_are_read_if_the_protocol_has_them)
+{
+	recv_quote(3, 3, (struct nu_ip){.proto = IPPROTO_N_UDP});
+	ck_assert_uint_eq(heard.key.lport, RTE_BE16(80));
+	recv_quote(3, 3, (struct nu_ip){.proto = IPPROTO_N_ICMP});
 	ck_assert_uint_eq(heard.key.lport, 0);
+	recv_quote(3, 3, (struct nu_ip){.proto = IPPROTO_N_SCTP});
+	ck_assert_uint_eq(heard.key.rport, RTE_BE16(12345));
+	ck_assert_uint_eq(errors, 3);
 }
 END_TEST
 
@@ -497,6 +518,20 @@ START_TEST(echo_answers_are_limited)
 }
 END_TEST
 
+START_TEST(echo_larger_than_a_buffer_is_not_answered)
+{
+	static uint8_t q[2100] = {8};
+	struct rte_mbuf *m;
+
+	fix_icmp_csum(q, sizeof(q));
+	m = env_pkt(e, q, sizeof(q));
+	pkt_set_l4(m, IPPROTO_N_ICMP, 0, sizeof(q));
+	recv_mbuf(m);
+	expect_silence();
+	ck_assert_uint_eq(nu_drop(e, DROP_NOBUF), 1);
+}
+END_TEST
+
 static void
 feed_broken(const uint8_t *data, size_t len)
 {
@@ -543,6 +578,7 @@ main(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, echo_is_answered_with_all_its_data);
+	tcase_add_test(c, echo_without_data_is_answered);
 	tcase_add_test(c, protected_echo_gets_a_protected_answer);
 	tcase_add_test(c, without_hooks_a_protected_echo_is_not_answered_in_clear);
 	tcase_add_test(c, broadcast_echo_is_not_answered);
@@ -552,6 +588,7 @@ main(void)
 	tcase_add_test(c, only_fragmentation_needed_has_an_mtu);
 	tcase_add_test(c, error_under_an_sa_is_marked_so);
 	tcase_add_test(c, quoted_esp_shows_its_spi_and_sequence_number);
+	tcase_add_test(c, quoted_ports_are_read_if_the_protocol_has_them);
 	tcase_add_test(c, error_that_may_not_speak_is_dropped);
 	tcase_add_test(c, quote_that_is_not_ours_or_not_a_first_fragment_is_dropped);
 	tcase_add_test(c, quote_must_hold_its_header_and_eight_bytes);
@@ -561,6 +598,7 @@ main(void)
 	tcase_add_test(c, no_error_about_errors_broadcasts_and_later_fragments);
 	tcase_add_test(c, errors_are_limited_and_the_limit_recovers);
 	tcase_add_test(c, echo_answers_are_limited);
+	tcase_add_test(c, echo_larger_than_a_buffer_is_not_answered);
 	tcase_add_test(c, every_broken_message_ends_in_one_counter);
 	suite_add_tcase(su, c);
 	return env_main(su);

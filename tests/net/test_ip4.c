@@ -261,7 +261,8 @@ START_TEST(well_formed_options_are_skipped)
 	recv_options("\x07\x07\x04\0\0\0\0\x00", 8);
 	/* Behind the end of the list there may be anything. */
 	recv_options("\x00\x83\xff\xff", 4);
-	ck_assert_uint_eq(s.v[NX_TCP].n, 4);
+	recv_options("\x01\x01\x94\x02", 4);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 5);
 	ck_assert_uint_eq(pkt_meta(s.v[NX_TCP].m[2])->l4_off, L3_OFF + 28);
 	ck_assert_uint_eq(pkt_meta(s.v[NX_TCP].m[2])->key.lport, RTE_BE16(80));
 }
@@ -333,6 +334,7 @@ recv_inner(uint8_t outer_tos, uint8_t inner_tos)
 	m = env_pkt(e, buf, 34 + n + 99);
 	pkt_meta(m)->l3_off = 34;
 	pkt_meta(m)->tos = outer_tos;
+	pkt_meta(m)->flags = PKT_F_CSUM_OK;
 	pkt_tag_set(&e->lc, m, (struct tl_tag){1, 2, 3});
 	recv_mbuf(m);
 }
@@ -347,6 +349,7 @@ START_TEST(inner_packet_keeps_its_tag_and_loses_traffic_padding)
 	ck_assert_uint_eq(pkt_meta(the_tcp())->l4_off, 54);
 	ck_assert_uint_eq(pkt_meta(the_tcp())->l4_len, 8);
 	ck_assert_uint_eq(*pkt_data(the_tcp(), 33), 0xcc);
+	ck_assert_uint_eq(pkt_meta(the_tcp())->flags & PKT_F_CSUM_OK, 0);
 }
 END_TEST
 
@@ -503,6 +506,27 @@ START_TEST(remote_destination_goes_to_the_gateway)
 }
 END_TEST
 
+START_TEST(route_names_the_port)
+{
+	struct ip_addr net = ip_addr_v4(RTE_BE32(0x0b000000));
+	struct port second = {.index = 1, .mtu_bytes = 600};
+	struct rte_mbuf *m = to_send(580);
+
+	e->lc.port[1] = &second;
+	e->lc.nb_ports = 2;
+	ck_assert_int_eq(route_add(&e->lc, &net, 8, NULL, 1), 0);
+	pkt_meta(m)->key.remote = ip_addr_v4(RTE_BE32(0x0b000001));
+	m = out(m);
+	ck_assert_ptr_nonnull(m);
+	ck_assert_uint_eq(pkt_meta(m)->port, 1);
+	rte_pktmbuf_free(m);
+	m = to_send(581);
+	pkt_meta(m)->key.remote = ip_addr_v4(RTE_BE32(0x0b000001));
+	ck_assert_ptr_null(out(m));
+	e->lc.nb_ports = 1;
+}
+END_TEST
+
 START_TEST(ttl_zero_in_the_metadata_means_the_default)
 {
 	struct rte_mbuf *m = to_send(100);
@@ -654,10 +678,16 @@ END_TEST
 START_TEST(packet_without_headroom_is_dropped)
 {
 	struct rte_mbuf *m = env_pkt(e, payload, 100);
+	struct pkt_vec v = {.n = 1};
 
 	pkt_meta(m)->key.remote = ip_addr_v4(NU_PEER);
 	ck_assert_ptr_null(out(m));
 	ck_assert_uint_eq(nu_drop(e, DROP_NOBUF), 1);
+	v.m[0] = env_pkt(e, payload, 100);
+	pkt_meta(v.m[0])->tunnel = 1;
+	ip_out_inner(&e->lc, &v);
+	ck_assert_uint_eq(v.n, 0);
+	ck_assert_uint_eq(nu_drop(e, DROP_NOBUF), 2);
 }
 END_TEST
 
@@ -753,6 +783,7 @@ main(void)
 	add_receive_tests(c);
 	tcase_add_test(c, header_is_made_from_the_metadata);
 	tcase_add_test(c, remote_destination_goes_to_the_gateway);
+	tcase_add_test(c, route_names_the_port);
 	tcase_add_test(c, ttl_zero_in_the_metadata_means_the_default);
 	tcase_add_test(c, destination_without_route_or_ours_is_dropped);
 	tcase_add_test(c, tunnel_packet_gets_an_inner_and_an_outer_header);

@@ -103,7 +103,7 @@ END_TEST
 
 START_TEST(bad_routes_are_refused)
 {
-	struct ip_addr v6 = ip("2001:db8::");
+	struct ip_addr v6 = ip("2001:db8::"), net = ip("10.1.0.0");
 
 	ck_assert_int_eq(add("10.0.0.0", 24, NULL, 0), -EEXIST);
 	ck_assert_int_eq(add("10.1.0.1", 24, NULL, 0), -EINVAL);
@@ -113,6 +113,9 @@ START_TEST(bad_routes_are_refused)
 	ck_assert_int_eq(add("10.1.0.0", 24, "192.168.1.9", 0), -EINVAL);
 	ck_assert_int_eq(add("10.1.0.0", 24, "0.0.0.0", 0), -EINVAL);
 	ck_assert_int_eq(route_add(&e->lc, &v6, 32, NULL, 0), -EINVAL);
+	/* Its last 32 bits look like a gateway on the link. */
+	v6 = ip("2001:db8::10.0.0.9");
+	ck_assert_int_eq(route_add(&e->lc, &net, 24, &v6, 0), -EINVAL);
 }
 END_TEST
 
@@ -153,7 +156,7 @@ START_TEST(addresses_are_ours_in_their_realm_only)
 }
 END_TEST
 
-/* RFC 1122 s3.3.6; RFC 3021 s2.2 */
+/* RFC 1122 s3.3.6; RFC 3021 s3.1 */
 START_TEST(broadcast_addresses_are_known_in_their_realm)
 {
 	ck_assert(route_is_broadcast(&e->lc, RTE_BE32(0xffffffff), 99));

@@ -5,6 +5,7 @@ The kernel is User-Mode Linux (package user-mode-linux), an ordinary process wit
 system read-only. Everything lives in a network namespace of its own, without IPv6, so the link
 carries only what the two ends send. Used by the demo and by the tests.
 """
+import atexit
 import os
 import queue
 import re
@@ -23,6 +24,27 @@ STACK_IF, PEER_IF = "tlv0", "tlv1"
 
 class LabError(Exception):
     pass
+
+
+PROCESSES = []
+
+
+@atexit.register
+def end_all():
+    """No process of the lab survives the script that started it."""
+    for p in PROCESSES:
+        if p.poll() is None:
+            p.kill()
+    # The kernel's own helper processes keep no tie to it but its name.
+    if PROCESSES:
+        subprocess.run("pkill -9 -f -- 'vec0:transport=raw,ifname=" + PEER_IF + "'", shell=True,
+                       check=False)
+
+
+def spawn(args, **kw):
+    p = subprocess.Popen(args, text=True, **kw)
+    PROCESSES.append(p)
+    return p
 
 
 def enter_namespace():
@@ -108,9 +130,9 @@ class Stack:
         with os.fdopen(fd, "w") as f:
             f.write(conf)
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
-        self.p = subprocess.Popen([os.path.join(build, "apps", "tl-pmd"), "-f", self.path],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, bufsize=1, env=env)
+        self.p = spawn([os.path.join(build, "apps", "tl-pmd"), "-f", self.path],
+                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       bufsize=1, env=env)
         self.lines = Lines(self.p.stdout, echo)
         self.n = 0
 
@@ -122,8 +144,8 @@ class Stack:
         """One command and what it printed (a marker command tells where that ends)."""
         self.n += 1
         self.send(command)
-        self.send(f"mark{self.n}")
-        return self.lines.until(f"^mark{self.n}: unknown", timeout)[:-1]
+        self.send(f"print mark{self.n}")
+        return self.lines.until(f"^mark{self.n}$", timeout)[:-1]
 
     def table(self, what):
         """show TABLE as a list of dictionaries."""
@@ -171,18 +193,17 @@ class Peer:
             f.write(INIT)
         os.chmod(init, 0o755)
         self._modules()
-        self.p = subprocess.Popen(
+        self.p = spawn(
             ["linux.uml", f"mem={memory}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/",
              "ro", f"init={init}", f"vec0:transport=raw,ifname={PEER_IF},depth=128,mac={PEER_MAC}",
-             "con=null", "con0=fd:0,fd:1", "quiet"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+             "con=null", "con0=fd:0,fd:1", "quiet", "ipv6.disable=1"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             bufsize=1, env=dict(os.environ, LD_PRELOAD=shim, TMPDIR="/dev/shm"))
         self.lines = Lines(self.p.stdout)
         self.n = 0
         self.lines.until("PEER-UP", 30)
         for line in (
                 "PS1=; PS2=", "modprobe esp4", "modprobe gcm", "modprobe xfrm_user",
-                "for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do echo 1 >$f; done",
                 "ip link set lo up",
                 f"ip link set vec0 address {PEER_MAC} mtu 1500",
                 f"ip addr add {PEER_IP}/24 dev vec0", "ip link set vec0 up"):
@@ -208,9 +229,9 @@ class Peer:
 
     def start(self, command):
         """A command in the background; its output goes to a file that finish() reads."""
-        self.n += 1
-        self.run(f"( {command} ) >/tmp/out{self.n} 2>&1 & echo $! >/tmp/pid{self.n}")
-        return self.n
+        self.jobs = getattr(self, "jobs", 0) + 1
+        self.run(f"touch /tmp/out{self.jobs}; ( {command} ) >/tmp/out{self.jobs} 2>&1 & echo $! >/tmp/pid{self.jobs}")
+        return self.jobs
 
     def finish(self, job, timeout=120):
         return self.run(f"while kill -0 $(cat /tmp/pid{job}) 2>/dev/null; do sleep 0.1; done; "
@@ -232,9 +253,9 @@ class Capture:
 
     def __init__(self, directory, name="link"):
         self.path = os.path.join(directory, name + ".pcap")
-        self.p = subprocess.Popen(
+        self.p = spawn(
             ["tcpdump", "-i", PEER_IF, "-s", "128", "-B", "65536", "-U", "--immediate-mode", "-Z", "root", "-w", self.path],
-            stderr=subprocess.PIPE, text=True)
+            stderr=subprocess.PIPE)
         Lines(self.p.stderr).until("listening on", 10)
 
     def stop(self):
