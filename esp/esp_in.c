@@ -223,6 +223,7 @@ finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *o
 		pkt_drop(lc, m, DROP_IP4_PROTO); /* F-60: IP-in-IP here is no tunnel of ours */
 		return;
 	}
+	pm->flags &= (uint8_t)~PKT_F_CSUM_OK; /* the port saw ciphertext */
 	tag(lc, m, op->sa);
 	pkt_vec_add(&s->v[nx], m);
 }

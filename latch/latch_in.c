@@ -110,6 +110,12 @@ judge(struct lcore *lc, struct rte_mbuf *m)
 	struct pkt_meta *pm = pkt_meta(m);
 	struct judgment j;
 
+	/* F-1: what waited for reassembly is asked once more about its SA. */
+	if (unlikely((pm->flags & PKT_F_REASS) != 0) && pkt_is_tagged(lc, m)
+		&& !esp_tag_current(lc, pkt_tag(lc, m))) {
+		pkt_drop(lc, m, DROP_ESP_STALE);
+		return false;
+	}
 	pm->flow = flow_find(lc, &pm->key);
 	j = pm->flow != NULL ? by_latch(lc, pm->flow->latch, m) : by_policy(lc, m);
 	pm->verdict = (uint8_t)j.verdict;

@@ -59,6 +59,10 @@ measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	}
 	if (pcb->rtt_timing || !pcb->opt_ts || (seg->opts & TCP_O_TS) == 0 || seg->ts_ecr == 0)
 		return;
+	/* An echo from before the retransmission: the first ACK was lost, and the wait for the
+	 * timeout is not part of the round trip. */
+	if (seq_lt(seg->ts_ecr, pcb->rexmt_ts))
+		return;
 	ms = tcp_now_ms(lc) + pcb->ts_offset - seg->ts_ecr;
 	/* The echo is the peer's word: an impossible one counts for nothing. */
 	if (ms < TCP_RTO_MAX_US / 1000)

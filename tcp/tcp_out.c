@@ -149,6 +149,7 @@ octets_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 	if (seq_lt(s->seq, pcb->snd_max)) {
 		/* RFC 6298 s3, Karn's algorithm */
 		pcb->rtt_timing = false;
+		pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
 		lc_count(lc, ST_TCP_REXMT);
 	} else if (!pcb->rtt_timing) {
 		pcb->rtt_timing = true;
@@ -277,38 +278,58 @@ plan_data(struct tcp_pcb *pcb, struct tcp_seg *s)
 	return worth_sending(pcb, s, avail);
 }
 
-/* Decides on the next segment of pcb, most urgent first, and moves snd_nxt. False: none. */
+/* RFC 9293 s3.8.6.3, or an answer that a check asked for. */
+static bool
+plan_ack(const struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	s->seq = empty_seq(pcb);
+	s->flags = TCP_F_ACK;
+	return true;
+}
+
+/* The segments of a synchronized connection that occupy sequence space, most urgent first. */
+static bool
+plan_octets(struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	if (plan_rexmt(pcb, s))
+		return true;
+	if (plan_probe(pcb, s))
+		return true;
+	if (plan_data(pcb, s))
+		return true;
+	memset(s, 0, sizeof(*s));
+	return false;
+}
+
+/* Decides on the next segment of pcb. False: none. */
 static bool
 plan_next(struct tcp_pcb *pcb, struct tcp_seg *s)
 {
 	memset(s, 0, sizeof(*s));
+	/* RFC 5681 s2: an ACK that carries data is no duplicate, so these go alone. */
+	if (pcb->dupack_due > 0)
+		return plan_ack(pcb, s);
 	if (!tcp_is_synced(pcb)) {
 		if (plan_syn(pcb, s))
 			return true;
 	} else if (pcb->state != TCPS_TIME_WAIT) {
-		if (plan_rexmt(pcb, s))
-			return true;
-		memset(s, 0, sizeof(*s));
-		if (plan_probe(pcb, s))
-			return true;
-		memset(s, 0, sizeof(*s));
-		if (plan_data(pcb, s))
+		if (plan_octets(pcb, s))
 			return true;
 	}
 	if ((pcb->out_flags & TCP_OUT_ACK) == 0 || pcb->state == TCPS_SYN_SENT)
 		return false;
-	memset(s, 0, sizeof(*s));
-	s->seq = empty_seq(pcb);
-	s->flags = TCP_F_ACK;
-	return true;
+	return plan_ack(pcb, s);
 }
 
 /* The segment has left: the flag that asked for it is served, snd_nxt goes on. */
 static void
 advance(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 {
-	if (tcp_seg_len(s) == 0)
+	if (tcp_seg_len(s) == 0) {
+		if (pcb->dupack_due > 0)
+			pcb->dupack_due--;
 		return;
+	}
 	if ((pcb->out_flags & TCP_OUT_REXMT) != 0 && tcp_is_synced(pcb)) {
 		pcb->out_flags &= (uint8_t)~TCP_OUT_REXMT;
 		/* After a timeout snd_nxt stands here too and need not send this again. */

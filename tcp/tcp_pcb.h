@@ -101,8 +101,9 @@ struct tcp_pcb {
 	uint8_t out_flags;      /* TCP_OUT_* */
 	uint8_t snd_wscale;
 	uint8_t rcv_wscale;
-	uint8_t dupacks;
-	uint8_t rexmt_cnt; /* timeouts of the same data, or unanswered probes */
+	uint8_t dupacks;    /* received in a row */
+	uint8_t dupack_due; /* to send, one for each segment that came out of order */
+	uint8_t rexmt_cnt;  /* timeouts of the same data, or unanswered probes */
 	bool on_out;
 	bool on_reap;
 	bool opt_ts; /* negotiated, or offered while SYN_SENT */
@@ -153,6 +154,7 @@ struct tcp_pcb {
 	uint32_t rto_us;
 	uint32_t rtt_seq; /* the timed octet */
 	uint64_t rtt_ns;
+	uint32_t rexmt_ts; /* our timestamp when something was last sent again */
 	uint64_t last_send_ns;
 	uint32_t recover; /* RFC 6582 */
 	struct tcp_cc cc;

@@ -49,7 +49,8 @@ uint32_t
 tcp_rcv_window(const struct tcp_pcb *pcb)
 {
 	uint32_t promised = pcb->rcv_adv - pcb->rcv_nxt;
-	uint32_t room = buf_room(&pcb->rcv);
+	/* What the field can express, RFC 7323 s2.2, counts as the room. */
+	uint32_t room = RTE_MIN(buf_room(&pcb->rcv), (uint32_t)UINT16_MAX << pcb->rcv_wscale);
 	uint32_t step = RTE_MIN(pcb->rcv.limit_bytes / 2, (uint32_t)pcb->mss);
 
 	/* RFC 9293 s3.8.6: the window SHOULD NOT shrink. s3.8.6.2.2: and grows in useful steps. */
@@ -58,15 +59,30 @@ tcp_rcv_window(const struct tcp_pcb *pcb)
 	return room;
 }
 
+/*
+ * A sender that was not held back needs no news beyond the normal ACKs: only a large gain, or one
+ * of two segments while the window is small, is worth a segment of its own.
+ */
+static bool
+is_news(const struct tcp_pcb *pcb, uint32_t gain)
+{
+	uint32_t limit = pcb->rcv.limit_bytes, promised = pcb->rcv_adv - pcb->rcv_nxt;
+
+	if (gain == 0)
+		return false;
+	if (gain >= limit / 2)
+		return true;
+	if (gain < 2u * pcb->mss)
+		return false;
+	return gain >= limit / 4 || promised <= limit / 8 || limit <= 8u * pcb->mss;
+}
+
 void
 tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	uint32_t gain = tcp_rcv_window(pcb) - (pcb->rcv_adv - pcb->rcv_nxt);
-
 	if (pcb->state < TCPS_SYN_RCVD || pcb->rcv_fin)
 		return;
-	/* A sender that was not held back needs no news; two segments or half the buffer are. */
-	if (gain >= RTE_MIN(pcb->rcv.limit_bytes / 2, 2u * pcb->mss) && gain > 0)
+	if (is_news(pcb, tcp_rcv_window(pcb) - (pcb->rcv_adv - pcb->rcv_nxt)))
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 }
 
@@ -198,8 +214,6 @@ trim(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (old > 0) {
 		lc_count(lc, ST_TCP_DUP);
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
-		if (old > seg->len)
-			seg->flags &= (uint8_t)~TCP_F_FIN;
 		old = RTE_MIN(old, (uint32_t)seg->len);
 		seg->off = (uint16_t)(seg->off + old);
 		seg->len = (uint16_t)(seg->len - old);
@@ -235,6 +249,8 @@ in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (seg->len > 0)
 		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len);
 	pcb->rcv_nxt += n;
+	if (n > 0)
+		pcb->dupack_due = 0;
 	if (n < seg->len) {
 		/* No chunk left: as if the rest had been lost on the way. */
 		seg->why = DROP_TCP_MEM;
@@ -262,7 +278,9 @@ tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		in_order(lc, pcb, seg);
 		return;
 	}
-	/* RFC 5681 s4.2: an immediate duplicate ACK when a segment comes out of order. */
+	/* RFC 5681 s4.2: a duplicate ACK for each segment that comes out of order. */
 	tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	if (pcb->dupack_due < PKT_BURST)
+		pcb->dupack_due++;
 	ooo_insert(lc, pcb, seg);
 }

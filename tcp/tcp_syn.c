@@ -73,6 +73,7 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
 	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
+	pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
 	pcb->pmtu = mtu_bytes;
 	pcb->iss = tcp_isn(lc, &pcb->fe.key);
 	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;

@@ -19,8 +19,8 @@ int
 route_find(const struct lcore *lc, const struct ip_addr *dst, struct route *out)
 {
 	(void)lc;
-	*out = (struct route){.nexthop = *dst, .src = ip_addr_v4(RTE_BE32(0x0a000001)),
-		.mtu_bytes = 1500};
+	*out = (struct route){
+		.nexthop = *dst, .src = ip_addr_v4(RTE_BE32(0x0a000001)), .mtu_bytes = 1500};
 	if ((rte_be_to_cpu_32(ip_addr_to_v4(dst)) & 0xffffff00) != 0x0a000000)
 		return -ENETUNREACH;
 	return 0;
@@ -324,8 +324,8 @@ env_tx(uint8_t *data)
 	ck_assert_uint_eq(pm->ttl, 64);
 	ck_assert_uint_eq(pm->flags, PKT_F_DF);
 	ck_assert_uint_eq(tcp_wire_parse(pkt_data(m, 0), pm->l4_len, &s), DROP_NONE);
-	ck_assert_uint_eq(csum_finish(csum_add(pkt_data(m, 0), pm->l4_len,
-				  csum_pseudo(&pm->key, pm->l4_len))),
+	ck_assert_uint_eq(csum_finish(csum_add(
+				  pkt_data(m, 0), pm->l4_len, csum_pseudo(&pm->key, pm->l4_len))),
 		0);
 	if (data != NULL && s.len > 0)
 		memcpy(data, pkt_data(m, s.off), s.len);
@@ -366,8 +366,8 @@ pcb_listen(void)
 void
 pcb_syn_sent(void)
 {
-	struct sock_addr a = {.addr = ip_addr_v4(RTE_BE32(0x0a000002)),
-		.port = RTE_BE16(PEER_PORT)};
+	struct sock_addr a = {
+		.addr = ip_addr_v4(RTE_BE32(0x0a000002)), .port = RTE_BE16(PEER_PORT)};
 
 	ck_assert_int_eq(tcp_sock_ops.connect(t.lc, &t.s, &a), -EINPROGRESS);
 	t.p = t.s.pcb;

@@ -31,13 +31,13 @@ struct tcp_env {
 	struct env *e;
 	struct lcore *lc;
 	struct fake fake;
-	struct sock lsn;   /* listener, if the state was reached passively */
-	struct sock s;	   /* the connection's socket */
-	struct tcp_pcb *p; /* the connection */
+	struct sock lsn;      /* listener, if the state was reached passively */
+	struct sock s;        /* the connection's socket */
+	struct tcp_pcb *p;    /* the connection */
 	struct pkt_queue out; /* what the worker sent and the test has not looked at */
 	uint32_t peer_iss;
 	uint16_t peer_mss;
-	int peer_ws;	  /* -1: the peer does not offer it */
+	int peer_ws; /* -1: the peer does not offer it */
 	bool peer_ts;
 	uint32_t peer_ts_val;
 };
@@ -61,11 +61,11 @@ struct in {
 };
 
 #define RX(...) env_rx(&(struct in){__VA_ARGS__})
-#define F	TCP_F_FIN
-#define S	TCP_F_SYN
-#define R	TCP_F_RST
-#define P	TCP_F_PSH
-#define A	TCP_F_ACK
+#define F       TCP_F_FIN
+#define S       TCP_F_SYN
+#define R       TCP_F_RST
+#define P       TCP_F_PSH
+#define A       TCP_F_ACK
 
 void setup(void);
 void teardown(void);
@@ -113,11 +113,11 @@ void sock_new(struct sock *s);
 /* Builders: drive t.p and t.s there by segments; nothing is left in t.out. */
 void pcb_listen(void);
 void pcb_syn_sent(void);
-void pcb_syn_rcvd(void);	/* passive; t.s has no control block yet */
+void pcb_syn_rcvd(void);        /* passive; t.s has no control block yet */
 void pcb_syn_rcvd_active(void); /* simultaneous open */
 void pcb_established(void);
 void pcb_passive_queued(void); /* ESTABLISHED, not accepted */
-void pcb_passive(void);	       /* ESTABLISHED, accepted into t.s */
+void pcb_passive(void);        /* ESTABLISHED, accepted into t.s */
 void pcb_fin_wait_1(void);
 void pcb_fin_wait_2(void);
 void pcb_close_wait(void);

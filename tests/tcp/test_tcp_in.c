@@ -734,11 +734,10 @@ START_TEST(time_wait_syn_without_listener_keeps_it)
 }
 END_TEST
 
-int
-main(void)
+static TCase *
+opening(void)
 {
-	Suite *s = suite_create("tcp_in");
-	TCase *c = tcase_create("tcp_in");
+	TCase *c = tcase_create("opening");
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, closed_syn_gets_rst_ack);
@@ -771,6 +770,15 @@ main(void)
 	tcase_add_test(c, syn_received_no_ack_flag_is_ignored);
 	tcase_add_test(c, syn_received_silence_repeats_syn_ack_then_forgets);
 	tcase_add_test(c, syn_received_ack_with_full_accept_queue_waits);
+	return c;
+}
+
+static TCase *
+synchronized(void)
+{
+	TCase *c = tcase_create("synchronized");
+
+	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, established_old_data_gets_an_ack);
 	tcase_add_test(c, established_data_beyond_the_window_gets_an_ack);
 	tcase_add_test(c, established_rst_outside_the_window_is_dropped);
@@ -787,6 +795,15 @@ main(void)
 	tcase_add_test(c, negotiated_timestamp_missing_is_dropped);
 	tcase_add_test(c, timestamp_of_out_of_order_segment_is_not_echoed);
 	tcase_add_test(c, windows_are_scaled_after_the_handshake);
+	return c;
+}
+
+static TCase *
+closing(void)
+{
+	TCase *c = tcase_create("closing");
+
+	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, established_fin_enters_close_wait);
 	tcase_add_test(c, fin_wait_1_ack_of_fin_enters_fin_wait_2);
 	tcase_add_test(c, fin_wait_1_fin_enters_closing);
@@ -803,6 +820,16 @@ main(void)
 	tcase_add_test(c, time_wait_syn_with_old_sequence_gets_ack);
 	tcase_add_test(c, time_wait_syn_with_newer_timestamp_opens_again);
 	tcase_add_test(c, time_wait_syn_without_listener_keeps_it);
-	suite_add_tcase(s, c);
+	return c;
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("tcp_in");
+
+	suite_add_tcase(s, opening());
+	suite_add_tcase(s, synchronized());
+	suite_add_tcase(s, closing());
 	return env_main(s);
 }

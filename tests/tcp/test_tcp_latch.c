@@ -308,8 +308,8 @@ END_TEST
 /* F-28: the room under the latch bounds both MSS option and payload. */
 START_TEST(mss_leaves_room_for_the_protection)
 {
-	struct sock_addr a = {.addr = ip_addr_v4(RTE_BE32(0x0a000002)),
-		.port = RTE_BE16(PEER_PORT)};
+	struct sock_addr a = {
+		.addr = ip_addr_v4(RTE_BE32(0x0a000002)), .port = RTE_BE16(PEER_PORT)};
 	struct tcp_seg g;
 
 	t.fake.overhead = 40;

@@ -192,8 +192,8 @@ END_TEST
 
 START_TEST(maxseg_bounds_both_directions)
 {
-	struct sock_addr a = {.addr = ip_addr_v4(RTE_BE32(0x0a000002)),
-		.port = RTE_BE16(PEER_PORT)};
+	struct sock_addr a = {
+		.addr = ip_addr_v4(RTE_BE32(0x0a000002)), .port = RTE_BE16(PEER_PORT)};
 	int v = 500;
 
 	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.s, IPPROTO_TCP, 2, &v, sizeof(v)), 0);
@@ -319,8 +319,8 @@ END_TEST
 START_TEST(connections_take_turns)
 {
 	struct sock other;
-	struct sock_addr a = {.addr = ip_addr_v4(RTE_BE32(0x0a000002)),
-		.port = RTE_BE16(PEER_PORT)};
+	struct sock_addr a = {
+		.addr = ip_addr_v4(RTE_BE32(0x0a000002)), .port = RTE_BE16(PEER_PORT)};
 	struct tcp_pcb *first;
 	struct pkt_vec v = {.n = 0};
 	uint32_t mine = 0;

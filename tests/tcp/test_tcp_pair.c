@@ -69,8 +69,11 @@ turn_round(struct rte_mbuf *m)
 	struct flow_key k = pm->key;
 
 	memset(pm, 0, sizeof(*pm));
-	pm->key = (struct flow_key){
-		.local = k.remote, .remote = k.local, .lport = k.rport, .rport = k.lport, .proto = 6};
+	pm->key = (struct flow_key){.local = k.remote,
+		.remote = k.local,
+		.lport = k.rport,
+		.rport = k.lport,
+		.proto = 6};
 	pm->nxt = 6;
 	pm->l4_len = m->data_len;
 }
@@ -229,7 +232,7 @@ START_TEST(two_megabytes_over_a_bad_pipe_arrive_whole)
 			at = RTE_MIN(at, t.lc->now_ns + 2000000);
 		ck_assert_msg(at != UINT64_MAX, "stuck");
 		t.lc->now_ns = RTE_MAX(at, t.lc->now_ns);
-		ck_assert_msg(t.lc->now_ns - start < UINT64_C(7200000000000), "two hours");
+		ck_assert_msg(t.lc->now_ns - start < UINT64_C(120000000000), "two minutes");
 		wire_deliver();
 		tmr_run(t.lc);
 		apps_run();

@@ -82,6 +82,47 @@ START_TEST(out_of_order_segment_gets_a_duplicate_ack)
 }
 END_TEST
 
+static void
+burst(const uint32_t *off, uint32_t n)
+{
+	struct pkt_vec v = {.n = 0};
+
+	for (uint32_t i = 0; i < n; i++)
+		pkt_vec_add(&v, env_segment(&(struct in){.flags = A,
+					.seq = 1 + off[i],
+					.ack = 1,
+					.data = pattern() + off[i],
+					.len = 100}));
+	tcp_in(t.lc, &v);
+	env_turn();
+}
+
+/* RFC 5681 s4.2, s2: the sender counts them, so a burst must not melt into one, nor into data. */
+START_TEST(each_out_of_order_segment_of_a_burst_gets_its_own_ack)
+{
+	pcb_established();
+	s_send(10);
+	burst((uint32_t[]){100, 200, 300}, 3);
+	EXPECT(A, 1, 1, 0);
+	EXPECT(A, 1, 1, 0);
+	EXPECT(A, 1, 1, 0);
+	EXPECT(A, 1, 1, 10);
+	EXPECT_NONE();
+}
+END_TEST
+
+START_TEST(hole_filled_in_the_same_burst_gets_one_ack)
+{
+	pcb_established();
+	burst((uint32_t[]){100, 200, 0}, 3);
+	EXPECT(A, 1, 301, 0);
+	EXPECT_NONE();
+	burst((uint32_t[]){400, 300, 600}, 3);
+	EXPECT(A, 1, 501, 0);
+	EXPECT_NONE();
+}
+END_TEST
+
 START_TEST(out_of_order_fin_is_kept_until_its_turn)
 {
 	pcb_established();
@@ -237,12 +278,49 @@ START_TEST(smaller_receive_buffer_keeps_the_promise)
 	int v = 4096;
 
 	pcb_established();
-	ck_assert_int_eq(
-		tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_RCVBUF, &v, sizeof(v)), 0);
+	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_RCVBUF, &v, sizeof(v)), 0);
 	for (uint32_t i = 0; i < 40; i++)
 		rx_at(i * MSS, MSS, 0);
 	ck_assert_uint_eq(buf_len(&t.p->rcv), 40 * MSS);
 	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+}
+END_TEST
+
+/* A fast reader of a large buffer costs no ACKs of its own. */
+START_TEST(reading_at_once_sends_no_window_updates)
+{
+	pcb_established();
+	for (uint32_t i = 0; i < 20; i += 2) {
+		rx_at(i * MSS, MSS, 0);
+		rx_at((i + 1) * MSS, MSS, 0);
+		EXPECT(A, 1, 1 + (i + 2) * MSS, 0);
+		ck_assert_uint_eq(read_all(), 2 * MSS);
+		env_turn();
+		EXPECT_NONE();
+	}
+}
+END_TEST
+
+/* No chunk left: the segment counts as lost, and its sender repeats it. */
+START_TEST(exhausted_chunks_lose_the_segment_only)
+{
+	struct buf hog;
+
+	pcb_established();
+	rx_at(MSS, MSS, F);
+	EXPECT(A, 1, 1, 0);
+	buf_init(&hog, UINT32_MAX);
+	while (buf_append(t.lc, &hog, pattern(), 8192) == 8192)
+		;
+	rx_at(0, MSS, 0);
+	EXPECT(A, 1, 1, 0);
+	ck_assert_uint_eq(env_drops(DROP_TCP_MEM), 1);
+	buf_clear(t.lc, &hog);
+	rx_at(0, MSS, 0);
+	EXPECT(A, 1, 2 + 2 * MSS, 0);
+	EXPECT_STATE(CLOSE_WAIT);
+	ck_assert_uint_eq(read_all(), 2 * MSS);
+	ck_assert_mem_eq(got, pattern(), 2 * MSS);
 }
 END_TEST
 
@@ -270,6 +348,8 @@ main(void)
 	tcase_add_test(c, single_segment_is_acknowledged_after_the_delay);
 	tcase_add_test(c, data_carry_the_delayed_ack);
 	tcase_add_test(c, out_of_order_segment_gets_a_duplicate_ack);
+	tcase_add_test(c, each_out_of_order_segment_of_a_burst_gets_its_own_ack);
+	tcase_add_test(c, hole_filled_in_the_same_burst_gets_one_ack);
 	tcase_add_test(c, out_of_order_fin_is_kept_until_its_turn);
 	tcase_add_test(c, out_of_order_bare_fin_is_kept);
 	tcase_add_loop_test(c, random_overlapping_pieces_make_the_stream, 0, 30);
@@ -278,6 +358,8 @@ main(void)
 	tcase_add_test(c, zero_window_probe_is_answered_and_its_ack_is_used);
 	tcase_add_test(c, window_opens_in_useful_steps);
 	tcase_add_test(c, smaller_receive_buffer_keeps_the_promise);
+	tcase_add_test(c, reading_at_once_sends_no_window_updates);
+	tcase_add_test(c, exhausted_chunks_lose_the_segment_only);
 	tcase_add_test(c, peek_leaves_the_data);
 	suite_add_tcase(s, c);
 	return env_main(s);

@@ -104,6 +104,24 @@ START_TEST(timestamp_echo_is_a_sample_after_retransmission)
 }
 END_TEST
 
+START_TEST(echo_from_before_the_retransmission_is_no_sample)
+{
+	uint32_t echo, srtt;
+
+	t.peer_ts = true;
+	pcb_established();
+	srtt = t.p->srtt_us;
+	s_send(100);
+	env_turn();
+	echo = env_tx(NULL).ts_val;
+	env_wait_us(200000);
+	drop_out();
+	RX(.flags = A, .seq = 1, .ack = 101, .ts_ecr = echo);
+	ck_assert_uint_eq(t.p->srtt_us, srtt);
+	ck_assert_uint_eq(t.p->rto_us, 400000);
+}
+END_TEST
+
 START_TEST(impossible_timestamp_echo_is_ignored)
 {
 	t.peer_ts = true;
@@ -421,6 +439,7 @@ main(void)
 	tcase_add_test(c, timeout_sends_again_and_backs_off);
 	tcase_add_test(c, ack_of_retransmission_is_no_sample);
 	tcase_add_test(c, timestamp_echo_is_a_sample_after_retransmission);
+	tcase_add_test(c, echo_from_before_the_retransmission_is_no_sample);
 	tcase_add_test(c, impossible_timestamp_echo_is_ignored);
 	tcase_add_test(c, data_retries_end_in_etimedout);
 	tcase_add_test(c, syn_retries_end_in_etimedout);

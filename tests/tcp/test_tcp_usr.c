@@ -8,8 +8,8 @@
 static struct sock_addr
 addr(uint32_t ip, uint16_t port)
 {
-	return (struct sock_addr){.addr = ip_addr_v4(rte_cpu_to_be_32(ip)),
-		.port = rte_cpu_to_be_16(port)};
+	return (struct sock_addr){
+		.addr = ip_addr_v4(rte_cpu_to_be_32(ip)), .port = rte_cpu_to_be_16(port)};
 }
 
 static int
@@ -189,8 +189,8 @@ START_TEST(ephemeral_ports_run_out)
 	t.lc->tcp->conf.port_last = 50003;
 	for (int i = 0; i < 5; i++) {
 		sock_new(&b[i]);
-		ck_assert_int_eq(connect_to(&b[i], 0x0a000002, 1),
-			i < 4 ? -EINPROGRESS : -EADDRNOTAVAIL);
+		ck_assert_int_eq(
+			connect_to(&b[i], 0x0a000002, 1), i < 4 ? -EINPROGRESS : -EADDRNOTAVAIL);
 	}
 	for (int i = 0; i < 5; i++)
 		tcp_sock_ops.close(t.lc, &b[i]);
@@ -276,8 +276,7 @@ START_TEST(linger_zero_aborts)
 
 	pcb_established();
 	s_send(100);
-	ck_assert_int_eq(
-		tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
+	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
 	s_close();
 	env_turn();
 	EXPECT(R | A, 1, 1, 0);
@@ -391,8 +390,7 @@ START_TEST(send_buffer_full_is_eagain_and_then_ready_again)
 {
 	int v = 8192;
 
-	ck_assert_int_eq(
-		tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)), 0);
+	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)), 0);
 	pcb_established();
 	ck_assert_int_eq(s_send(10000), 8192);
 	ck_assert_int_eq(s_send(1), -EAGAIN);
@@ -479,16 +477,91 @@ START_TEST(options_are_kept_or_refused)
 	ck_assert_int_eq(get(0, 1), -ENOPROTOOPT);
 	ck_assert_int_eq(get(SOL_SOCKET, SO_KEEPALIVE), -ENOPROTOOPT);
 	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_RCVBUF, &l, 2), -EINVAL);
-	ck_assert_int_eq(
-		tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
+	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.s, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
 	ck_assert_int_eq(tcp_sock_ops.getopt(t.lc, &t.s, SOL_SOCKET, SO_LINGER, &g, &len), 0);
 	ck_assert_int_eq(g.l_linger, 7);
 	pcb_syn_sent();
 	len = sizeof(name);
-	ck_assert_int_eq(
-		tcp_sock_ops.getopt(t.lc, &t.s, IPPROTO_TCP, TL_TCP_STATE, name, &len), 0);
+	ck_assert_int_eq(tcp_sock_ops.getopt(t.lc, &t.s, IPPROTO_TCP, TL_TCP_STATE, name, &len), 0);
 	ck_assert_str_eq(name, "SYN-SENT");
 	ck_assert_uint_eq(len, 9);
+}
+END_TEST
+
+START_TEST(maxseg_and_buffers_change_on_a_live_connection)
+{
+	pcb_established();
+	ck_assert_int_eq(get(IPPROTO_TCP, 2), MSS);
+	ck_assert_int_eq(set(IPPROTO_TCP, 2, 500), 0);
+	ck_assert_int_eq(get(IPPROTO_TCP, 2), 500);
+	ck_assert_int_eq(set(SOL_SOCKET, SO_SNDBUF, 5000), 0);
+	ck_assert_int_eq(s_send(10000), 5000);
+}
+END_TEST
+
+/* Everything at once: half-open, queued, aborted in the queue, connecting, orphaned. */
+START_TEST(destroy_frees_whatever_is_left)
+{
+	struct tcp_conf conf;
+	struct sock b;
+
+	pcb_passive_queued();
+	RX(.flags = R, .seq = 1);
+	t.p = NULL;
+	RX(.flags = S, .peer_port = 4321);
+	sock_new(&b);
+	ck_assert_int_eq(connect_to(&b, 0x0a000002, 1), -EINPROGRESS);
+	ck_assert_int_eq(connect_to(&t.s, 0x0a000002, 1), -EINPROGRESS);
+	t.p = t.s.pcb;
+	env_turn();
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	RX(.flags = S | A, .ack = 1, .peer_port = 0);
+	s_send(100);
+	s_close();
+	tcp_destroy(t.lc);
+	ck_assert_ptr_null(b.pcb);
+	ck_assert_ptr_null(t.lsn.pcb);
+	tcp_sock_ops.close(t.lc, &b);
+	tcp_conf_default(&conf);
+	ck_assert_int_eq(tcp_create(t.lc, &conf), 0);
+}
+END_TEST
+
+START_TEST(bound_socket_connects_from_its_end_again_and_again)
+{
+	struct sock_addr a;
+
+	ck_assert_int_eq(bind_to(&t.s, 0x0a000001, 7777), 0);
+	for (int i = 0; i < 2; i++) {
+		pcb_syn_sent();
+		RX(.flags = R | A, .ack = 1);
+		ck_assert_int_eq(s_so_error(), ECONNREFUSED);
+		ck_assert_uint_eq(local_port(&t.s), 7777);
+	}
+	pcb_established();
+	ck_assert_int_eq(tcp_sock_ops.remote(t.lc, &t.s, &a), 0);
+	ck_assert_uint_eq(a.port, RTE_BE16(PEER_PORT));
+}
+END_TEST
+
+START_TEST(syn_without_control_block_is_dropped)
+{
+	struct sock b[128];
+	int n = 0;
+
+	pcb_listen();
+	for (; n < 128; n++) {
+		b[n] = (struct sock){.ops = &tcp_sock_ops};
+		if (tcp_sock_ops.open(t.lc, &b[n]) != 0)
+			break;
+	}
+	RX(.flags = S);
+	EXPECT_NONE();
+	ck_assert_uint_eq(env_drops(DROP_TCP_MEM), 1);
+	while (n > 0)
+		tcp_sock_ops.close(t.lc, &b[--n]);
+	RX(.flags = S);
+	ck_assert_uint_eq(t.out.n, 1);
 }
 END_TEST
 
@@ -555,6 +628,10 @@ main(void)
 	tcase_add_test(c, ready_bits_follow_the_state);
 	tcase_add_test(c, unread_data_survive_an_orderly_end);
 	tcase_add_test(c, options_are_kept_or_refused);
+	tcase_add_test(c, maxseg_and_buffers_change_on_a_live_connection);
+	tcase_add_test(c, destroy_frees_whatever_is_left);
+	tcase_add_test(c, bound_socket_connects_from_its_end_again_and_again);
+	tcase_add_test(c, syn_without_control_block_is_dropped);
 	tcase_add_test(c, foreach_shows_listeners_and_connections);
 	tcase_add_test(c, accept_into_an_opened_socket_replaces_its_block);
 	suite_add_tcase(s, c);

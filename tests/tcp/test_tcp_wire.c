@@ -180,8 +180,7 @@ END_TEST
 /* Aumasson and Bernstein, "SipHash", appendix A. */
 START_TEST(siphash_matches_its_test_vector)
 {
-	struct tcp_secret k = {
-		{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
+	struct tcp_secret k = {{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
 	uint8_t in[15];
 
 	for (uint8_t i = 0; i < 15; i++)

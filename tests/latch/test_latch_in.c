@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The verdict of every class of C.3, and the life of a latch. */
+#include <errno.h>
+
+#include "esp/esp.h"
+#include "latch/latch.h"
+#include "tests/util/lc_env.h"
+
+static struct env *e;
+static struct latch_tables *tables;
+static struct latch latch;
+static struct flow_ent flow;
+static uint32_t good, weaker, stranger, nameless, window_off;
+
+static struct flow_key
+key(void)
+{
+	return (struct flow_key){.local = ip_addr_v4(RTE_BE32(0x0a000001)),
+		.remote = ip_addr_v4(RTE_BE32(0x0a000002)),
+		.lport = RTE_BE16(7),
+		.rport = RTE_BE16(4000),
+		.proto = IPPROTO_N_TCP};
+}
+
+static uint32_t
+profile(uint32_t peer, uint16_t bits, uint8_t replay)
+{
+	struct latch_profile p = {.proto = 50,
+		.mode = TL_LATCH_MODE_TRANSPORT,
+		.type = 3,
+		.replay = replay,
+		.encr = ESP_ENCR_AES_GCM_16,
+		.encr_bits = bits,
+		.icv_bits = 128,
+		.local_id = 1,
+		.peer_id = peer};
+
+	return latch_profile_intern(tables, &p);
+}
+
+static void
+add_sa(uint32_t index, bool inbound, uint32_t prof, uint32_t peer, uint16_t bits)
+{
+	struct esp_sa_conf c = {.spi = 0x1000 + index,
+		.inbound = inbound,
+		.mode = ESP_MODE_TRANSPORT,
+		.encr = ESP_ENCR_AES_GCM_16,
+		.encr_bits = bits,
+		.key_len = (uint8_t)(bits / 8 + 4),
+		.local = key().local,
+		.remote = key().remote,
+		.local_id = 1,
+		.peer_id = peer,
+		.profile = prof};
+
+	esp_sel_any(&c.sel, 0);
+	ck_assert_int_eq(esp_sad_add(&e->lc, &c, index, 1), 0);
+}
+
+static void
+set_policy(enum spd_action action)
+{
+	struct spd_rule r = {.action = (uint8_t)action, .dir = SPD_BOTH};
+
+	esp_sel_any(&r.sel, 0);
+	ck_assert_int_eq(spd_set(&e->lc, &r, 1), 0);
+}
+
+static void
+setup(void)
+{
+	struct latch_conf conf = {0};
+	struct tl_ident id = {.type = TL_ID_FQDN, .len = 1, .data = "a"};
+
+	e = env_setup();
+	ck_assert_int_eq(latch_tables_create(&tables), 0);
+	for (id.data[0] = 'a'; id.data[0] <= 'c'; id.data[0]++)
+		latch_ident_intern(tables, &id);
+	good = profile(2, 128, TL_LATCH_REPLAY_ON);
+	weaker = profile(2, 256, TL_LATCH_REPLAY_ON);
+	stranger = profile(3, 128, TL_LATCH_REPLAY_ON);
+	nameless = profile(0, 128, TL_LATCH_REPLAY_ON);
+	window_off = profile(2, 128, 0);
+	ck_assert_int_eq(esp_create(&e->lc, "latch", SOCKET_ID_ANY), 0);
+	ck_assert_int_eq(latch_create(&e->lc, &conf, tables), 0);
+	set_policy(SPD_PROTECT);
+	memset(&latch, 0, sizeof(latch));
+	flow = (struct flow_ent){.key = key(), .latch = &latch};
+}
+
+static void
+teardown(void)
+{
+	flow_remove(&e->lc, &flow);
+	latch_release(&e->lc, &latch);
+	ck_assert_uint_eq(latch_in_use(&e->lc), 0);
+	latch_destroy(&e->lc);
+	esp_destroy(&e->lc);
+	latch_tables_free(tables);
+	env_teardown(e);
+}
+
+static struct rte_mbuf *
+segment(uint32_t prof)
+{
+	struct rte_mbuf *m = pkt_alloc(&e->lc);
+
+	pkt_meta(m)->key = key();
+	if (prof != 0)
+		pkt_tag_set(&e->lc, m, (struct tl_tag){.sad_gen = 1, .profile = prof});
+	return m;
+}
+
+/* What latch_in says of a segment under prof (0: clear): the verdict, or the drop reason. */
+struct said {
+	enum pkt_verdict verdict;
+	enum tl_latch_reason reason;
+	enum drop_reason drop;
+};
+
+static struct said
+judge(uint32_t prof)
+{
+	struct rte_mbuf *m = segment(prof);
+	uint64_t before[DROP_MAX];
+	struct said r = {.verdict = VERDICT_DROP};
+	struct pkt_sort s;
+
+	memcpy(before, e->lc.stat.drop, sizeof(before));
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_TCP], m);
+	latch_in(&e->lc, &s);
+	for (enum drop_reason i = 0; i < DROP_MAX; i++) {
+		if (e->lc.stat.drop[i] != before[i])
+			r.drop = i;
+	}
+	if (s.v[NX_TCP].n == 1) {
+		r.verdict = pkt_meta(m)->verdict;
+		r.reason = pkt_meta(m)->reason;
+		rte_pktmbuf_free(m);
+	}
+	return r;
+}
+
+static void
+established(void)
+{
+	struct flow_key k = key();
+
+	add_sa(0, true, good, 2, 128);
+	add_sa(1, false, good, 2, 128);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), 0);
+	ck_assert_uint_eq(latch.state, TL_LATCH_ESTABLISHED);
+	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
+}
+
+START_TEST(p5_open_records_the_profile_of_the_outbound_sa)
+{
+	established();
+	ck_assert_uint_eq(latch.profile_out, good);
+	ck_assert_uint_eq(latch.profile_in, good);
+	ck_assert_uint_eq(latch_in_use(&e->lc), 1);
+}
+END_TEST
+
+START_TEST(ok_same_profile_is_accepted)
+{
+	established();
+	ck_assert_int_eq(judge(good).verdict, VERDICT_ACCEPT);
+}
+END_TEST
+
+/* B-19: clear never breaks. */
+START_TEST(m0_clear_is_dropped_and_counted_and_never_breaks)
+{
+	established();
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(judge(0).drop, DROP_LATCH_M0);
+	ck_assert_uint_eq(latch.drop_clear, 100);
+	ck_assert_uint_eq(latch.state, TL_LATCH_ESTABLISHED);
+}
+END_TEST
+
+/* G-6 */
+START_TEST(m2_other_key_length_of_the_same_peer_breaks)
+{
+	struct said r;
+
+	established();
+	r = judge(weaker);
+	ck_assert_int_eq(r.verdict, VERDICT_BREAK);
+	ck_assert_int_eq(r.reason, TL_LATCH_QOP_CONFLICT);
+}
+END_TEST
+
+START_TEST(g7_window_off_of_the_same_peer_breaks)
+{
+	established();
+	ck_assert_int_eq(judge(window_off).reason, TL_LATCH_QOP_CONFLICT);
+}
+END_TEST
+
+/* G-9 */
+START_TEST(m3_other_identity_with_equal_suite_breaks)
+{
+	struct said r;
+
+	established();
+	r = judge(stranger);
+	ck_assert_int_eq(r.verdict, VERDICT_BREAK);
+	ck_assert_int_eq(r.reason, TL_LATCH_PEER_CONFLICT);
+	ck_assert_uint_eq(latch.drop_peer, 1);
+}
+END_TEST
+
+START_TEST(m5_unknown_identity_is_dropped_without_a_break)
+{
+	established();
+	ck_assert_int_eq(judge(nameless).drop, DROP_LATCH_M5);
+	ck_assert_int_eq(judge(99999).drop, DROP_LATCH_M5);
+}
+END_TEST
+
+/* G-23 */
+START_TEST(m6_protected_segment_on_a_clear_connection_is_dropped)
+{
+	struct flow_key k = key();
+
+	set_policy(SPD_BYPASS);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), 0);
+	ck_assert_uint_eq(latch.state, TL_LATCH_NONE);
+	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
+	ck_assert_int_eq(judge(good).drop, DROP_LATCH_M6);
+	ck_assert_int_eq(judge(0).verdict, VERDICT_ACCEPT);
+}
+END_TEST
+
+/* P-11: packets of a latched connection ask no policy. */
+START_TEST(p11_latched_traffic_needs_no_policy_lookup)
+{
+	uint64_t n;
+
+	established();
+	n = e->lc.stat.st[ST_SPD_LOOKUP];
+	for (int i = 0; i < 50; i++)
+		judge(good);
+	ck_assert_uint_eq(e->lc.stat.st[ST_SPD_LOOKUP], n);
+}
+END_TEST
+
+START_TEST(without_owner_the_policy_judges)
+{
+	ck_assert_int_eq(judge(0).drop, DROP_SPD_CLEAR);
+	ck_assert_int_eq(judge(good).verdict, VERDICT_ACCEPT);
+	ck_assert_int_eq(judge(nameless).drop, DROP_LATCH_M5);
+	set_policy(SPD_DISCARD);
+	ck_assert_int_eq(judge(good).drop, DROP_SPD_DISCARD_IN);
+	set_policy(SPD_BYPASS);
+	ck_assert_int_eq(judge(0).verdict, VERDICT_ACCEPT);
+	spd_set(&e->lc, NULL, 0);
+	ck_assert_int_eq(judge(0).drop, DROP_SPD_DISCARD_IN);
+}
+END_TEST
+
+START_TEST(policy_that_names_a_peer_refuses_another)
+{
+	struct spd_rule r = {.action = SPD_PROTECT, .dir = SPD_BOTH, .peer_id = 2};
+
+	esp_sel_any(&r.sel, 0);
+	spd_set(&e->lc, &r, 1);
+	ck_assert_int_eq(judge(stranger).drop, DROP_SPD_PROTECTION);
+	ck_assert_int_eq(judge(good).verdict, VERDICT_ACCEPT);
+}
+END_TEST
+
+/* P-6 */
+START_TEST(p6_spawn_records_the_tag_of_the_initiating_packet)
+{
+	struct rte_mbuf *m = segment(good);
+
+	add_sa(1, false, good, 2, 128);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), 0);
+	ck_assert_uint_eq(latch.state, TL_LATCH_ESTABLISHED);
+	ck_assert_uint_eq(latch.profile_in, good);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* G-7, F-92: the answer goes under what the peer can check, whatever our own window is. */
+START_TEST(spawn_with_window_off_answers_under_the_twin)
+{
+	struct rte_mbuf *m = segment(window_off);
+
+	add_sa(1, false, good, 2, 128);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), 0);
+	ck_assert_uint_eq(latch.profile_in, window_off);
+	ck_assert_uint_eq(latch.profile_out, good);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+START_TEST(c7_spawn_without_outbound_sa_fails)
+{
+	struct rte_mbuf *m = segment(good);
+
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), -EHOSTUNREACH);
+	ck_assert_uint_eq(latch.state, TL_LATCH_NONE);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+START_TEST(f39_nobody_can_be_latched)
+{
+	struct rte_mbuf *m = segment(nameless);
+	struct flow_key k = key();
+
+	add_sa(1, false, nameless, 0, 128);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), -EACCES);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EACCES);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+START_TEST(g12_open_without_sa_fails_and_policy_discard_is_eacces)
+{
+	struct flow_key k = key();
+
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EHOSTUNREACH);
+	set_policy(SPD_DISCARD);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EACCES);
+}
+END_TEST
+
+/* G-10, F-27: a newer SA with the same profile is used at once, another peer's never. */
+START_TEST(g10_stamp_follows_a_rekey_and_no_stranger)
+{
+	struct rte_mbuf *m = segment(0);
+	struct flow_key k = key();
+
+	established();
+	add_sa(7, false, stranger, 3, 128);
+	latch_stamp(&e->lc, &latch, &k, m);
+	ck_assert_uint_eq(pkt_tag(&e->lc, m)->sad_index, 1);
+	add_sa(8, false, good, 2, 128);
+	latch_stamp(&e->lc, &latch, &k, m);
+	ck_assert_uint_eq(pkt_tag(&e->lc, m)->sad_index, 8);
+	ck_assert_uint_eq(pkt_tag(&e->lc, m)->profile, good);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+START_TEST(g14_stamp_without_any_sa_still_asks_for_the_profile)
+{
+	struct rte_mbuf *m = segment(0);
+	struct flow_key k = key();
+
+	established();
+	esp_sad_del(&e->lc, 1, 1, ESP_DEL_EXPIRE);
+	latch_stamp(&e->lc, &latch, &k, m);
+	ck_assert(pkt_is_tagged(&e->lc, m));
+	ck_assert_uint_eq(pkt_tag(&e->lc, m)->profile, good);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+START_TEST(r5_broken_latch_keeps_its_reason_after_release)
+{
+	established();
+	latch_break(&e->lc, &latch, TL_LATCH_PEER_CONFLICT);
+	ck_assert_uint_eq(latch.state, TL_LATCH_CLOSED);
+	ck_assert_int_eq(judge(good).drop, DROP_LATCH_CLOSED);
+	latch_release(&e->lc, &latch);
+	ck_assert_uint_eq(latch.reason, TL_LATCH_PEER_CONFLICT);
+}
+END_TEST
+
+/* An earlier packet of the burst may have broken the latch or taken the flow away. */
+START_TEST(recheck_sees_what_changed_within_a_burst)
+{
+	struct rte_mbuf *m = segment(good);
+	struct pkt_sort s;
+
+	established();
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_TCP], m);
+	latch_in(&e->lc, &s);
+	ck_assert(latch_recheck(&e->lc, m));
+	ck_assert_ptr_eq(pkt_meta(m)->flow, &flow);
+	flow_remove(&e->lc, &flow);
+	ck_assert(latch_recheck(&e->lc, m));
+	ck_assert_ptr_null(pkt_meta(m)->flow);
+	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
+	latch_break(&e->lc, &latch, TL_LATCH_ADMIN);
+	ck_assert(!latch_recheck(&e->lc, m));
+}
+END_TEST
+
+/* F-50 */
+START_TEST(f50_icmp_speaks_only_under_the_protection_of_what_it_quotes)
+{
+	struct flow_key k = key(), other = key();
+	struct rte_mbuf *m = segment(0);
+
+	established();
+	other.rport = 9;
+	ck_assert(!latch_may_speak(&e->lc, m, &k));
+	pkt_tag_set(&e->lc, m, (struct tl_tag){.profile = stranger});
+	ck_assert(!latch_may_speak(&e->lc, m, &k));
+	pkt_tag_set(&e->lc, m, (struct tl_tag){.profile = good});
+	ck_assert(latch_may_speak(&e->lc, m, &k));
+	ck_assert(!latch_may_speak(&e->lc, m, &other));
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* F-33 */
+START_TEST(f33_answer_gets_the_protection_of_the_question)
+{
+	struct rte_mbuf *q = segment(good), *a = segment(0);
+
+	latch_stamp_answer(&e->lc, q, a);
+	ck_assert(pkt_is_tagged(&e->lc, a));
+	ck_assert_uint_eq(pkt_tag(&e->lc, a)->profile, good);
+	pkt_tag_clear(&e->lc, q);
+	latch_stamp_answer(&e->lc, q, a);
+	ck_assert(!pkt_is_tagged(&e->lc, a));
+	rte_pktmbuf_free(q);
+	rte_pktmbuf_free(a);
+}
+END_TEST
+
+/* F-28: whatever fits by this sum fits on the wire, and one byte more may not. */
+START_TEST(room_under_the_latch_is_what_esp_leaves)
+{
+	struct latch clear = {0};
+
+	established();
+	for (uint32_t mtu = 600; mtu < 700; mtu++) {
+		uint32_t room = latch_l4_room(&latch, mtu, 20);
+
+		ck_assert_uint_le(20 + 8 + 8 + ((room + 2 + 3) & ~3u) + 16, mtu);
+		ck_assert_uint_gt(20 + 8 + 8 + ((room + 1 + 2 + 3) & ~3u) + 16, mtu);
+	}
+	ck_assert_uint_eq(latch_l4_room(&clear, 1500, 20), 1480);
+}
+END_TEST
+
+START_TEST(q1_info_tells_state_suite_identities_and_drops)
+{
+	struct tl_latch_info i;
+	struct tl_ident id;
+	socklen_t len = sizeof(i);
+	struct flow_key k = key();
+
+	established();
+	judge(0);
+	ck_assert_int_eq(latch_getopt(&e->lc, &latch, &k, TL_LATCH_INFO, &i, &len), 0);
+	ck_assert_uint_eq(i.state, TL_LATCH_ESTABLISHED);
+	ck_assert_uint_eq(i.nsuite, 1);
+	ck_assert_uint_eq(i.suite[0].encr, TL_ENCR_AES_GCM_16);
+	ck_assert_uint_eq(i.suite[0].encr_bits, 128);
+	ck_assert_uint_eq(i.mode, TL_LATCH_MODE_TRANSPORT);
+	ck_assert_uint_eq(i.type, TL_LATCH_TYPE_CONF | TL_LATCH_TYPE_INTEG);
+	ck_assert_uint_eq(i.drop_clear, 1);
+	len = sizeof(id);
+	ck_assert_int_eq(latch_getopt(&e->lc, &latch, &k, TL_LATCH_PEER_ID, &id, &len), 0);
+	ck_assert_uint_eq(id.data[0], 'b');
+	len = 4;
+	ck_assert_int_eq(latch_getopt(&e->lc, &latch, &k, TL_LATCH_INFO, &i, &len), -EMSGSIZE);
+	ck_assert_uint_eq(len, sizeof(i));
+}
+END_TEST
+
+/* long: the list of tests. */
+static void
+add_tests(TCase *c)
+{
+	tcase_add_test(c, p5_open_records_the_profile_of_the_outbound_sa);
+	tcase_add_test(c, ok_same_profile_is_accepted);
+	tcase_add_test(c, m0_clear_is_dropped_and_counted_and_never_breaks);
+	tcase_add_test(c, m2_other_key_length_of_the_same_peer_breaks);
+	tcase_add_test(c, g7_window_off_of_the_same_peer_breaks);
+	tcase_add_test(c, m3_other_identity_with_equal_suite_breaks);
+	tcase_add_test(c, m5_unknown_identity_is_dropped_without_a_break);
+	tcase_add_test(c, m6_protected_segment_on_a_clear_connection_is_dropped);
+	tcase_add_test(c, p11_latched_traffic_needs_no_policy_lookup);
+	tcase_add_test(c, without_owner_the_policy_judges);
+	tcase_add_test(c, policy_that_names_a_peer_refuses_another);
+	tcase_add_test(c, p6_spawn_records_the_tag_of_the_initiating_packet);
+	tcase_add_test(c, spawn_with_window_off_answers_under_the_twin);
+	tcase_add_test(c, c7_spawn_without_outbound_sa_fails);
+	tcase_add_test(c, f39_nobody_can_be_latched);
+	tcase_add_test(c, g12_open_without_sa_fails_and_policy_discard_is_eacces);
+	tcase_add_test(c, g10_stamp_follows_a_rekey_and_no_stranger);
+	tcase_add_test(c, g14_stamp_without_any_sa_still_asks_for_the_profile);
+	tcase_add_test(c, r5_broken_latch_keeps_its_reason_after_release);
+	tcase_add_test(c, recheck_sees_what_changed_within_a_burst);
+	tcase_add_test(c, f50_icmp_speaks_only_under_the_protection_of_what_it_quotes);
+	tcase_add_test(c, f33_answer_gets_the_protection_of_the_question);
+	tcase_add_test(c, room_under_the_latch_is_what_esp_leaves);
+	tcase_add_test(c, q1_info_tells_state_suite_identities_and_drops);
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("latch_in");
+	TCase *c = tcase_create("latch_in");
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	add_tests(c);
+	suite_add_tcase(s, c);
+	return env_main(s);
+}
