@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <rte_cycles.h>
 
 #include "latch/latch.h"
 #include "stack/base/buf.h"
@@ -458,6 +461,22 @@ ctl_busy(struct tl_stack *s)
 	uint64_t busy = ctl_stat(s, "busy-ns"), idle = ctl_stat(s, "idle-ns");
 
 	return busy + idle == 0 ? 0 : (double)busy / (double)(busy + idle);
+}
+
+double
+ctl_tsc_ghz(void)
+{
+	uint64_t hz = rte_get_tsc_hz(), t0;
+	struct timespec a, b;
+
+	if (hz != 0)
+		return (double)hz / 1e9;
+	clock_gettime(CLOCK_MONOTONIC_RAW, &a);
+	t0 = rte_rdtsc();
+	usleep(50000);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &b);
+	return (double)(rte_rdtsc() - t0)
+		/ ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec));
 }
 
 static void

@@ -25,6 +25,9 @@ uint64_t ctl_stat(struct tl_stack *s, const char *name);
 /* Share of the time that the workers had work, 0 to 1 for each worker, since they started. */
 double ctl_busy(struct tl_stack *s);
 
+/* Cycles of the time-stamp counter in a nanosecond. Works before DPDK was started too. */
+double ctl_tsc_ghz(void);
+
 /* Packet buffers, control blocks and latches in use now, all workers together. */
 struct ctl_usage {
 	uint64_t mbufs, chunks, pcbs, latches;

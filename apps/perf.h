@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* perf.h - the parts of tl-perf. */
+#ifndef TL_APPS_PERF_H
+#define TL_APPS_PERF_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stack/include/tl.h"
+
+enum perf_kind { PERF_BULK = 1, PERF_RR = 2, PERF_EXCHANGE = 3 };
+
+struct perf_opts {
+	enum perf_kind kind;
+	struct sockaddr_in addr;
+	uint32_t connections;
+	uint32_t size_bytes; /* of a request, or of one tl_send() */
+	uint64_t bytes;	     /* of each connection; 0: by time */
+	uint64_t seconds;
+	uint32_t mtu_bytes;
+	uint32_t key_bits;
+	uint32_t sessions; /* server: end after so many connections, 0: never */
+	bool json;
+	bool nodelay;
+};
+
+/* Both return the program's exit code. */
+int perf_server(struct tl_stack *s, const struct perf_opts *o);
+int perf_client(struct tl_stack *s, const struct perf_opts *o);
+
+/* Raw AES-GCM of this core; no stack. */
+int perf_limit(const struct perf_opts *o);
+
+/* The bare port: no stack, only its device. */
+int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);
+
+#endif

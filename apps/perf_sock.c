@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * perf_sock.c - tl-perf's client and server on the socket calls.
+ *
+ * A connection begins with a hello of 24 bytes from the client that says what follows; the server
+ * obeys it, so one server serves every kind of client:
+ *   bulk      the client sends, the server reads, both close
+ *   rr        the client sends a request of a size, the server answers with as much
+ *   exchange  both send the same number of pseudo-random bytes and print digests of each direction
+ */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/evp.h>
+
+#include "apps/common.h"
+#include "apps/perf.h"
+#include "stack/ctl/show.h"
+#include "stack/include/tl_ipsec.h"
+#include "stack/include/tl_sock.h"
+
+enum { HELLO_MAGIC = 0x746c7066, HELLO_BYTES = 24, BUF_BYTES = 256 * 1024, EVENTS = 64 };
+
+struct hello {
+	uint32_t magic;
+	uint32_t kind;
+	uint64_t bytes;
+	uint64_t size;
+};
+
+struct conn {
+	int fd;
+	bool is_server, listening, greeted, sent_fin, over;
+	struct hello hello; /* host order */
+	size_t hello_at;
+	uint64_t tx_bytes, rx_bytes, owed; /* owed: bytes the server still has to answer */
+	uint64_t requests;
+	uint64_t started_ns, ended_ns, asked_ns;
+	uint64_t rr_min_ns, rr_max_ns, rr_sum_ns;
+	uint64_t rng;
+	int error;
+	struct tl_latch_info latch;
+	EVP_MD_CTX *tx_md, *rx_md;
+	size_t held, at; /* exchange: generated and not yet sent */
+	struct conn *next;
+};
+
+struct perf {
+	const struct perf_opts *o;
+	struct tl_stack *stack;
+	struct conn *conns;
+	uint32_t open, ended, failed;
+	bool opened;
+	uint64_t first_ns, last_ns;
+	uint8_t *buf;	/* scratch for receiving */
+	uint8_t *chunk; /* what bulk and rr send */
+};
+
+static void
+digest_start(struct conn *c)
+{
+	c->tx_md = EVP_MD_CTX_new();
+	c->rx_md = EVP_MD_CTX_new();
+	EVP_DigestInit_ex(c->tx_md, EVP_sha256(), NULL);
+	EVP_DigestInit_ex(c->rx_md, EVP_sha256(), NULL);
+}
+
+static void
+digest_text(EVP_MD_CTX *md, char out[65])
+{
+	uint8_t d[32];
+
+	EVP_DigestFinal_ex(md, d, NULL);
+	for (int i = 0; i < 32; i++)
+		snprintf(out + 2 * i, 3, "%02x", d[i]);
+}
+
+static struct conn *
+conn_new(struct tl_worker *w, struct perf *p, int fd, bool is_server)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	int on = 1;
+
+	if (c == NULL)
+		abort();
+	c->fd = fd;
+	c->is_server = is_server;
+	c->rr_min_ns = UINT64_MAX;
+	c->next = p->conns;
+	c->started_ns = tl_now_ns(w);
+	c->rng = 0x9e3779b97f4a7c15u * (is_server ? 3 : 5) + tl_now_ns(w);
+	p->conns = c;
+	p->open++;
+	if (p->o->nodelay || p->o->kind == PERF_RR)
+		tl_setsockopt(w, fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof(on));
+	return c;
+}
+
+/* Pseudo-random bytes for the exchange; their digest is what the other end must see. */
+static void
+generate(struct conn *c, uint8_t *out, size_t len)
+{
+	for (size_t i = 0; i + 8 <= len; i += 8) {
+		c->rng ^= c->rng << 13;
+		c->rng ^= c->rng >> 7;
+		c->rng ^= c->rng << 17;
+		memcpy(out + i, &c->rng, 8);
+	}
+	EVP_DigestUpdate(c->tx_md, out, len);
+}
+
+static void
+conn_over(struct tl_worker *w, struct perf *p, struct conn *c, int error)
+{
+	socklen_t len = sizeof(c->latch);
+
+	c->error = error;
+	c->over = true;
+	c->ended_ns = tl_now_ns(w);
+	tl_getsockopt(w, c->fd, SOL_TL_IPSEC, TL_LATCH_INFO, &c->latch, &len);
+	tl_close(w, c->fd);
+	p->open--;
+	p->ended++;
+	p->failed += error != 0;
+	p->last_ns = c->ended_ns;
+}
+
+static void
+report(const struct perf_opts *o, struct conn *c)
+{
+	char tx[65] = "", rx[65] = "";
+	double s = (double)(c->ended_ns - c->started_ns) / 1e9;
+
+	if (c->tx_md != NULL) {
+		digest_text(c->tx_md, tx);
+		digest_text(c->rx_md, rx);
+	}
+	printf(o->json ? "{\"end\": \"%s\", \"kind\": %u, \"sent\": %lu, \"received\": %lu, "
+			 "\"seconds\": %.6f, \"error\": \"%s\", \"latch\": \"%s\", \"reason\": \"%s\", "
+			 "\"sent_sha256\": \"%s\", \"received_sha256\": \"%s\"}\n"
+		       : "%s connection: kind %u, sent %lu, received %lu bytes in %.3f s, %s, latch %s, "
+			 "reason %s %s %s\n",
+		c->is_server ? "server" : "client", c->hello.kind, (unsigned long)c->tx_bytes,
+		(unsigned long)c->rx_bytes, s, c->error == 0 ? "ok" : strerrorname_np(c->error),
+		tl_latch_state_name(c->latch.state), tl_latch_reason_name(c->latch.reason), tx, rx);
+	fflush(stdout);
+}
+
+/* Sends from memory; returns bytes taken, 0 when the buffer is full, -1 at an error. */
+static ssize_t
+send_some(struct tl_worker *w, struct conn *c, const void *buf, size_t len)
+{
+	ssize_t n = tl_send(w, c->fd, buf, len, 0);
+
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	return n;
+}
+
+static void
+finish_sending(struct tl_worker *w, struct conn *c)
+{
+	if (!c->sent_fin)
+		tl_shutdown(w, c->fd, SHUT_WR);
+	c->sent_fin = true;
+}
+
+/* Client: the hello, which must fit in an empty buffer. Returns false at an error. */
+static bool
+greet(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	struct hello h = {.magic = htobe32(HELLO_MAGIC),
+		.kind = htobe32(p->o->kind),
+		.bytes = htobe64(p->o->bytes),
+		.size = htobe64(p->o->size_bytes)};
+
+	c->hello = (struct hello){HELLO_MAGIC, p->o->kind, p->o->bytes, p->o->size_bytes};
+	if (send_some(w, c, &h, sizeof(h)) != HELLO_BYTES)
+		return false;
+	c->greeted = true;
+	c->started_ns = c->asked_ns = tl_now_ns(w);
+	c->owed = p->o->size_bytes; /* rr: the first request */
+	if (p->o->kind == PERF_EXCHANGE)
+		digest_start(c);
+	return true;
+}
+
+static bool
+is_done_sending(const struct perf *p, const struct conn *c, uint64_t now_ns)
+{
+	if (c->hello.bytes != 0)
+		return c->tx_bytes >= c->hello.bytes;
+	return now_ns - c->started_ns >= p->o->seconds * 1000000000u;
+}
+
+/* Returns false at an error. */
+static bool
+send_bulk(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	while (!is_done_sending(p, c, tl_now_ns(w))) {
+		size_t len = c->hello.size;
+		ssize_t n;
+
+		if (c->hello.bytes != 0 && len > c->hello.bytes - c->tx_bytes)
+			len = c->hello.bytes - c->tx_bytes;
+		n = send_some(w, c, p->chunk, len);
+		if (n <= 0)
+			return n == 0;
+		c->tx_bytes += (uint64_t)n;
+	}
+	finish_sending(w, c);
+	return true;
+}
+
+static bool
+send_exchange(struct tl_worker *w, struct conn *c, uint8_t *scratch)
+{
+	while (c->tx_bytes < c->hello.bytes) {
+		size_t room = 32768, want = c->hello.bytes - c->tx_bytes;
+		uint64_t before = c->rng;
+		ssize_t n;
+
+		/* Generated bytes that do not fit are generated again next time. */
+		want = want > room ? room : want;
+		EVP_MD_CTX *saved = EVP_MD_CTX_new();
+
+		EVP_MD_CTX_copy_ex(saved, c->tx_md);
+		generate(c, scratch, want);
+		n = send_some(w, c, scratch, want);
+		if (n != (ssize_t)want) {
+			size_t whole = n > 0 ? (size_t)n / 8 * 8 : 0;
+
+			EVP_MD_CTX_copy_ex(c->tx_md, saved);
+			c->rng = before;
+			if (n > 0) {
+				generate(c, scratch, whole);
+				c->tx_bytes += whole;
+			}
+			EVP_MD_CTX_free(saved);
+			if (n > 0 && (size_t)n != whole) {
+				errno = EPROTO; /* offers are multiples of 8, see perf_check() */
+				return false;
+			}
+			return n >= 0;
+		}
+		EVP_MD_CTX_free(saved);
+		c->tx_bytes += want;
+	}
+	finish_sending(w, c);
+	return true;
+}
+
+/* rr, both ends: sends what is owed. */
+static bool
+send_owed(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	while (c->owed > 0) {
+		ssize_t n = send_some(w, c, p->chunk, c->owed < BUF_BYTES ? c->owed : BUF_BYTES);
+
+		if (n <= 0)
+			return n == 0;
+		c->owed -= (uint64_t)n;
+		c->tx_bytes += (uint64_t)n;
+	}
+	return true;
+}
+
+static bool
+send_side(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	switch (c->hello.kind) {
+	case PERF_BULK:
+		return c->is_server || send_bulk(w, p, c);
+	case PERF_RR:
+		return send_owed(w, p, c);
+	default:
+		return send_exchange(w, c, p->chunk);
+	}
+}
+
+/* Client of rr: a whole answer came. */
+static void
+answered(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	uint64_t now = tl_now_ns(w), took = now - c->asked_ns;
+
+	c->requests++;
+	c->rr_sum_ns += took;
+	c->rr_min_ns = took < c->rr_min_ns ? took : c->rr_min_ns;
+	c->rr_max_ns = took > c->rr_max_ns ? took : c->rr_max_ns;
+	if (is_done_sending(p, c, now)) {
+		finish_sending(w, c);
+		return;
+	}
+	c->asked_ns = now;
+	c->owed = c->hello.size;
+}
+
+static void
+received(struct tl_worker *w, struct perf *p, struct conn *c, const uint8_t *buf, size_t n)
+{
+	uint64_t before = c->rx_bytes;
+
+	c->rx_bytes += n;
+	if (c->hello.kind == PERF_EXCHANGE)
+		EVP_DigestUpdate(c->rx_md, buf, n);
+	if (c->hello.kind != PERF_RR)
+		return;
+	if (c->is_server)
+		c->owed += n;
+	else if (c->rx_bytes / c->hello.size != before / c->hello.size)
+		answered(w, p, c);
+}
+
+/* Server: collects the hello from the start of the stream. Returns bytes used, -1 if it is none. */
+static ssize_t
+take_hello(struct conn *c, const uint8_t *buf, size_t n)
+{
+	size_t used = HELLO_BYTES - c->hello_at;
+
+	if (used > n)
+		used = n;
+	memcpy((uint8_t *)&c->hello + c->hello_at, buf, used);
+	c->hello_at += used;
+	if (c->hello_at < HELLO_BYTES)
+		return (ssize_t)used;
+	c->hello.magic = be32toh(c->hello.magic);
+	c->hello.kind = be32toh(c->hello.kind);
+	c->hello.bytes = be64toh(c->hello.bytes);
+	c->hello.size = be64toh(c->hello.size);
+	if (c->hello.magic != HELLO_MAGIC || c->hello.kind < PERF_BULK
+		|| c->hello.kind > PERF_EXCHANGE)
+		return -1;
+	c->greeted = true;
+	if (c->hello.kind == PERF_EXCHANGE)
+		digest_start(c);
+	return (ssize_t)used;
+}
+
+/* Returns 1 to go on, 0 at the end of the stream, -1 at an error. */
+static int
+receive(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	for (;;) {
+		ssize_t n = tl_recv(w, c->fd, p->buf, BUF_BYTES, 0), used = 0;
+
+		if (n == 0)
+			return 0;
+		if (n < 0)
+			return errno == EAGAIN ? 1 : -1;
+		if (c->is_server && !c->greeted) {
+			used = take_hello(c, p->buf, (size_t)n);
+			if (used < 0) {
+				errno = EPROTO;
+				return -1;
+			}
+		}
+		if (n > used)
+			received(w, p, c, p->buf + used, (size_t)(n - used));
+	}
+}
+
+static void
+act(struct tl_worker *w, struct perf *p, struct conn *c)
+{
+	int rc, err = 0;
+	socklen_t len = sizeof(err);
+
+	tl_getsockopt(w, c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	if (err != 0) {
+		conn_over(w, p, c, err);
+		return;
+	}
+	rc = c->is_server || c->greeted ? receive(w, p, c) : greet(w, p, c) ? 1 : -1;
+	if (rc >= 0 && c->greeted && !send_side(w, p, c))
+		rc = -1;
+	if (rc < 0)
+		conn_over(w, p, c, errno);
+	else if (rc == 0 && c->is_server && !c->sent_fin && c->greeted
+		&& c->hello.kind == PERF_EXCHANGE && c->tx_bytes < c->hello.bytes)
+		tl_watch(w, c->fd, TL_EV_OUT, c); /* the peer is done, this end is not */
+	else if (rc == 0)
+		conn_over(w, p, c, 0);
+}
+
+static void
+accept_all(struct tl_worker *w, struct perf *p, struct conn *l)
+{
+	for (;;) {
+		int fd = tl_accept(w, l->fd, NULL, NULL);
+
+		if (fd < 0)
+			return;
+		tl_watch(w, fd, TL_EV_IN | TL_EV_OUT, conn_new(w, p, fd, true));
+	}
+}
+
+static bool
+wants_out(const struct perf *p, const struct conn *c)
+{
+	if (!c->greeted)
+		return !c->is_server;
+	if (c->sent_fin)
+		return false;
+	if (c->hello.kind == PERF_RR)
+		return c->owed > 0;
+	if (c->hello.kind == PERF_BULK)
+		return !c->is_server;
+	(void)p;
+	return true;
+}
+
+static void
+turn(struct tl_worker *w, struct perf *p)
+{
+	struct tl_event ev[EVENTS];
+	int n = tl_wait(w, ev, EVENTS);
+
+	for (int i = 0; i < n; i++) {
+		struct conn *c = ev[i].udata;
+
+		if (c->listening) {
+			accept_all(w, p, c);
+			continue;
+		}
+		act(w, p, c);
+		if (c->over) {
+			if (p->o->json || c->is_server || c->error != 0
+				|| c->hello.kind == PERF_EXCHANGE)
+				report(p->o, c);
+			continue;
+		}
+		tl_watch(w, c->fd, TL_EV_IN | (wants_out(p, c) ? TL_EV_OUT : 0u), c);
+	}
+}
+
+static void
+server_turn(struct tl_worker *w, void *arg)
+{
+	struct perf *p = arg;
+
+	if (!p->opened) {
+		int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = p->o->addr.sin_port};
+		struct conn *c;
+
+		p->opened = true;
+		if (tl_bind(w, fd, (struct sockaddr *)&a, sizeof(a)) != 0
+			|| tl_listen(w, fd, 1024) != 0) {
+			fprintf(stderr, "tl-perf: port %u: %s\n", ntohs(a.sin_port), strerror(errno));
+			p->failed++;
+			tl_stop(p->stack);
+			return;
+		}
+		c = conn_new(w, p, fd, true);
+		c->listening = true;
+		p->open--;
+		tl_watch(w, fd, TL_EV_IN, c);
+		printf("listening\n");
+		fflush(stdout);
+	}
+	turn(w, p);
+	if (p->o->sessions != 0 && p->ended >= p->o->sessions && p->open == 0)
+		tl_stop(p->stack);
+}
+
+static void
+open_clients(struct tl_worker *w, struct perf *p)
+{
+	p->first_ns = tl_now_ns(w);
+	for (uint32_t i = 0; i < p->o->connections; i++) {
+		int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+		struct conn *c;
+
+		if (fd >= 0
+			&& tl_connect(w, fd, (const struct sockaddr *)&p->o->addr,
+				   sizeof(p->o->addr)) != 0
+			&& errno != EINPROGRESS) {
+			fprintf(stderr, "tl-perf: connect: %s\n", strerror(errno));
+			tl_close(w, fd);
+			fd = -1;
+		}
+		if (fd < 0) {
+			p->failed++;
+			continue;
+		}
+		c = conn_new(w, p, fd, false);
+		tl_watch(w, fd, TL_EV_OUT, c);
+	}
+}
+
+static void
+client_turn(struct tl_worker *w, void *arg)
+{
+	struct perf *p = arg;
+
+	if (!p->opened) {
+		p->opened = true;
+		open_clients(w, p);
+	}
+	turn(w, p);
+	if (p->open == 0)
+		tl_stop(p->stack);
+}
+
+static void
+conns_free(struct perf *p)
+{
+	while (p->conns != NULL) {
+		struct conn *c = p->conns;
+
+		p->conns = c->next;
+		EVP_MD_CTX_free(c->tx_md);
+		EVP_MD_CTX_free(c->rx_md);
+		free(c);
+	}
+	free(p->buf);
+	free(p->chunk);
+}
+
+struct totals {
+	double seconds, gbit_s, cycles_per_packet, busy, rr_avg_us, rr_min_us, rr_max_us;
+	uint64_t bytes, packets, requests, rexmt;
+};
+
+static struct totals
+totals_of(struct perf *p)
+{
+	struct totals t = {.rr_min_us = 1e12};
+	uint64_t sum = 0;
+
+	for (const struct conn *c = p->conns; c != NULL; c = c->next) {
+		t.bytes += c->tx_bytes + c->rx_bytes;
+		t.requests += c->requests;
+		sum += c->rr_sum_ns;
+		if (c->requests > 0) {
+			t.rr_min_us = (double)c->rr_min_ns / 1e3 < t.rr_min_us
+				? (double)c->rr_min_ns / 1e3 : t.rr_min_us;
+			t.rr_max_us = (double)c->rr_max_ns / 1e3 > t.rr_max_us
+				? (double)c->rr_max_ns / 1e3 : t.rr_max_us;
+		}
+	}
+	t.seconds = (double)(p->last_ns - p->first_ns) / 1e9;
+	t.gbit_s = t.seconds > 0 ? (double)t.bytes * 8 / t.seconds / 1e9 : 0;
+	t.packets = ctl_stat(p->stack, "rx-packets") + ctl_stat(p->stack, "tx-packets");
+	t.rexmt = ctl_stat(p->stack, "tcp-retransmits");
+	t.busy = ctl_busy(p->stack);
+	t.cycles_per_packet = t.packets == 0
+		? 0
+		: (double)ctl_stat(p->stack, "busy-ns") * ctl_tsc_ghz() / (double)t.packets;
+	t.rr_avg_us = t.requests == 0 ? 0 : (double)sum / (double)t.requests / 1e3;
+	return t;
+}
+
+static void
+summary(struct perf *p, const char *end)
+{
+	struct totals t = totals_of(p);
+
+	printf(p->o->json
+			? "{\"end\": \"%s\", \"total\": true, \"seconds\": %.6f, \"bytes\": %lu, "
+			  "\"gbit_s\": %.3f, \"packets\": %lu, \"cycles_per_packet\": %.0f, \"busy\": %.3f, "
+			  "\"retransmits\": %lu, \"failed\": %u}\n"
+			: "%s: %.3f s, %lu bytes, %.3f Gbit/s, %lu packets, %.0f cycles/packet, "
+			  "busy %.3f, %lu retransmits, %u failed\n",
+		end, t.seconds, (unsigned long)t.bytes, t.gbit_s, (unsigned long)t.packets,
+		t.cycles_per_packet, t.busy, (unsigned long)t.rexmt, p->failed);
+	if (t.requests > 0)
+		printf(p->o->json ? "{\"requests\": %lu, \"per_second\": %.0f, \"min_us\": %.1f, "
+				    "\"avg_us\": %.1f, \"max_us\": %.1f}\n"
+				  : "%lu requests, %.0f/s, latency min %.1f avg %.1f max %.1f us\n",
+			(unsigned long)t.requests, (double)t.requests / t.seconds, t.rr_min_us,
+			t.rr_avg_us, t.rr_max_us);
+	fflush(stdout);
+}
+
+static int
+drive(struct tl_stack *s, const struct perf_opts *o, tl_turn_fn *fn, const char *end)
+{
+	struct perf p = {.o = o, .stack = s};
+	int rc;
+
+	p.buf = malloc(BUF_BYTES);
+	p.chunk = calloc(1, BUF_BYTES);
+	if (p.buf == NULL || p.chunk == NULL)
+		return 1;
+	stop_on_signals(s);
+	rc = tl_run(s, fn, &p);
+	stop_on_signals(NULL);
+	if (rc == 0)
+		summary(&p, end);
+	rc = rc != 0 || p.failed != 0 ? 1 : 0;
+	conns_free(&p);
+	return rc;
+}
+
+int
+perf_server(struct tl_stack *s, const struct perf_opts *o)
+{
+	return drive(s, o, server_turn, "server");
+}
+
+int
+perf_client(struct tl_stack *s, const struct perf_opts *o)
+{
+	return drive(s, o, client_turn, "client");
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tl-perf.c - measures a stack: bulk, request-response, exchange with digests; the raw crypto
+ * limit and the bare port beside them.
+ */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/common.h"
+#include "apps/perf.h"
+
+static void
+usage(FILE *out)
+{
+	fputs("tl-perf: measures a taglatch stack\n"
+	      "\n"
+	      "  tl-perf server   -f FILE [-p PORT] [-n SESSIONS]\n"
+	      "  tl-perf bulk     -f FILE -a ADDR [-p PORT] [-t SECONDS | -b BYTES] [-c CONNECTIONS]\n"
+	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
+	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
+	      "  tl-perf limit    [-k 128|256] [-l BYTES]     raw AES-GCM of this core\n"
+	      "  tl-perf wire-tx | wire-rx  -f FILE [-m MTU] [-t SECONDS]   the bare port\n"
+	      "\n"
+	      "  -f, --config FILE      configuration, see taglatch.conf(5)\n"
+	      "  -s, --set KEY=VALUE    one key of it\n"
+	      "  -a, --address ADDR     the server's address\n"
+	      "  -p, --port PORT        TCP port, 5201\n"
+	      "  -t, --time SECONDS     how long, 5\n"
+	      "  -b, --bytes BYTES      how much, in each connection and direction\n"
+	      "  -l, --length BYTES     of one write or request, 131072 (rr: 64)\n"
+	      "  -c, --connections N    at once, 1\n"
+	      "  -n, --sessions N       server: end after so many connections\n"
+	      "  -k, --key-bits N       limit: 128 or 256\n"
+	      "  -m, --mtu BYTES        wire: frame size less 14\n"
+	      "  -j, --json             one JSON object a line\n"
+	      "  -V, --version\n"
+	      "  -h, --help\n",
+		out);
+}
+
+struct args {
+	const char *mode;
+	const char *file;
+	const char *address;
+	unsigned int port;
+};
+
+static uint64_t
+number(const char *opt, const char *text, uint64_t max)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	switch (*end) {
+	case 'G':
+		n *= 1024;
+		/* fall through */
+	case 'M':
+		n *= 1024;
+		/* fall through */
+	case 'k':
+		n *= 1024;
+		end++;
+	}
+	if (end == text || *end != '\0' || n > max) {
+		fprintf(stderr, "%s: expected a number up to %lu, got \"%s\"\n", opt,
+			(unsigned long)max, text);
+		exit(EXIT_CONFIG);
+	}
+	return n;
+}
+
+/* long: one case for each option. */
+static void
+one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
+{
+	switch (opt) {
+	case 'f':
+		a->file = optarg;
+		break;
+	case 's':
+		conf_set_arg(c, optarg);
+		break;
+	case 'a':
+		a->address = optarg;
+		break;
+	case 'p':
+		a->port = (unsigned int)number("--port", optarg, 65535);
+		break;
+	case 't':
+		o->seconds = number("--time", optarg, 1000000);
+		break;
+	case 'b':
+		o->bytes = number("--bytes", optarg, UINT64_MAX) & ~(uint64_t)7;
+		break;
+	case 'l':
+		o->size_bytes = (uint32_t)number("--length", optarg, 262144);
+		break;
+	case 'c':
+		o->connections = (uint32_t)number("--connections", optarg, 10000);
+		break;
+	case 'n':
+		o->sessions = (uint32_t)number("--sessions", optarg, UINT32_MAX);
+		break;
+	case 'k':
+		o->key_bits = (uint32_t)number("--key-bits", optarg, 256);
+		break;
+	case 'm':
+		o->mtu_bytes = (uint32_t)number("--mtu", optarg, 9216);
+		break;
+	case 'j':
+		o->json = true;
+		break;
+	case 'V':
+		printf("taglatch %s\n", tl_version());
+		exit(0);
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		usage(stderr);
+		exit(EXIT_CONFIG);
+	}
+}
+
+static void
+parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts *o)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'f'},
+		{"set", required_argument, NULL, 's'},
+		{"address", required_argument, NULL, 'a'},
+		{"port", required_argument, NULL, 'p'},
+		{"time", required_argument, NULL, 't'},
+		{"bytes", required_argument, NULL, 'b'},
+		{"length", required_argument, NULL, 'l'},
+		{"connections", required_argument, NULL, 'c'},
+		{"sessions", required_argument, NULL, 'n'},
+		{"key-bits", required_argument, NULL, 'k'},
+		{"mtu", required_argument, NULL, 'm'},
+		{"json", no_argument, NULL, 'j'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:k:m:jVh", longs, NULL)) != -1)
+		one_option(opt, c, a, o);
+	a->mode = optind < argc ? argv[optind] : "";
+}
+
+static int
+run_client(struct tl_conf *c, const struct args *a, struct perf_opts *o, enum perf_kind kind)
+{
+	struct tl_stack *s;
+	int rc;
+
+	o->kind = kind;
+	if (o->size_bytes == 0)
+		o->size_bytes = kind == PERF_RR ? 64 : 131072;
+	if (a->address == NULL || inet_pton(AF_INET, a->address, &o->addr.sin_addr) != 1) {
+		fprintf(stderr, "tl-perf %s: expected --address ADDR\n", a->mode);
+		return EXIT_CONFIG;
+	}
+	if (kind == PERF_EXCHANGE && o->bytes == 0) {
+		fprintf(stderr, "tl-perf exchange: expected --bytes BYTES\n");
+		return EXIT_CONFIG;
+	}
+	s = stack_from(c, a->file);
+	rc = perf_client(s, o);
+	tl_destroy(s);
+	return rc;
+}
+
+static int
+run_server(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
+{
+	struct tl_stack *s = stack_from(c, a->file);
+	int rc = perf_server(s, o);
+
+	tl_destroy(s);
+	return rc;
+}
+
+static int
+run_wire(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
+{
+	struct tl_error e = {""};
+
+	if (a->file != NULL && tl_conf_load(c, a->file, &e) != 0)
+		die_config(&e);
+	return perf_wire(c, o, strcmp(a->mode, "wire-tx") == 0);
+}
+
+static int
+dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
+{
+	if (strcmp(a->mode, "server") == 0)
+		return run_server(c, a, o);
+	if (strcmp(a->mode, "bulk") == 0)
+		return run_client(c, a, o, PERF_BULK);
+	if (strcmp(a->mode, "rr") == 0)
+		return run_client(c, a, o, PERF_RR);
+	if (strcmp(a->mode, "exchange") == 0)
+		return run_client(c, a, o, PERF_EXCHANGE);
+	if (strcmp(a->mode, "limit") == 0)
+		return perf_limit(o);
+	if (strncmp(a->mode, "wire-", 5) == 0)
+		return run_wire(c, a, o);
+	fprintf(stderr, "tl-perf: expected server, bulk, rr, exchange, limit, wire-tx or wire-rx\n");
+	return EXIT_CONFIG;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct perf_opts o = {.connections = 1,
+		.seconds = 5,
+		.mtu_bytes = 1500,
+		.key_bits = 128,
+		.addr.sin_family = AF_INET};
+	struct args a = {.port = 5201};
+	struct tl_conf *c = tl_conf_new();
+	int rc;
+
+	if (c == NULL)
+		return 1;
+	parse(argc, argv, c, &a, &o);
+	o.addr.sin_port = htons((uint16_t)a.port);
+	rc = dispatch(c, &a, &o);
+	tl_conf_free(c);
+	return rc;
+}
