@@ -12,11 +12,7 @@
 #include <time.h>
 
 #include "esp/esp.h"
-#include "stack/ctl/show.h"
-#include "stack/run/run.h"
-#include "tests/util/esp_craft.h"
-#include "tests/util/lc_env.h"
-#include "tests/util/vnet_app.h"
+#include "tests/util/vnet_lab.h"
 
 enum { SEEDS_DEFAULT = 120, GENERATIONS = 8, KEPT_FRAMES = 32, IP_A = 0x0a000001 };
 enum { ROGUE_IN = 0x66600, ROGUE_OUT = 0x77700 };
@@ -44,7 +40,8 @@ struct scene {
 	uint32_t gen; /* of SAs: 0, 1, ... */
 	uint32_t old; /* first generation that is not deleted */
 	struct craft_sa good[2][GENERATIONS];
-	struct craft_sa bad[2]; /* rogue to node d */
+	struct craft_sa bad[2];	   /* rogue to node d */
+	struct craft_sa answer[2]; /* node d to the rogue */
 	struct heard heard[APP_CONNS][2];
 	struct kept kept[KEPT_FRAMES];
 	uint32_t nb_kept;
@@ -54,7 +51,7 @@ struct scene {
 };
 
 static struct {
-	uint64_t seeds, completed, broken, decrypted, clear, replays, rekeys, aborted;
+	uint64_t seeds, completed, broken, decrypted, clear, replays, rekeys, aborted, answers;
 	uint64_t tcp_bytes;
 	struct vnet_count net;
 } total;
@@ -70,29 +67,18 @@ in_scale(struct scene *s, uint32_t percent)
 static void
 draw_sa(struct scene *s, struct craft_sa *sa, uint32_t spi, uint32_t src, uint32_t dst)
 {
-	*sa = (struct craft_sa){.spi = spi, .src = src, .dst = dst, .esn = s->esn,
-		.tunnel = s->tunnel, .key_len = s->key_len};
-	for (uint32_t i = 0; i < sizeof(sa->key); i++)
-		sa->key[i] = (uint8_t)vnet_rnd(s->v);
+	*sa = (struct craft_sa){.esn = s->esn, .tunnel = s->tunnel, .key_len = s->key_len};
+	lab_sa_draw(s->v, sa, spi, src, dst);
 }
 
 static void
 sa_add(struct scene *s, struct vnet_node *n, const char *name, const struct craft_sa *sa, bool in,
 	const char *peer)
 {
-	uint32_t other = in ? sa->src : sa->dst;
-	struct tl_error e = {""};
-	char words[512], key[73];
+	char extra[64];
 
-	craft_key_text(sa, key);
-	snprintf(words, sizeof(words),
-		"spi=%u direction=%s mode=%s local=10.0.0.%u remote=10.0.0.%u key=%s local-id=me "
-		"peer-id=%s esn=%s replay-window=%u local-net=10.0.0.%u remote-net=10.0.0.%u",
-		sa->spi, in ? "in" : "out", sa->tunnel ? "tunnel" : "transport", n->ip & 255,
-		other & 255, key, peer, sa->esn ? "yes" : "no", in ? s->window : 64u, n->ip & 255,
-		other & 255);
-	ck_assert_msg(tl_sa_add(n->s, name, words, &e) == 0, "seed %lu: %s",
-		(unsigned long)s->v->seed, e.text);
+	snprintf(extra, sizeof(extra), "replay-window=%u", in ? s->window : 64u);
+	lab_sa_add(n, name, sa, in, peer, extra);
 }
 
 static const char *
@@ -274,18 +260,14 @@ hear(struct scene *s, uint32_t d, const struct craft_seg *seg)
 	s->heard[c->id][d].last = *seg;
 }
 
-/* Every frame of a stack must open with the keys that the test gave it (G-14, F-17). */
 static bool
-open_good(struct scene *s, uint32_t d, const uint8_t *esp, size_t len, struct craft_seg *seg)
+open_with(struct scene *s, uint32_t d, const struct craft_sa *sa, const uint8_t *esp, size_t len,
+	struct craft_seg *seg)
 {
-	uint32_t spi = (uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
-	const struct craft_sa *sa = &s->good[d][(spi - 0x1000) / 2 % GENERATIONS];
-	uint8_t plain[CRAFT_MAX], nxt = 0;
-	long n;
+	static uint8_t plain[CRAFT_MAX];
+	uint8_t nxt = 0;
+	long n = craft_open(sa, esp, len, plain, &nxt);
 
-	ck_assert_msg(spi >= 0x1000 && spi < 0x1000 + 2 * s->gen && sa->spi == spi,
-		"seed %lu: node %u sent under SPI %#x", (unsigned long)s->v->seed, d, spi);
-	n = craft_open(sa, esp, len, plain, &nxt);
 	ck_assert_msg(n >= 0, "seed %lu: ciphertext of node %u does not open",
 		(unsigned long)s->v->seed, d);
 	ck_assert_uint_eq(nxt, s->tunnel ? CRAFT_IPIP : CRAFT_TCP);
@@ -297,6 +279,31 @@ open_good(struct scene *s, uint32_t d, const uint8_t *esp, size_t len, struct cr
 	return craft_read_tcp(plain, (size_t)n, seg);
 }
 
+/*
+ * Every frame of a stack must open with the keys that the test gave it (G-14). Under the rogue's
+ * SA goes only what answers the rogue itself, never data (F-17, F-33). False: such an answer.
+ */
+static bool
+open_any(struct scene *s, uint32_t d, const uint8_t *esp, size_t len, struct craft_seg *seg)
+{
+	uint32_t spi = (uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
+	bool rogue = s->rogue_esp && spi == ROGUE_OUT + d;
+	const struct craft_sa *sa = &s->good[d][(spi - 0x1000) / 2 % GENERATIONS];
+
+	if (rogue)
+		sa = &s->answer[d];
+	ck_assert_msg(sa->spi == spi, "seed %lu: node %u sent under SPI %#x",
+		(unsigned long)s->v->seed, d, spi);
+	ck_assert(open_with(s, d, sa, esp, len, seg));
+	if (!rogue)
+		return true;
+	ck_assert_uint_eq(seg->len, 0);
+	ck_assert_uint_ne(seg->flags & (CRAFT_RST | CRAFT_SYN | CRAFT_ACK), 0);
+	ck_assert(!s->named_policy);
+	total.answers++;
+	return false;
+}
+
 static bool
 tap(struct vnet *v, struct vnet_node *from, uint8_t *frame, size_t len, void *arg)
 {
@@ -304,14 +311,14 @@ tap(struct vnet *v, struct vnet_node *from, uint8_t *frame, size_t len, void *ar
 	uint32_t d = from == s->n[1];
 	const uint8_t *ip = frame + vnet_l3(v);
 	struct craft_seg seg;
-	bool ok;
 
 	if (!v->bare_ip && (frame[12] != 8 || frame[13] != 0))
 		return true;
 	ck_assert_uint_eq(ip[9], s->protect ? CRAFT_ESP : CRAFT_TCP);
-	ok = s->protect ? open_good(s, d, ip + 20, len - vnet_l3(v) - 20, &seg)
-			: craft_read(ip, len - vnet_l3(v), &seg);
-	ck_assert(ok);
+	if (!s->protect)
+		ck_assert(craft_read(ip, len - vnet_l3(v), &seg));
+	else if (!open_any(s, d, ip + 20, len - vnet_l3(v) - 20, &seg))
+		return true;
 	hear(s, d, &seg);
 	if (s->rogue && len <= CRAFT_MAX && !s->stopped) {
 		struct kept *k = &s->kept[s->nb_kept++ % KEPT_FRAMES];
@@ -392,13 +399,11 @@ static void
 draw_sas(struct scene *s)
 {
 	for (uint32_t i = 0; i < 2 && s->rogue_esp; i++) {
-		struct craft_sa unused;
-
 		draw_sa(s, &s->bad[i], ROGUE_IN + i, s->n[1 - i]->ip, s->n[i]->ip);
 		sa_add(s, s->n[i], "rogue-in", &s->bad[i], true, "rogue");
-		draw_sa(s, &unused, ROGUE_OUT + i, s->n[i]->ip, s->n[1 - i]->ip);
+		draw_sa(s, &s->answer[i], ROGUE_OUT + i, s->n[i]->ip, s->n[1 - i]->ip);
 		if (in_scale(s, 50) && s->protect)
-			sa_add(s, s->n[i], "rogue-out", &unused, false, "rogue");
+			sa_add(s, s->n[i], "rogue-out", &s->answer[i], false, "rogue");
 	}
 	if (s->protect)
 		generation_add(s);
@@ -413,8 +418,8 @@ draw_conns(struct scene *s)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t from = vnet_below(v, 2), first = vnet_below(v, 3);
 		struct app_conn *c = app_connect(&s->app, s->n[from], s->n[1 - from],
-			VNET_MS * vnet_below(v, 500), vnet_below(v, 1u << (4 + vnet_below(v, 13))),
-			vnet_below(v, 1u << (4 + vnet_below(v, 13))));
+			VNET_MS * vnet_below(v, 500), vnet_below(v, 1u << (4 + vnet_below(v, 14))),
+			vnet_below(v, 1u << (4 + vnet_below(v, 14))));
 
 		c->end[0].closes_first = first != 1;
 		c->end[1].closes_first = first != 0;
@@ -444,9 +449,9 @@ draw_scene(struct scene *s, uint64_t seed)
 	s->rogue_esp = s->rogue && in_scale(s, 60);
 	s->named_policy = in_scale(s, 50);
 	s->window = s->rogue || in_scale(s, 80) ? 32u << vnet_below(s->v, 6) : 0;
-	s->clear_chance = vnet_below(s->v, VNET_SCALE / 5);
-	s->replay_chance = vnet_below(s->v, VNET_SCALE / 5);
-	s->esp_chance = vnet_below(s->v, VNET_SCALE / 50);
+	s->clear_chance = vnet_below(s->v, VNET_SCALE / 2);
+	s->replay_chance = vnet_below(s->v, VNET_SCALE / 3);
+	s->esp_chance = vnet_below(s->v, VNET_SCALE / 15);
 	for (uint32_t i = 0; i < 2; i++)
 		draw_node(s, i);
 	app_start(&s->app, s->v);
@@ -481,7 +486,9 @@ check_failed(struct scene *s, const struct app_end *e)
 		"seed %lu: connection %u end %u: errno %d, latch %s %s", SEED(s), e->conn->id,
 		e == &e->conn->end[1], e->err, tl_latch_state_name(e->info.state),
 		tl_latch_reason_name(e->info.reason));
-	ck_assert_msg(e->err == ECONNRESET || e->err == ETIME || e->err == ECONNREFUSED,
+	/* Where policy lets anybody in, a half-open connection of the rogue may hold the tuple. */
+	ck_assert_msg(e->err == ECONNRESET || e->err == ETIME || e->err == ECONNREFUSED
+			|| (e->err == ETIMEDOUT && !s->named_policy),
 		"seed %lu: errno %d", SEED(s), e->err);
 	total.aborted++;
 }
@@ -502,7 +509,7 @@ check_conns(struct scene *s)
 			if (e->state != APP_DONE)
 				continue;
 			total.tcp_bytes += e->rx_off;
-			ck_assert_uint_eq(e->info.drop_peer == 0, e->info.breaks == 0);
+			ck_assert_uint_eq(e->info.breaks, 0);
 		}
 		if (c->end[0].state == APP_DONE && c->end[1].state == APP_DONE)
 			total.completed++;
@@ -519,7 +526,11 @@ lose_patience(struct scene *s)
 		struct app_conn *c = &s->app.conn[i];
 
 		for (uint32_t k = 0; k < 2; k++) {
-			if (c->end[k].state == APP_FAILED && c->end[1 - k].fd >= 0)
+			/* Failed, or broken before accept() or after close(). */
+			bool gone = c->end[k].state == APP_FAILED
+				|| (c->end[k].fd < 0 && c->end[k].rogue > 0);
+
+			if (gone && c->end[1 - k].fd >= 0)
 				app_abort(&c->end[1 - k]);
 		}
 	}
@@ -588,14 +599,14 @@ account(struct scene *s)
 static void
 run_seed(uint64_t seed)
 {
-	struct scene *s = malloc(sizeof(*s));
+	static struct scene scene;
+	struct scene *s = &scene;
 	bool over = false;
 
-	ck_assert_ptr_nonnull(s);
 	draw_scene(s, seed);
 	for (uint32_t i = 0; i < 720 && !over; i++) {
 		over = vnet_run(s->v, app_all_over, &s->app, 60 * VNET_S);
-		if (!over && i % 10 == 9)
+		if (!over && i % 60 == 59 && s->protect && s->rogue_esp)
 			lose_patience(s);
 	}
 	if (!over)
@@ -605,7 +616,6 @@ run_seed(uint64_t seed)
 	settle(s);
 	account(s);
 	vnet_free(s->v);
-	free(s);
 }
 
 static uint64_t
@@ -624,10 +634,10 @@ print_total(double seconds)
 		(unsigned long)total.seeds, seconds, (unsigned long)total.completed,
 		(unsigned long)total.broken, (unsigned long)total.aborted);
 	printf("# %lu bytes, %lu rogue segments decrypted, %lu clear attacks, %lu replays, %lu "
-	       "rekeys\n",
+	       "rekeys, %lu answers to the rogue\n",
 		(unsigned long)total.tcp_bytes, (unsigned long)total.decrypted,
 		(unsigned long)total.clear, (unsigned long)total.replays,
-		(unsigned long)total.rekeys);
+		(unsigned long)total.rekeys, (unsigned long)total.answers);
 	printf("# frames: %lu sent, %lu lost, %lu duplicated, %lu reordered, %lu corrupted\n",
 		(unsigned long)total.net.sent, (unsigned long)total.net.lost,
 		(unsigned long)total.net.dup, (unsigned long)total.net.reordered,
