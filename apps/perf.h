@@ -16,7 +16,7 @@ struct perf_opts {
 	struct sockaddr_in addr;
 	uint32_t connections;
 	uint32_t size_bytes; /* of a request, or of one tl_send() */
-	uint64_t bytes;	     /* of each connection; 0: by time */
+	uint64_t bytes;      /* of each connection; 0: by time */
 	uint64_t seconds;
 	uint32_t mtu_bytes;
 	uint32_t key_bits;

@@ -77,9 +77,9 @@ raw_open(struct raw *r)
 
 	r->engine = "libcrypto";
 	r->evp = EVP_CIPHER_CTX_new();
-	return r->evp != NULL
-		&& EVP_EncryptInit_ex(r->evp, r->bits == 256 ? EVP_aes_256_gcm() : EVP_aes_128_gcm(),
-			   NULL, key, NULL) == 1;
+	return r->evp != NULL &&
+	       EVP_EncryptInit_ex(r->evp, r->bits == 256 ? EVP_aes_256_gcm() : EVP_aes_128_gcm(),
+		       NULL, key, NULL) == 1;
 }
 
 static void
@@ -125,8 +125,10 @@ line(const struct perf_opts *o, struct raw *r, uint8_t *buf, uint32_t len)
 	double enc = best_cycles(r, buf, len, true), dec = best_cycles(r, buf, len, false);
 	double ghz = ctl_tsc_ghz();
 
-	printf(o->json ? "{\"limit\": \"%s\", \"bits\": %u, \"bytes\": %u, \"encrypt_cycles\": %.0f, "
-			 "\"decrypt_cycles\": %.0f, \"encrypt_gbit_s\": %.2f, \"decrypt_gbit_s\": %.2f}\n"
+	printf(o->json ? "{\"limit\": \"%s\", \"bits\": %u, \"bytes\": %u, \"encrypt_cycles\": "
+			 "%.0f, "
+			 "\"decrypt_cycles\": %.0f, \"encrypt_gbit_s\": %.2f, \"decrypt_gbit_s\": "
+			 "%.2f}\n"
 		       : "%s AES-GCM-%u %5u bytes: encrypt %5.0f cycles, decrypt %5.0f cycles; "
 			 "%.2f and %.2f Gbit/s\n",
 		r->engine, r->bits, len, enc, dec, len * 8 * ghz / enc, len * 8 * ghz / dec);

@@ -22,7 +22,13 @@
 #include "stack/include/tl_ipsec.h"
 #include "stack/include/tl_sock.h"
 
-enum { HELLO_MAGIC = 0x746c7066, HELLO_BYTES = 24, BUF_BYTES = 256 * 1024, HELD_BYTES = 32768, EVENTS = 64 };
+enum {
+	HELLO_MAGIC = 0x746c7066,
+	HELLO_BYTES = 24,
+	BUF_BYTES = 256 * 1024,
+	HELD_BYTES = 32768,
+	EVENTS = 64
+};
 
 struct hello {
 	uint32_t magic;
@@ -56,7 +62,7 @@ struct perf {
 	uint32_t open, ended, failed;
 	bool opened;
 	uint64_t first_ns, last_ns;
-	uint8_t *buf;	/* scratch for receiving */
+	uint8_t *buf;   /* scratch for receiving */
 	uint8_t *chunk; /* what bulk and rr send */
 };
 
@@ -140,9 +146,11 @@ report(const struct perf_opts *o, struct conn *c)
 		digest_text(c->rx_md, rx);
 	}
 	printf(o->json ? "{\"end\": \"%s\", \"kind\": %u, \"sent\": %lu, \"received\": %lu, "
-			 "\"seconds\": %.6f, \"error\": \"%s\", \"latch\": \"%s\", \"reason\": \"%s\", "
+			 "\"seconds\": %.6f, \"error\": \"%s\", \"latch\": \"%s\", \"reason\": "
+			 "\"%s\", "
 			 "\"sent_sha256\": \"%s\", \"received_sha256\": \"%s\"}\n"
-		       : "%s connection: kind %u, sent %lu, received %lu bytes in %.3f s, %s, latch %s, "
+		       : "%s connection: kind %u, sent %lu, received %lu bytes in %.3f s, %s, "
+			 "latch %s, "
 			 "reason %s %s %s\n",
 		c->is_server ? "server" : "client", c->hello.kind, (unsigned long)c->tx_bytes,
 		(unsigned long)c->rx_bytes, s, c->error == 0 ? "ok" : strerrorname_np(c->error),
@@ -319,8 +327,8 @@ take_hello(struct conn *c, const uint8_t *buf, size_t n)
 	c->hello.kind = be32toh(c->hello.kind);
 	c->hello.bytes = be64toh(c->hello.bytes);
 	c->hello.size = be64toh(c->hello.size);
-	if (c->hello.magic != HELLO_MAGIC || c->hello.kind < PERF_BULK
-		|| c->hello.kind > PERF_EXCHANGE)
+	if (c->hello.magic != HELLO_MAGIC || c->hello.kind < PERF_BULK ||
+		c->hello.kind > PERF_EXCHANGE)
 		return -1;
 	c->greeted = true;
 	if (c->hello.kind == PERF_EXCHANGE)
@@ -362,7 +370,9 @@ act(struct tl_worker *w, struct perf *p, struct conn *c)
 		conn_over(w, p, c, err);
 		return;
 	}
-	rc = c->is_server || c->greeted ? c->got_fin ? 1 : receive(w, p, c) : greet(w, p, c) ? 1 : -1;
+	rc = c->is_server || c->greeted ? c->got_fin ? 1 : receive(w, p, c)
+	     : greet(w, p, c) ? 1
+					: -1;
 	if (rc == 0)
 		c->got_fin = true;
 	if (rc == 0 && (c->hello.kind != PERF_EXCHANGE || !c->greeted))
@@ -466,9 +476,10 @@ server_turn(struct tl_worker *w, void *arg)
 		struct conn *c;
 
 		p->opened = true;
-		if (tl_bind(w, fd, (struct sockaddr *)&a, sizeof(a)) != 0
-			|| tl_listen(w, fd, 1024) != 0) {
-			fprintf(stderr, "tl-perf: port %u: %s\n", ntohs(a.sin_port), strerror(errno));
+		if (tl_bind(w, fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+			tl_listen(w, fd, 1024) != 0) {
+			fprintf(stderr, "tl-perf: port %u: %s\n", ntohs(a.sin_port),
+				strerror(errno));
 			p->failed++;
 			tl_stop(p->stack);
 			return;
@@ -493,10 +504,10 @@ open_clients(struct tl_worker *w, struct perf *p)
 		int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
 		struct conn *c;
 
-		if (fd >= 0
-			&& tl_connect(w, fd, (const struct sockaddr *)&p->o->addr,
-				   sizeof(p->o->addr)) != 0
-			&& errno != EINPROGRESS) {
+		if (fd >= 0 &&
+			tl_connect(w, fd, (const struct sockaddr *)&p->o->addr,
+				sizeof(p->o->addr)) != 0 &&
+			errno != EINPROGRESS) {
 			fprintf(stderr, "tl-perf: connect: %s\n", strerror(errno));
 			tl_close(w, fd);
 			fd = -1;
@@ -556,9 +567,11 @@ totals_of(struct perf *p)
 		sum += c->rr_sum_ns;
 		if (c->requests > 0) {
 			t.rr_min_us = (double)c->rr_min_ns / 1e3 < t.rr_min_us
-				? (double)c->rr_min_ns / 1e3 : t.rr_min_us;
+					      ? (double)c->rr_min_ns / 1e3
+					      : t.rr_min_us;
 			t.rr_max_us = (double)c->rr_max_ns / 1e3 > t.rr_max_us
-				? (double)c->rr_max_ns / 1e3 : t.rr_max_us;
+					      ? (double)c->rr_max_ns / 1e3
+					      : t.rr_max_us;
 		}
 	}
 	t.seconds = (double)(p->last_ns - p->first_ns) / 1e9;
@@ -566,9 +579,9 @@ totals_of(struct perf *p)
 	t.packets = ctl_stat(p->stack, "rx-packets") + ctl_stat(p->stack, "tx-packets");
 	t.rexmt = ctl_stat(p->stack, "tcp-retransmits");
 	t.busy = ctl_busy(p->stack);
-	t.cycles_per_packet = t.packets == 0
-		? 0
-		: (double)ctl_stat(p->stack, "busy-ns") * ctl_tsc_ghz() / (double)t.packets;
+	t.cycles_per_packet = t.packets == 0 ? 0
+					     : (double)ctl_stat(p->stack, "busy-ns") *
+						       ctl_tsc_ghz() / (double)t.packets;
 	t.rr_avg_us = t.requests == 0 ? 0 : (double)sum / (double)t.requests / 1e3;
 	return t;
 }
@@ -578,12 +591,12 @@ summary(struct perf *p, const char *end)
 {
 	struct totals t = totals_of(p);
 
-	printf(p->o->json
-			? "{\"end\": \"%s\", \"total\": true, \"seconds\": %.6f, \"bytes\": %lu, "
-			  "\"gbit_s\": %.3f, \"packets\": %lu, \"cycles_per_packet\": %.0f, \"busy\": %.3f, "
-			  "\"retransmits\": %lu, \"failed\": %u}\n"
-			: "%s: %.3f s, %lu bytes, %.3f Gbit/s, %lu packets, %.0f cycles/packet, "
-			  "busy %.3f, %lu retransmits, %u failed\n",
+	printf(p->o->json ? "{\"end\": \"%s\", \"total\": true, \"seconds\": %.6f, \"bytes\": %lu, "
+			    "\"gbit_s\": %.3f, \"packets\": %lu, \"cycles_per_packet\": %.0f, "
+			    "\"busy\": %.3f, "
+			    "\"retransmits\": %lu, \"failed\": %u}\n"
+			  : "%s: %.3f s, %lu bytes, %.3f Gbit/s, %lu packets, %.0f cycles/packet, "
+			    "busy %.3f, %lu retransmits, %u failed\n",
 		end, t.seconds, (unsigned long)t.bytes, t.gbit_s, (unsigned long)t.packets,
 		t.cycles_per_packet, t.busy, (unsigned long)t.rexmt, p->failed);
 	if (t.requests > 0)

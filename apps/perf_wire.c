@@ -30,10 +30,10 @@ start(uint16_t port, uint32_t mtu)
 	struct rte_mempool *mp = rte_pktmbuf_pool_create("wire", WIRE_MBUFS, 256, 0,
 		(uint16_t)(RTE_PKTMBUF_HEADROOM + RTE_MAX(mtu + 256, 2048u)), SOCKET_ID_ANY);
 
-	if (mp == NULL || rte_eth_dev_configure(port, 1, 1, &conf) != 0
-		|| rte_eth_rx_queue_setup(port, 0, WIRE_DESC, 0, NULL, mp) != 0
-		|| rte_eth_tx_queue_setup(port, 0, WIRE_DESC, 0, NULL) != 0
-		|| rte_eth_dev_start(port) != 0)
+	if (mp == NULL || rte_eth_dev_configure(port, 1, 1, &conf) != 0 ||
+		rte_eth_rx_queue_setup(port, 0, WIRE_DESC, 0, NULL, mp) != 0 ||
+		rte_eth_tx_queue_setup(port, 0, WIRE_DESC, 0, NULL) != 0 ||
+		rte_eth_dev_start(port) != 0)
 		return NULL;
 	return mp;
 }

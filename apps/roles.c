@@ -135,8 +135,8 @@ open_listener(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 {
 	int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
 
-	if (fd < 0 || tl_bind(w, fd, (const struct sockaddr *)&r->addr, sizeof(r->addr)) != 0
-		|| tl_listen(w, fd, 1024) != 0) {
+	if (fd < 0 || tl_bind(w, fd, (const struct sockaddr *)&r->addr, sizeof(r->addr)) != 0 ||
+		tl_listen(w, fd, 1024) != 0) {
 		printf("cannot listen on port %u: %s\n", ntohs(r->addr.sin_port), strerror(errno));
 		if (fd >= 0)
 			tl_close(w, fd);
@@ -156,8 +156,8 @@ open_source(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 
 	if (fd < 0)
 		return;
-	if (tl_connect(w, fd, (const struct sockaddr *)&r->addr, sizeof(r->addr)) != 0
-		&& errno != EINPROGRESS) {
+	if (tl_connect(w, fd, (const struct sockaddr *)&r->addr, sizeof(r->addr)) != 0 &&
+		errno != EINPROGRESS) {
 		char to[32];
 
 		printf("%s: cannot connect: %s\n", end_text(&r->addr, to), strerror(errno));

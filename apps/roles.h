@@ -16,7 +16,7 @@ enum { ROLES_MAX = 16 };
 struct role {
 	enum role_kind kind;
 	struct sockaddr_in addr; /* ECHO, DISCARD: port to listen on; SOURCE: whom to connect to */
-	uint64_t bytes;		 /* SOURCE: how many */
+	uint64_t bytes;          /* SOURCE: how many */
 };
 
 struct role_worker;

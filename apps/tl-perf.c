@@ -18,7 +18,8 @@ usage(FILE *out)
 	fputs("tl-perf: measures a taglatch stack\n"
 	      "\n"
 	      "  tl-perf server   -f FILE [-p PORT] [-n SESSIONS]\n"
-	      "  tl-perf bulk     -f FILE -a ADDR [-p PORT] [-t SECONDS | -b BYTES] [-c CONNECTIONS]\n"
+	      "  tl-perf bulk     -f FILE -a ADDR [-p PORT] [-t SECONDS | -b BYTES] [-c "
+	      "CONNECTIONS]\n"
 	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
 	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
 	      "  tl-perf limit    [-k 128|256] [-l BYTES]     raw AES-GCM of this core\n"
@@ -211,7 +212,8 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return perf_limit(o);
 	if (strncmp(a->mode, "wire-", 5) == 0)
 		return run_wire(c, a, o);
-	fprintf(stderr, "tl-perf: expected server, bulk, rr, exchange, limit, wire-tx or wire-rx\n");
+	fprintf(stderr,
+		"tl-perf: expected server, bulk, rr, exchange, limit, wire-tx or wire-rx\n");
 	return EXIT_CONFIG;
 }
 

@@ -179,7 +179,8 @@ pair_run(void *parsed, struct cmdline *cl, void *data)
 
 static cmdline_parse_token_string_t pair_cmd =
 	TOKEN_STRING_INITIALIZER(struct pair_args, cmd, "json#sleep#print");
-static cmdline_parse_token_string_t pair_arg = TOKEN_STRING_INITIALIZER(struct pair_args, arg, NULL);
+static cmdline_parse_token_string_t pair_arg =
+	TOKEN_STRING_INITIALIZER(struct pair_args, arg, NULL);
 static cmdline_parse_inst_t pair_inst = {
 	.f = pair_run,
 	.help_str = "json on|off, sleep MS, print WORD",
@@ -254,7 +255,8 @@ static cmdline_parse_token_string_t role_role =
 	TOKEN_STRING_INITIALIZER(struct role_args, role, "role");
 static cmdline_parse_token_string_t role_kind =
 	TOKEN_STRING_INITIALIZER(struct role_args, kind, "echo#discard#source");
-static cmdline_parse_token_string_t role_arg = TOKEN_STRING_INITIALIZER(struct role_args, arg, NULL);
+static cmdline_parse_token_string_t role_arg =
+	TOKEN_STRING_INITIALIZER(struct role_args, arg, NULL);
 static cmdline_parse_inst_t role_inst = {
 	.f = role_run,
 	.help_str = "role echo PORT, role discard PORT, role source ADDR:PORT:BYTES",
@@ -314,7 +316,8 @@ static cmdline_parse_token_string_t sa_settings =
 static cmdline_parse_inst_t sa_add_inst = {
 	.f = sa_add_run,
 	.help_str = "add sa NAME KEY=VALUE ...",
-	.tokens = {(void *)&sa_add_verb, (void *)&sa_sa, (void *)&sa_name, (void *)&sa_settings, NULL},
+	.tokens = {(void *)&sa_add_verb, (void *)&sa_sa, (void *)&sa_name, (void *)&sa_settings,
+		NULL},
 };
 static cmdline_parse_inst_t sa_del_inst = {
 	.f = sa_del_run,
@@ -446,8 +449,8 @@ converse(const struct options *o)
 {
 	bool tty = isatty(STDIN_FILENO);
 	struct cmdline *cl = tty && (o->commands == NULL || o->interactive)
-		? cmdline_stdin_new(commands, "tl-pmd> ")
-		: cmdline_new(commands, "", -1, STDOUT_FILENO);
+				     ? cmdline_stdin_new(commands, "tl-pmd> ")
+				     : cmdline_new(commands, "", -1, STDOUT_FILENO);
 
 	if (cl == NULL) {
 		fail("%s: the prompt cannot start\n", "tl-pmd");

@@ -51,8 +51,8 @@ ossl_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
 	if (k == NULL)
 		return -ENOMEM;
 	k->evp = EVP_CIPHER_CTX_new();
-	if (k->evp == NULL
-		|| EVP_CipherInit_ex(k->evp, cipher, NULL, c->key, NULL, !c->inbound) != 1) {
+	if (k->evp == NULL ||
+		EVP_CipherInit_ex(k->evp, cipher, NULL, c->key, NULL, !c->inbound) != 1) {
 		ossl_key_free(k);
 		return -ENOMEM;
 	}
@@ -68,9 +68,9 @@ start(struct ossl_key *k, uint32_t salt, struct crypto_op *op, int enc)
 
 	memcpy(nonce, &salt, 4);
 	memcpy(nonce + 4, op->iv, 8);
-	return EVP_CipherInit_ex(k->evp, NULL, NULL, NULL, nonce, enc) == 1
-		&& EVP_CipherUpdate(k->evp, NULL, &n, op->aad, (int)op->aad_len) == 1
-		&& EVP_CipherUpdate(k->evp, op->data, &n, op->data, (int)op->len) == 1;
+	return EVP_CipherInit_ex(k->evp, NULL, NULL, NULL, nonce, enc) == 1 &&
+	       EVP_CipherUpdate(k->evp, NULL, &n, op->aad, (int)op->aad_len) == 1 &&
+	       EVP_CipherUpdate(k->evp, op->data, &n, op->data, (int)op->len) == 1;
 }
 
 static void
@@ -81,8 +81,8 @@ ossl_encrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
 	int n;
 
 	(void)ctx;
-	op->ok = start(k, salt, op, 1) && EVP_CipherFinal_ex(k->evp, tail, &n) == 1
-		&& EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_GET_TAG, ESP_ICV_BYTES, op->icv) == 1;
+	op->ok = start(k, salt, op, 1) && EVP_CipherFinal_ex(k->evp, tail, &n) == 1 &&
+		 EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_GET_TAG, ESP_ICV_BYTES, op->icv) == 1;
 }
 
 static void
@@ -93,9 +93,9 @@ ossl_decrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
 	int n;
 
 	(void)ctx;
-	op->ok = start(k, salt, op, 0)
-		&& EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_SET_TAG, ESP_ICV_BYTES, op->icv) == 1
-		&& EVP_CipherFinal_ex(k->evp, tail, &n) == 1;
+	op->ok = start(k, salt, op, 0) &&
+		 EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_SET_TAG, ESP_ICV_BYTES, op->icv) == 1 &&
+		 EVP_CipherFinal_ex(k->evp, tail, &n) == 1;
 }
 
 const struct crypto_engine *

@@ -46,14 +46,14 @@ struct esp_sa_conf {
 	struct esp_sel sel;
 	uint32_t local_id; /* handles of the identity table; 0: not known (F-39) */
 	uint32_t peer_id;
-	uint32_t profile; /* handle of the interned parameter set */
+	uint32_t profile;       /* handle of the interned parameter set */
 	uint32_t replay_window; /* inbound, packets; 0: off */
-	uint64_t iv_start;	/* outbound: first explicit IV; never used again with this key */
-	uint16_t encr;		/* IANA transform */
-	uint16_t encr_bits;	/* without salt */
-	uint16_t owner;		/* worker */
-	uint8_t engine;		/* enum esp_engine_id */
-	uint8_t mode;		/* enum esp_mode, not ANY */
+	uint64_t iv_start;      /* outbound: first explicit IV; never used again with this key */
+	uint16_t encr;          /* IANA transform */
+	uint16_t encr_bits;     /* without salt */
+	uint16_t owner;         /* worker */
+	uint8_t engine;         /* enum esp_engine_id */
+	uint8_t mode;           /* enum esp_mode, not ANY */
 	bool inbound;
 	bool esn;
 	uint8_t key_len; /* key and 4 bytes of salt (RFC 4106 s8.1) */
@@ -71,7 +71,8 @@ struct esp_sa_ref {
 	uint32_t local_id, peer_id;
 	uint16_t encr, encr_bits;
 	uint16_t owner;
-	uint16_t overhead_bytes; /* header, IV, trailer, ICV, without padding; tunnel: and inner IP */
+	uint16_t overhead_bytes; /* header, IV, trailer, ICV, without padding; tunnel: and inner IP
+				  */
 	uint8_t mode;
 	struct ip_addr local, remote; /* outer */
 };
@@ -83,9 +84,9 @@ enum { SPD_IN = 1, SPD_OUT = 2, SPD_BOTH = 3, SPD_MAX_RULES = 256 };
 struct spd_rule {
 	struct esp_sel sel;
 	uint8_t action; /* enum spd_action */
-	uint8_t dir;	/* SPD_IN, SPD_OUT or both */
-	uint8_t mode;	/* PROTECT: enum esp_mode, ANY allows both */
-	uint16_t encr;	/* PROTECT: 0 allows every suite */
+	uint8_t dir;    /* SPD_IN, SPD_OUT or both */
+	uint8_t mode;   /* PROTECT: enum esp_mode, ANY allows both */
+	uint16_t encr;  /* PROTECT: 0 allows every suite */
 	uint16_t encr_bits;
 	uint32_t local_id; /* PROTECT: 0 allows every identity */
 	uint32_t peer_id;
@@ -168,7 +169,7 @@ struct esp_sa_info {
 	bool esn;
 	uint32_t replay_window;
 	const char *engine; /* "-" where this worker is not the owner */
-	uint64_t seq;	    /* last sent, or highest received */
+	uint64_t seq;       /* last sent, or highest received */
 	uint64_t packets, bytes;
 	uint64_t drop_icv, drop_replay;
 };

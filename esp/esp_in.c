@@ -18,15 +18,15 @@ static bool
 lengths_ok(const struct pkt_meta *pm)
 {
 	/* RFC 4303 s2.4: the ciphertext ends on a 4-byte boundary. */
-	return pm->l4_len >= ESP_MIN_BYTES
-		&& (pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES) % 4 == 0;
+	return pm->l4_len >= ESP_MIN_BYTES &&
+	       (pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES) % 4 == 0;
 }
 
 static bool
 addresses_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
 {
-	return ip_addr_eq(&sa->conf.local, &pm->key.local)
-		&& ip_addr_eq(&sa->conf.remote, &pm->key.remote);
+	return ip_addr_eq(&sa->conf.local, &pm->key.local) &&
+	       ip_addr_eq(&sa->conf.remote, &pm->key.remote);
 }
 
 /* Finds the SA of a packet, or ends or hands over the packet and returns NULL. */
@@ -138,8 +138,8 @@ padding_ok(const struct crypto_op *op, uint32_t *pad_len)
 static bool
 takes_fragments(const struct esp_sel *sel)
 {
-	return sel->proto == 0 && sel->lport_lo == 0 && sel->lport_hi == 65535
-		&& sel->rport_lo == 0 && sel->rport_hi == 65535;
+	return sel->proto == 0 && sel->lport_lo == 0 && sel->lport_hi == 65535 &&
+	       sel->rport_lo == 0 && sel->rport_hi == 65535;
 }
 
 /*

@@ -36,8 +36,8 @@ esp_sel_match(const struct esp_sel *sel, const struct flow_key *k)
 		return false;
 	if (rport < sel->rport_lo || rport > sel->rport_hi)
 		return false;
-	return prefix_match(&sel->local, sel->local_plen, &k->local)
-		&& prefix_match(&sel->remote, sel->remote_plen, &k->remote);
+	return prefix_match(&sel->local, sel->local_plen, &k->local) &&
+	       prefix_match(&sel->remote, sel->remote_plen, &k->remote);
 }
 
 int
@@ -54,8 +54,8 @@ esp_sa_check(const struct esp_sa_conf *c, const char **why)
 		*why = "the key must have its bits and 4 bytes of salt (RFC 4106 s8.1)";
 	else if (c->mode != ESP_MODE_TRANSPORT && c->mode != ESP_MODE_TUNNEL)
 		*why = "mode is transport or tunnel";
-	else if (c->inbound && c->replay_window != 0
-		&& (c->replay_window < 32 || c->replay_window > ESP_REPLAY_MAX))
+	else if (c->inbound && c->replay_window != 0 &&
+		 (c->replay_window < 32 || c->replay_window > ESP_REPLAY_MAX))
 		*why = "the replay window is 0, or 32 to 4096 packets (RFC 4303 s3.4.3)";
 	else if (!ip_addr_is_v4(&c->local) || !ip_addr_is_v4(&c->remote))
 		*why = "outer addresses must be IPv4";

@@ -11,7 +11,7 @@ enum { SAD_BUCKETS = 1024 };
 
 /* Owned by the SAD of a worker. `key` is NULL where the worker does not own the SA. */
 struct esp_sa {
-	struct esp_sa_conf conf; /* without the key */
+	struct esp_sa_conf conf;  /* without the key */
 	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
 	struct esp_sa *age_next;  /* all of this direction, newest first */
 	const struct crypto_engine *engine;
@@ -32,9 +32,9 @@ struct esp_ctx {
 	struct rte_mempool *sa_pool;
 	void *engine_ctx[ESP_ENGINES];
 	uint32_t sad_version;
-	struct esp_sa *in[SAD_BUCKETS];	 /* by SPI */
+	struct esp_sa *in[SAD_BUCKETS];  /* by SPI */
 	struct esp_sa *out[SAD_BUCKETS]; /* by profile, newest first */
-	struct esp_sa *age[2];		 /* [inbound] */
+	struct esp_sa *age[2];           /* [inbound] */
 	struct esp_sa *slot[ESP_SAD_SLOTS];
 	uint32_t revoked_gen[ESP_SAD_SLOTS]; /* last generation of the slot that was revoked */
 	struct spd_rule *rule;

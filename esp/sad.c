@@ -78,7 +78,7 @@ esp_sad_lookup(const struct esp_ctx *e, uint32_t spi, uint32_t realm)
 {
 	struct esp_sa *sa;
 
-	for (sa = e->in[spi & (SAD_BUCKETS - 1)]; sa != NULL; sa = sa->hash_next) {
+	for (sa = e->in [spi & (SAD_BUCKETS - 1)]; sa != NULL; sa = sa->hash_next) {
 		if (sa->conf.spi == spi && sa->conf.realm == realm)
 			return sa;
 	}
@@ -161,8 +161,8 @@ esp_sad_find_out(
 	struct esp_sa *sa = lc->esp->out[profile & (SAD_BUCKETS - 1)];
 
 	for (; sa != NULL; sa = sa->hash_next) {
-		if (sa->conf.profile == profile && esp_sel_match(&sa->conf.sel, k)
-			&& is_usable(sa)) {
+		if (sa->conf.profile == profile && esp_sel_match(&sa->conf.sel, k) &&
+			is_usable(sa)) {
 			esp_sa_ref_fill(sa, out);
 			return 0;
 		}
@@ -177,9 +177,9 @@ esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct fl
 	for (struct esp_sa *sa = lc->esp->age[true]; sa != NULL; sa = sa->age_next) {
 		const struct esp_sa_conf *c = &sa->conf;
 
-		if (c->local_id == like->local_id && c->peer_id == like->peer_id
-			&& c->mode == like->mode && c->encr == like->encr
-			&& c->encr_bits == like->encr_bits && esp_sel_match(&c->sel, k)) {
+		if (c->local_id == like->local_id && c->peer_id == like->peer_id &&
+			c->mode == like->mode && c->encr == like->encr &&
+			c->encr_bits == like->encr_bits && esp_sel_match(&c->sel, k)) {
 			esp_sa_ref_fill(sa, out);
 			return 0;
 		}
@@ -232,8 +232,7 @@ show(const struct esp_sa *sa, void (*fn)(const struct esp_sa_info *i, void *arg)
 }
 
 void
-esp_sad_foreach(
-	struct lcore *lc, void (*fn)(const struct esp_sa_info *i, void *arg), void *arg)
+esp_sad_foreach(struct lcore *lc, void (*fn)(const struct esp_sa_info *i, void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < ESP_SAD_SLOTS; i++) {
 		if (lc->esp->slot[i] != NULL)

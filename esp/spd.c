@@ -80,8 +80,8 @@ sa_of_tag(struct lcore *lc, const struct rte_mbuf *m)
 	struct esp_sa *sa = t->sad_index < ESP_SAD_SLOTS ? lc->esp->slot[t->sad_index] : NULL;
 	struct esp_sa_ref ref;
 
-	if (sa != NULL && sa->gen == t->sad_gen && sa->conf.profile == t->profile
-		&& !sa->conf.inbound)
+	if (sa != NULL && sa->gen == t->sad_gen && sa->conf.profile == t->profile &&
+		!sa->conf.inbound)
 		return sa;
 	/* The hint is stale: any SA with the latched parameters will do (P-3, G-10). */
 	if (esp_sad_find_out(lc, t->profile, &pkt_meta(m)->key, &ref) != 0)

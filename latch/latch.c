@@ -12,6 +12,8 @@
  *
  * BROKEN passes in zero time: this version has the disposition "as if reset" (s5.5 b) only.
  */
+#include "latch/latch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -179,8 +181,9 @@ latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct 
 	}
 	/* Where no SA is left the tag still asks for the profile: never in clear (G-14). */
 	pkt_tag_set(lc, m,
-		(struct tl_tag){
-			.sad_index = l->sad_index, .sad_gen = l->sad_gen, .profile = l->profile_out});
+		(struct tl_tag){.sad_index = l->sad_index,
+			.sad_gen = l->sad_gen,
+			.profile = l->profile_out});
 }
 
 void
@@ -193,8 +196,7 @@ latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struct rte
 		return;
 	p = profile_get(lc->latch->tables, pkt_tag(lc, question)->profile);
 	pkt_tag_set(lc, answer,
-		(struct tl_tag){
-			.sad_index = UINT32_MAX, .profile = p == NULL ? 0 : p->out_twin});
+		(struct tl_tag){.sad_index = UINT32_MAX, .profile = p == NULL ? 0 : p->out_twin});
 }
 
 uint32_t
@@ -220,8 +222,8 @@ latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_ke
 		return false;
 	if (fe->latch->state == TL_LATCH_NONE)
 		return !pkt_is_tagged(lc, m);
-	return fe->latch->state == TL_LATCH_ESTABLISHED && pkt_is_tagged(lc, m)
-		&& pkt_tag(lc, m)->profile == fe->latch->profile_in;
+	return fe->latch->state == TL_LATCH_ESTABLISHED && pkt_is_tagged(lc, m) &&
+	       pkt_tag(lc, m)->profile == fe->latch->profile_in;
 }
 
 uint32_t

@@ -26,15 +26,15 @@
  * immutable parameter sets; they never change after ESTABLISHED (G-16).
  */
 struct latch {
-	uint8_t state;	/* enum tl_latch_state; written by latch.c only */
+	uint8_t state;  /* enum tl_latch_state; written by latch.c only */
 	uint8_t reason; /* enum tl_latch_reason */
-	uint8_t mode;	/* TL_LATCH_MODE_* of the SA */
-	bool live;	/* counted by latch_in_use() */
+	uint8_t mode;   /* TL_LATCH_MODE_* of the SA */
+	bool live;      /* counted by latch_in_use() */
 	uint32_t profile_in;
 	uint32_t profile_out;
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
 	uint32_t sad_gen;
-	uint32_t sad_version; /* the hint is good while the SAD has this version */
+	uint32_t sad_version;    /* the hint is good while the SAD has this version */
 	uint16_t overhead_bytes; /* what ESP adds at most, without the outer IP header's size in
 				    transport mode, tunnel header included in tunnel mode */
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;
@@ -45,10 +45,10 @@ struct latch {
  * with the same values have the same handle, whatever their SPI, keys or slot (C.4).
  */
 struct latch_profile {
-	uint8_t proto;	/* IANA protocol number: 50, ESP */
-	uint8_t mode;	/* TL_LATCH_MODE_* */
-	uint8_t type;	/* TL_LATCH_TYPE_* */
-	uint8_t replay; /* TL_LATCH_REPLAY_* */
+	uint8_t proto;            /* IANA protocol number: 50, ESP */
+	uint8_t mode;             /* TL_LATCH_MODE_* */
+	uint8_t type;             /* TL_LATCH_TYPE_* */
+	uint8_t replay;           /* TL_LATCH_REPLAY_* */
 	uint16_t encr, encr_bits; /* IANA transform, key bits without salt */
 	uint16_t integ, icv_bits;
 	uint32_t local_id, peer_id; /* identity handles; 0: unknown, never equal to anything */

@@ -10,7 +10,7 @@ struct latch_ctx {
 	const struct latch_tables *tables;
 	uint32_t in_use;
 	uint32_t flow_version; /* of the flow table when latch_in() judged the burst */
-	bool stale;	       /* a latch changed since */
+	bool stale;            /* a latch changed since */
 };
 
 #endif

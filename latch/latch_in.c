@@ -111,8 +111,8 @@ judge(struct lcore *lc, struct rte_mbuf *m)
 	struct judgment j;
 
 	/* F-1: what waited for reassembly is asked once more about its SA. */
-	if (unlikely((pm->flags & PKT_F_REASS) != 0) && pkt_is_tagged(lc, m)
-		&& !esp_tag_current(lc, pkt_tag(lc, m))) {
+	if (unlikely((pm->flags & PKT_F_REASS) != 0) && pkt_is_tagged(lc, m) &&
+		!esp_tag_current(lc, pkt_tag(lc, m))) {
 		pkt_drop(lc, m, DROP_ESP_STALE);
 		return false;
 	}

@@ -98,8 +98,8 @@ fill(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct t
 	if (p == NULL)
 		return;
 	put_profile(&p->p, i);
-	if (p->p.mode == TL_LATCH_MODE_TUNNEL
-		&& esp_sad_find_out(lc, l->profile_out, k, &sa) == 0) {
+	if (p->p.mode == TL_LATCH_MODE_TUNNEL &&
+		esp_sad_find_out(lc, l->profile_out, k, &sa) == 0) {
 		put_addr(&i->local_outer, &sa.local, 0);
 		put_addr(&i->peer_outer, &sa.remote, 0);
 	}

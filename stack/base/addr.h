@@ -28,7 +28,7 @@ struct flow_key {
 	rte_be16_t lport;
 	rte_be16_t rport;
 	uint32_t realm; /* N-4, F-29, F-64: equal tuples of two tenants are two flows */
-	uint8_t proto;	/* IANA protocol number */
+	uint8_t proto;  /* IANA protocol number */
 	uint8_t zero[7];
 };
 _Static_assert(sizeof(struct flow_key) == 48, "the key is hashed and compared as 6 words");

@@ -21,11 +21,11 @@ struct buf_chunk;
 struct buf_pool;
 
 struct buf {
-	struct buf_chunk *head;	 /* consumer */
-	struct buf_chunk *cur;	 /* consumer: chunk of the last buf_span(), so a walk is short */
-	struct buf_chunk *tail;	 /* producer */
-	_Atomic uint64_t start;	 /* written by the consumer */
-	_Atomic uint64_t end;	 /* written by the producer */
+	struct buf_chunk *head; /* consumer */
+	struct buf_chunk *cur;  /* consumer: chunk of the last buf_span(), so a walk is short */
+	struct buf_chunk *tail; /* producer */
+	_Atomic uint64_t start; /* written by the consumer */
+	_Atomic uint64_t end;   /* written by the producer */
 	uint32_t limit_bytes;
 };
 

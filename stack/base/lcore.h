@@ -23,13 +23,13 @@ struct pkt_queue {
 enum { LC_MAX_PORTS = 4, LC_MAX_WORKERS = 16 };
 
 struct lcore {
-	uint64_t now_ns; /* the only clock: sampled per burst and before timers run */
-	uint64_t tag_flag;     /* dynflag: the tag of this mbuf is valid */
-	uint32_t tag_off;      /* dynfield: where the tag lies in an mbuf */
-	uint16_t id;	       /* number of this worker, from 0 */
+	uint64_t now_ns;   /* the only clock: sampled per burst and before timers run */
+	uint64_t tag_flag; /* dynflag: the tag of this mbuf is valid */
+	uint32_t tag_off;  /* dynfield: where the tag lies in an mbuf */
+	uint16_t id;       /* number of this worker, from 0 */
 	uint16_t nb_workers;
 	uint16_t nb_ports;
-	uint16_t turn_work; /* packets and timers handled in this turn; 0 means idle */
+	uint16_t turn_work;           /* packets and timers handled in this turn; 0 means idle */
 	struct rte_mempool *pkt_pool; /* mbufs, private area = struct pkt_meta */
 	struct port *port[LC_MAX_PORTS];
 

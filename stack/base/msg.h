@@ -28,9 +28,9 @@ struct msg {
 };
 
 struct msg_ctx {
-	struct rte_ring *ctl;			    /* struct msg *, to this worker */
-	struct rte_ring *handoff;		    /* packets to this worker */
-	struct rte_ring *peer[LC_MAX_WORKERS];	    /* handoff rings of all workers, NULL for own */
+	struct rte_ring *ctl;                  /* struct msg *, to this worker */
+	struct rte_ring *handoff;              /* packets to this worker */
+	struct rte_ring *peer[LC_MAX_WORKERS]; /* handoff rings of all workers, NULL for own */
 };
 
 /* Posts m to a worker's ring. Returns 0 or -ENOBUFS. Any thread. */

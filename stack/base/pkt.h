@@ -19,7 +19,7 @@
 #include "stack/base/stat.h"
 
 enum {
-	PKT_BURST = 32,	    /* what one receive call may bring */
+	PKT_BURST = 32,     /* what one receive call may bring */
 	PKT_HEADROOM = 128, /* RTE_PKTMBUF_HEADROOM: outer Ethernet, IP, ESP, IV and inner IP fit */
 	PKT_OUT_MAX = 256,  /* bound of lc->out_l2 and lc->out_l4, packets */
 };
@@ -59,10 +59,10 @@ enum pkt_handoff {
 };
 
 enum {
-	PKT_F_MCAST = 1u << 0,	/* came to a broadcast or multicast MAC or IP address */
-	PKT_F_REASS = 1u << 1,	/* was reassembled: its parts came separately */
-	PKT_F_DF = 1u << 2,	/* send: set DF; received: DF was set */
-	PKT_F_CSUM_OK = 1u << 3, /* the L4 checksum was verified by the port */
+	PKT_F_MCAST = 1u << 0,    /* came to a broadcast or multicast MAC or IP address */
+	PKT_F_REASS = 1u << 1,    /* was reassembled: its parts came separately */
+	PKT_F_DF = 1u << 2,       /* send: set DF; received: DF was set */
+	PKT_F_CSUM_OK = 1u << 3,  /* the L4 checksum was verified by the port */
 	PKT_F_NO_ERROR = 1u << 4, /* never answer with an ICMP error (RFC 1122 s3.2.2) */
 };
 
@@ -72,24 +72,24 @@ enum {
  */
 struct pkt_meta {
 	struct flow_key key;
-	struct rte_mbuf *link;	 /* pkt_queue */
-	struct flow_ent *flow;	 /* latch_in: owner of the 5-tuple, valid as latch.h says */
-	struct esp_sa *sa;	 /* send, between spd_out and esp_out, within one turn */
-	struct ip_addr tun_src;	 /* send, tunnel != 0: outer addresses, from spd_out */
+	struct rte_mbuf *link;  /* pkt_queue */
+	struct flow_ent *flow;  /* latch_in: owner of the 5-tuple, valid as latch.h says */
+	struct esp_sa *sa;      /* send, between spd_out and esp_out, within one turn */
+	struct ip_addr tun_src; /* send, tunnel != 0: outer addresses, from spd_out */
 	struct ip_addr tun_dst;
-	rte_be32_t nexthop;	 /* send: IPv4 next hop, after routing */
-	uint16_t l3_off;	 /* all offsets count from the start of the mbuf's data */
+	rte_be32_t nexthop; /* send: IPv4 next hop, after routing */
+	uint16_t l3_off;    /* all offsets count from the start of the mbuf's data */
 	uint16_t l4_off;
-	uint16_t l4_len;	 /* header and payload, ESP trailer excluded */
-	uint8_t nxt;		 /* IANA protocol of what l4_off points at */
-	uint8_t port;		 /* index into lc->port */
-	uint8_t tos;		 /* DSCP and ECN of the innermost header */
+	uint16_t l4_len; /* header and payload, ESP trailer excluded */
+	uint8_t nxt;     /* IANA protocol of what l4_off points at */
+	uint8_t port;    /* index into lc->port */
+	uint8_t tos;     /* DSCP and ECN of the innermost header */
 	uint8_t ttl;
-	uint8_t flags;		 /* PKT_F_* */
-	uint8_t verdict;	 /* enum pkt_verdict */
-	uint8_t reason;		 /* of a BREAK: enum latch_reason */
-	uint8_t handoff;	 /* enum pkt_handoff */
-	uint8_t tunnel;		 /* send: spd_out chose a tunnel mode SA */
+	uint8_t flags;   /* PKT_F_* */
+	uint8_t verdict; /* enum pkt_verdict */
+	uint8_t reason;  /* of a BREAK: enum latch_reason */
+	uint8_t handoff; /* enum pkt_handoff */
+	uint8_t tunnel;  /* send: spd_out chose a tunnel mode SA */
 };
 
 struct pkt_vec {

@@ -39,7 +39,7 @@ struct port {
 	uint16_t dpdk_id;
 	uint16_t queue;
 	uint16_t mtu_bytes; /* largest IP packet */
-	uint16_t vlan;	    /* 802.1Q id of every frame, 0: untagged */
+	uint16_t vlan;      /* 802.1Q id of every frame, 0: untagged */
 	uint32_t realm;
 	uint8_t index; /* in lc->port */
 	bool bare_ip;  /* frames have no Ethernet header */
@@ -60,7 +60,8 @@ port_room(const struct lcore *lc)
 	return room;
 }
 
-/* Puts a whole frame on the burst buffer of its port. Takes ownership; drops if there is no room. */
+/* Puts a whole frame on the burst buffer of its port. Takes ownership; drops if there is no room.
+ */
 static inline void
 port_put(struct lcore *lc, struct port *p, struct rte_mbuf *m)
 {

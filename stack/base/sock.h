@@ -39,8 +39,8 @@ struct sock_ops {
 	void (*close)(struct lcore *lc, struct sock *s);
 	int (*setopt)(struct lcore *lc, struct sock *s, int level, int opt, const void *val,
 		socklen_t len);
-	int (*getopt)(struct lcore *lc, struct sock *s, int level, int opt, void *val,
-		socklen_t *len);
+	int (*getopt)(
+		struct lcore *lc, struct sock *s, int level, int opt, void *val, socklen_t *len);
 	int (*local)(struct lcore *lc, struct sock *s, struct sock_addr *a);
 	int (*remote)(struct lcore *lc, struct sock *s, struct sock_addr *a);
 	/* Readiness now, TL_EV_* bits. */
@@ -49,7 +49,7 @@ struct sock_ops {
 
 struct sock {
 	const struct sock_ops *ops; /* NULL: slot free */
-	void *pcb;		    /* the transport's object; NULL until it has one */
+	void *pcb;                  /* the transport's object; NULL until it has one */
 	struct sock *ready_next;    /* lc->sock's list of sockets with something to say */
 	void *udata;
 	uint32_t watch; /* TL_EV_* that tl_watch() asked for */

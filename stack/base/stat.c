@@ -4,7 +4,7 @@
 
 #define STAT_X_DROP_NAME(sym, name, text) name,
 #define STAT_X_DROP_TEXT(sym, name, text) text,
-#define STAT_X_STAT_NAME(sym, name)	  name,
+#define STAT_X_STAT_NAME(sym, name)       name,
 
 const char *
 drop_reason_name(enum drop_reason r)

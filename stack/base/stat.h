@@ -135,7 +135,7 @@
 /* clang-format on */
 
 #define STAT_X_DROP_ENUM(sym, name, text) DROP_##sym,
-#define STAT_X_STAT_ENUM(sym, name)	  ST_##sym,
+#define STAT_X_STAT_ENUM(sym, name)       ST_##sym,
 
 enum drop_reason { DROP_REASONS(STAT_X_DROP_ENUM) DROP_MAX };
 enum stat_id { STATS(STAT_X_STAT_ENUM) ST_MAX };

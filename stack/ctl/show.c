@@ -30,7 +30,9 @@ struct fill {
 static const char *
 mode_name(unsigned int mode)
 {
-	return mode == ESP_MODE_TUNNEL ? "tunnel" : mode == ESP_MODE_TRANSPORT ? "transport" : "any";
+	return mode == ESP_MODE_TUNNEL      ? "tunnel"
+	       : mode == ESP_MODE_TRANSPORT ? "transport"
+					    : "any";
 }
 
 /* ---- ports ---- */
@@ -88,7 +90,8 @@ route_row(const struct ip_addr *net, uint8_t plen, const struct route *r, void *
 	char a[IP_ADDR_STRLEN], b[IP_ADDR_STRLEN];
 
 	table_put(f->t, "%s/%u", ip_addr_str(net, a), plen);
-	table_put(f->t, "%s", ip_addr_is_any(&r->nexthop) ? "on-link" : ip_addr_str(&r->nexthop, b));
+	table_put(
+		f->t, "%s", ip_addr_is_any(&r->nexthop) ? "on-link" : ip_addr_str(&r->nexthop, b));
 	table_put(f->t, "%s", f->lc->port[r->port]->name);
 	table_put(f->t, "%s", ip_addr_str(&r->src, b));
 	table_put(f->t, "%u", r->mtu_bytes);
@@ -137,9 +140,12 @@ ident_text(const struct latch_tables *t, uint32_t handle, char *out, size_t len)
 static void
 identities_of(struct lcore *lc, void *arg)
 {
-	static const char *const types[] = {[TL_ID_IPV4_ADDR] = "ipv4", [TL_ID_FQDN] = "fqdn",
-		[TL_ID_RFC822_ADDR] = "rfc822", [TL_ID_IPV6_ADDR] = "ipv6",
-		[TL_ID_DER_ASN1_DN] = "dn", [TL_ID_KEY_ID] = "key-id"};
+	static const char *const types[] = {[TL_ID_IPV4_ADDR] = "ipv4",
+		[TL_ID_FQDN] = "fqdn",
+		[TL_ID_RFC822_ADDR] = "rfc822",
+		[TL_ID_IPV6_ADDR] = "ipv6",
+		[TL_ID_DER_ASN1_DN] = "dn",
+		[TL_ID_KEY_ID] = "key-id"};
 	struct fill *f = arg;
 	const struct latch_tables *t = lc->run->stack->conf.tables;
 	const struct tl_ident *id;
@@ -252,8 +258,8 @@ put_end(struct table *t, const struct ip_addr *a, rte_be16_t port)
 {
 	char text[IP_ADDR_STRLEN];
 
-	table_put(t, "%s:%u", ip_addr_is_any(a) ? "*" : ip_addr_str(a, text),
-		rte_be_to_cpu_16(port));
+	table_put(
+		t, "%s:%u", ip_addr_is_any(a) ? "*" : ip_addr_str(a, text), rte_be_to_cpu_16(port));
 }
 
 static void
@@ -475,8 +481,8 @@ ctl_tsc_ghz(void)
 	t0 = rte_rdtsc();
 	usleep(50000);
 	clock_gettime(CLOCK_MONOTONIC_RAW, &b);
-	return (double)(rte_rdtsc() - t0)
-		/ ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec));
+	return (double)(rte_rdtsc() - t0) /
+	       ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec));
 }
 
 static void

@@ -14,9 +14,9 @@ struct table {
 	uint32_t nb_rows;
 	uint32_t cap;
 	const char *col[TABLE_COLS]; /* a name that starts with '#' holds numbers */
-	char **cell;		     /* nb_rows * nb_cols, owned */
-	uint32_t next;		     /* column of the next cell */
-	bool failed;		     /* out of memory: rows are missing */
+	char **cell;                 /* nb_rows * nb_cols, owned */
+	uint32_t next;               /* column of the next cell */
+	bool failed;                 /* out of memory: rows are missing */
 };
 
 /* cols: names, ended by NULL. */

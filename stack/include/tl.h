@@ -63,8 +63,7 @@ struct tl_mport_ops {
 
 /** Binds the functions to the port of section "[port NAME]" whose key `device` is "memory".
  * @return 0 or -ENOMEM */
-int tl_conf_mport(
-	struct tl_conf *c, const char *name, const struct tl_mport_ops *ops, void *ctx);
+int tl_conf_mport(struct tl_conf *c, const char *name, const struct tl_mport_ops *ops, void *ctx);
 
 /**
  * Starts DPDK in this process, once, with what the [eal] section says: hugepages when there are
@@ -76,7 +75,8 @@ int tl_eal_init(const struct tl_conf *c, struct tl_error *e);
 
 /**
  * Builds a stack: ports, addresses, routes, identities, SAs, policy, workers. tl_eal_init() was
- * called; c outlives the stack. @return 0, or -errno with *e filled; -EINVAL for a bad configuration
+ * called; c outlives the stack. @return 0, or -errno with *e filled; -EINVAL for a bad
+ * configuration
  */
 int tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e);
 

@@ -37,7 +37,7 @@ enum tl_latch_state {
 enum tl_latch_reason {
 	TL_LATCH_REASON_NONE = 0,
 	TL_LATCH_SA_CONFLICT,
-	TL_LATCH_QOP_CONFLICT,	/**< class M2: same peer, other protection */
+	TL_LATCH_QOP_CONFLICT,  /**< class M2: same peer, other protection */
 	TL_LATCH_PEER_CONFLICT, /**< class M3: another identity */
 	TL_LATCH_SPD_CHANGE,
 	TL_LATCH_PEER_DEAD,
@@ -56,20 +56,20 @@ enum { TL_LATCH_REPLAY_ON = 1, TL_LATCH_REPLAY_ESN = 2 };
 enum { TL_ENCR_NONE = 0, TL_ENCR_AES_GCM_16 = 20 };
 
 struct tl_latch_suite {
-	uint16_t encr;	    /**< IANA IKEv2 encryption transform */
+	uint16_t encr;      /**< IANA IKEv2 encryption transform */
 	uint16_t encr_bits; /**< key length without salt */
-	uint16_t integ;	    /**< IANA IKEv2 integrity transform, 0 with an AEAD */
+	uint16_t integ;     /**< IANA IKEv2 integrity transform, 0 with an AEAD */
 	uint16_t icv_bits;
 };
 
 struct tl_latch_info {
 	uint16_t version; /**< 1 */
-	uint16_t size;	  /**< bytes of this struct that are filled */
-	uint8_t state;	  /**< enum tl_latch_state */
-	uint8_t reason;	  /**< enum tl_latch_reason */
+	uint16_t size;    /**< bytes of this struct that are filled */
+	uint8_t state;    /**< enum tl_latch_state */
+	uint8_t reason;   /**< enum tl_latch_reason */
 	uint16_t flags;
-	uint8_t type;	/**< TL_LATCH_TYPE_* */
-	uint8_t mode;	/**< TL_LATCH_MODE_* */
+	uint8_t type;   /**< TL_LATCH_TYPE_* */
+	uint8_t mode;   /**< TL_LATCH_MODE_* */
 	uint8_t replay; /**< TL_LATCH_REPLAY_*, inbound */
 	uint8_t nsuite;
 	struct tl_latch_suite suite[8];

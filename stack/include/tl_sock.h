@@ -36,7 +36,7 @@ enum tl_event_bits {
 struct tl_event {
 	int fd;
 	uint32_t events; /**< TL_EV_* */
-	void *udata;	 /**< as given to tl_watch() */
+	void *udata;     /**< as given to tl_watch() */
 };
 
 /**
@@ -83,8 +83,7 @@ int tl_close(struct tl_worker *w, int fd);
  * TL_TCP_STATE); SOL_TL_IPSEC: see tl_ipsec.h. Anything else is ENOPROTOOPT: no option is
  * accepted and ignored.
  */
-int tl_setsockopt(
-	struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len);
+int tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len);
 int tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, socklen_t *len);
 
 int tl_getsockname(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);

@@ -122,8 +122,8 @@ tl_conf_set(struct tl_conf *c, const char *key, const char *value, struct tl_err
 	char section[CONF_NAME];
 	struct conf_ent *old;
 
-	if (dot == NULL || dot == key || dot[1] == '\0' || dot - key >= CONF_NAME
-		|| strlen(dot + 1) >= CONF_NAME)
+	if (dot == NULL || dot == key || dot[1] == '\0' || dot - key >= CONF_NAME ||
+		strlen(dot + 1) >= CONF_NAME)
 		return conf_fail(e, NULL, "%s: expected SECTION.KEY=VALUE", key);
 	snprintf(section, sizeof(section), "%.*s", (int)(dot - key), key);
 	old = (struct conf_ent *)(uintptr_t)conf_find(c, section, dot + 1);
@@ -225,8 +225,8 @@ scan(const char *path, const char *want_section, const char *want_key, uint32_t 
 			rc = -EINVAL;
 			break;
 		}
-		if (want_key != NULL && strcmp(section, want_section) == 0
-			&& strcmp(key, want_key) == 0) {
+		if (want_key != NULL && strcmp(section, want_section) == 0 &&
+			strcmp(key, want_key) == 0) {
 			*line_no = n;
 			break;
 		}
@@ -257,9 +257,8 @@ take_section(struct tl_conf *c, struct rte_cfgfile *cfg, const char *section, st
 		scan(c->file, section, ents[i].name, &origin.line, e);
 		if (old != NULL) {
 			free(ents);
-			snprintf(e->text, sizeof(e->text),
-				"%s:%u: [%s] %s: expected each key once", c->file, old->line,
-				section, old->key);
+			snprintf(e->text, sizeof(e->text), "%s:%u: [%s] %s: expected each key once",
+				c->file, old->line, section, old->key);
 			return -EINVAL;
 		}
 		if (add(c, section, ents[i].name, ents[i].value, &origin) != 0)

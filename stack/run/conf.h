@@ -37,7 +37,7 @@ struct conf_mport {
 struct tl_conf {
 	struct conf_ent *head, **tail;
 	struct conf_mport *mport;
-	char *file; /* last one loaded */
+	char *file;           /* last one loaded */
 	bool file_is_private; /* readable by its owner only */
 };
 

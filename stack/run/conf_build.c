@@ -17,9 +17,32 @@
 #include "stack/run/conf.h"
 
 enum value_type {
-	V_U32, V_U16, V_U8, V_BOOL, V_TEXT, V_ADDR, V_PREFIX, V_ADDRS, V_MAC, V_PORTS,
-	V_PROTO, V_HEX, V_MODE, V_ENCR, V_DIR_SA, V_DIR_RULE, V_ACTION, V_ENGINE, V_IDENT, V_LINK,
-	V_CONSENT, V_DROP, V_SEED, V_U64, V_US, V_IGNORE,
+	V_U32,
+	V_U16,
+	V_U8,
+	V_BOOL,
+	V_TEXT,
+	V_ADDR,
+	V_PREFIX,
+	V_ADDRS,
+	V_MAC,
+	V_PORTS,
+	V_PROTO,
+	V_HEX,
+	V_MODE,
+	V_ENCR,
+	V_DIR_SA,
+	V_DIR_RULE,
+	V_ACTION,
+	V_ENGINE,
+	V_IDENT,
+	V_LINK,
+	V_CONSENT,
+	V_DROP,
+	V_SEED,
+	V_U64,
+	V_US,
+	V_IGNORE,
 };
 
 struct key_rule {
@@ -32,11 +55,11 @@ struct key_rule {
 };
 
 #define AT(type, member) ((uint32_t)offsetof(struct type, member))
-#define ADDR_TEXT	 "an IP address"
-#define PREFIX_TEXT	 "an IP prefix such as 10.0.0.0/24, or any"
-#define PORTS_TEXT	 "a port, a range such as 1-1023, or any"
-#define PROTO_TEXT	 "tcp, udp, sctp, icmp, a protocol number, or any"
-#define IDENT_TEXT	 "the name of an [identity NAME] section"
+#define ADDR_TEXT        "an IP address"
+#define PREFIX_TEXT      "an IP prefix such as 10.0.0.0/24, or any"
+#define PORTS_TEXT       "a port, a range such as 1-1023, or any"
+#define PROTO_TEXT       "tcp, udp, sctp, icmp, a protocol number, or any"
+#define IDENT_TEXT       "the name of an [identity NAME] section"
 
 /* clang-format off */
 static const struct key_rule rules[] = {
@@ -124,8 +147,8 @@ read_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 
 	errno = 0;
 	*out = strtoull(text, &end, 0);
-	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= min
-		&& *out <= max;
+	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= min &&
+	       *out <= max;
 }
 
 /* "a,b,c" against one word; returns its position or -1. */
@@ -196,7 +219,8 @@ read_addrs(const char *text, struct conf_port *p)
 	char buf[256], *save = NULL, *word;
 
 	snprintf(buf, sizeof(buf), "%s", text);
-	for (word = strtok_r(buf, ", \t", &save); word != NULL; word = strtok_r(NULL, ", \t", &save)) {
+	for (word = strtok_r(buf, ", \t", &save); word != NULL;
+		word = strtok_r(NULL, ", \t", &save)) {
 		struct port_addr *a = &p->addr[p->nb_addrs];
 
 		if (p->nb_addrs == PORT_MAX_ADDRS || strchr(word, '/') == NULL)
@@ -230,8 +254,8 @@ read_ports(const char *text, uint16_t lo_hi[2])
 static bool
 read_proto(const char *text, uint8_t *out)
 {
-	static const uint8_t number[] = {0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP,
-		IPPROTO_N_ICMP};
+	static const uint8_t number[] = {
+		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP};
 	int i = one_of(text, "any,tcp,udp,sctp,icmp");
 	uint64_t n;
 
@@ -282,8 +306,8 @@ static bool
 read_mac(const char *text, struct conf_port *p)
 {
 	p->has_mac = true;
-	return rte_ether_unformat_addr(text, &p->mac) == 0
-		&& rte_is_valid_assigned_ether_addr(&p->mac);
+	return rte_ether_unformat_addr(text, &p->mac) == 0 &&
+	       rte_is_valid_assigned_ether_addr(&p->mac);
 }
 
 static bool
@@ -319,9 +343,8 @@ read_sized(struct reader *r)
 static bool
 read_sel_net(struct reader *r)
 {
-	struct esp_sel *sel = strcmp(r->rule->kind, "sa") == 0
-		? &((struct conf_sa *)r->obj)->sa.sel
-		: &((struct spd_rule *)r->obj)->sel;
+	struct esp_sel *sel = strcmp(r->rule->kind, "sa") == 0 ? &((struct conf_sa *)r->obj)->sa.sel
+							       : &((struct spd_rule *)r->obj)->sel;
 
 	if (r->rule->min == 0)
 		return read_prefix(r->at->value, &sel->local, &sel->local_plen);
@@ -419,7 +442,8 @@ read_value(struct reader *r)
 	case V_HEX:
 		return read_key(v, r->obj);
 	case V_MODE:
-		return read_choice(v, "any,transport,tunnel", r->field) && *r->field >= r->rule->min;
+		return read_choice(v, "any,transport,tunnel", r->field) &&
+		       *r->field >= r->rule->min;
 	case V_ENCR:
 		return read_encr(v, (uint16_t *)(void *)r->field);
 	case V_DIR_SA:
@@ -477,8 +501,8 @@ fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 
 	for (size_t i = 0; i < RTE_DIM(rules) && n < sizeof(known); i++) {
 		if (strcmp(rules[i].kind, kind) == 0)
-			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n ? ", " : "",
-				rules[i].key);
+			n += (size_t)snprintf(
+				known + n, sizeof(known) - n, "%s%s", n ? ", " : "", rules[i].key);
 	}
 	if (n == 0)
 		return conf_fail(e, at,
@@ -660,7 +684,8 @@ add_ident(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent 
 	split_section(type->section, kind, &name);
 	if (i < 0)
 		return conf_fail(e, type,
-			"expected fqdn, ipv4, ipv6, rfc822, dn (hex DER) or key-id (hex), got \"%s\"",
+			"expected fqdn, ipv4, ipv6, rfc822, dn (hex DER) or key-id (hex), got "
+			"\"%s\"",
 			type->value);
 	if (value == NULL)
 		return conf_fail(e, type, "expected a key \"value\" beside it");
@@ -782,8 +807,8 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 
 	for (size_t i = 0; i < RTE_DIM(needed); i++) {
 		if (sa_key(c, sa->name, needed[i]) == NULL)
-			return conf_fail(e, NULL, "[sa %s]: expected a key \"%s\"", sa->name,
-				needed[i]);
+			return conf_fail(
+				e, NULL, "[sa %s]: expected a key \"%s\"", sa->name, needed[i]);
 	}
 	rc = check_consent(c, sc, sa_key(c, sa->name, "key"), e);
 	if (rc != 0)
@@ -821,10 +846,11 @@ check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct t
 		for (uint32_t j = 0; j < i; j++) {
 			const struct esp_sa_conf *a = &sc->sa[i].sa, *b = &sc->sa[j].sa;
 
-			if (a->key_len == b->key_len
-				&& CRYPTO_memcmp(a->key, b->key, a->key_len) == 0)
+			if (a->key_len == b->key_len &&
+				CRYPTO_memcmp(a->key, b->key, a->key_len) == 0)
 				return conf_fail(e, sa_key(c, sc->sa[i].name, "key"),
-					"expected a key of its own; [sa %s] has the same, so AES-GCM "
+					"expected a key of its own; [sa %s] has the same, so "
+					"AES-GCM "
 					"nonces could repeat",
 					sc->sa[j].name);
 		}

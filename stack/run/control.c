@@ -120,10 +120,10 @@ control_sa_add(
 	if (rc != 0) {
 		del_everywhere(s, &j);
 		conf_fail(e, NULL, "[sa %s]: %s", name,
-			rc == -EEXIST ? "an inbound SA with this SPI exists"
-			: rc == -ENOTSUP
-				? "this build has no such crypto engine, or the engine not this suite"
-				: strerror(-rc));
+			rc == -EEXIST    ? "an inbound SA with this SPI exists"
+			: rc == -ENOTSUP ? "this build has no such crypto engine, or the engine "
+					   "not this suite"
+					 : strerror(-rc));
 		return rc;
 	}
 	snprintf(ms->name, sizeof(ms->name), "%s", name);
@@ -147,7 +147,8 @@ settings_parse(struct tl_conf *c, const char *name, const char *settings, struct
 		char *eq = strchr(word, '=');
 
 		if (eq == NULL) {
-			rc = conf_fail(e, NULL, "[sa %s]: expected key=value, got \"%s\"", name, word);
+			rc = conf_fail(
+				e, NULL, "[sa %s]: expected key=value, got \"%s\"", name, word);
 			break;
 		}
 		*eq = '\0';

@@ -23,8 +23,7 @@ struct args {
 	char *v[MAX_ARGS + 1];
 };
 
-static void
-arg_add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void arg_add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void
 arg_add(struct args *a, const char *fmt, ...)
@@ -181,6 +180,7 @@ tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 	rc = rte_eal_init(a.n, a.v);
 	if (rc >= 0)
 		return 0;
-	conf_fail(e, NULL, "DPDK does not start (%s); see its messages above", rte_strerror(rte_errno));
+	conf_fail(e, NULL, "DPDK does not start (%s); see its messages above",
+		rte_strerror(rte_errno));
 	return rte_errno == EALREADY ? -EALREADY : -EINVAL;
 }

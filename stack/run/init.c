@@ -170,8 +170,8 @@ worker_create(struct tl_stack *s, struct lcore *lc)
 static struct lcore *
 worker_alloc(struct tl_stack *s, uint16_t id)
 {
-	struct lcore *lc = aligned_alloc(RTE_CACHE_LINE_SIZE,
-		RTE_ALIGN_CEIL(sizeof(*lc), RTE_CACHE_LINE_SIZE));
+	struct lcore *lc = aligned_alloc(
+		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*lc), RTE_CACHE_LINE_SIZE));
 	struct run_ctx *r = calloc(1, sizeof(*r));
 
 	if (lc == NULL || r == NULL) {
@@ -245,8 +245,8 @@ routes_add(struct lcore *lc, const struct stack_conf *sc, struct tl_error *e)
 	for (uint32_t i = 0; i < sc->nb_ports; i++) {
 		for (uint32_t a = 0; a < sc->port[i].nb_addrs; a++) {
 			const struct port_addr *pa = &sc->port[i].addr[a];
-			rte_be32_t mask = pa->plen == 0 ? 0
-							: rte_cpu_to_be_32(~0u << (32 - pa->plen));
+			rte_be32_t mask =
+				pa->plen == 0 ? 0 : rte_cpu_to_be_32(~0u << (32 - pa->plen));
 			struct ip_addr net = ip_addr_v4(ip_addr_to_v4(&pa->addr) & mask);
 
 			rc = route_add(lc, &net, pa->plen, NULL, (uint8_t)i);
@@ -299,7 +299,8 @@ build(struct tl_stack *s, struct tl_error *e)
 		s->lc[w] = worker_alloc(s, w);
 		if (s->lc[w] == NULL || worker_create(s, s->lc[w]) != 0)
 			return conf_fail(e, NULL,
-				"worker %u: not enough memory for its pools; lower [stack] mbufs or "
+				"worker %u: not enough memory for its pools; lower [stack] mbufs "
+				"or "
 				"buffer-chunks, or raise [eal] memory-mb",
 				w);
 	}

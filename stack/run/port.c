@@ -117,18 +117,20 @@ device_start(struct tl_stack *s, const struct conf_port *cp, uint16_t id, uint16
 
 	rc = rte_eth_dev_info_get(id, &info);
 	if (rc != 0)
-		return conf_fail(e, NULL, "[port %s]: no device information (%s)", cp->name,
-			strerror(-rc));
+		return conf_fail(
+			e, NULL, "[port %s]: no device information (%s)", cp->name, strerror(-rc));
 	if (info.max_tx_queues < workers)
 		return conf_fail(e, NULL,
-			"[port %s]: %u workers need as many transmit queues, the device has %u; lower "
+			"[port %s]: %u workers need as many transmit queues, the device has %u; "
+			"lower "
 			"[stack] workers or give the device more queues",
 			cp->name, workers, info.max_tx_queues);
 	*nb_rx = workers < info.max_rx_queues ? workers : info.max_rx_queues;
 	if (*nb_rx > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_IP) != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads
-			& (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads &
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
 	}
 	rc = rte_eth_dev_configure(id, *nb_rx, workers, &conf);
 	if (rc == 0)

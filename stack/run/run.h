@@ -21,7 +21,7 @@ struct run_ctx {
 	struct tl_stack *stack;
 	tl_turn_fn *fn;
 	void *arg;
-	bool is_virtual;     /* time comes from tl_turn() */
+	bool is_virtual; /* time comes from tl_turn() */
 	uint64_t tsc_hz;
 	uint64_t tsc_base;
 	uint64_t last_work_ns;

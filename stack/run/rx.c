@@ -26,8 +26,8 @@ is_of_other_worker(struct lcore *lc, const struct rte_mbuf *m, uint16_t *owner)
 	uint16_t port = rte_be_to_cpu_16(k->lport);
 
 	*owner = (uint16_t)(port % lc->nb_workers);
-	return *owner != lc->id && port >= lc->run->port_first && port <= lc->run->port_last
-		&& flow_find(lc, k) == NULL;
+	return *owner != lc->id && port >= lc->run->port_first && port <= lc->run->port_last &&
+	       flow_find(lc, k) == NULL;
 }
 
 static void

@@ -396,8 +396,8 @@ tl_wait(struct tl_worker *w, struct tl_event *ev, int max)
 		c->ready_head = s->ready_next;
 		s->on_ready = false;
 		if (now != 0) {
-			ev[n++] = (struct tl_event){
-				.fd = fd_of(s), .events = now, .udata = s->udata};
+			ev[n++] =
+				(struct tl_event){.fd = fd_of(s), .events = now, .udata = s->udata};
 			ready_append(c, s);
 		}
 		if (s == last)

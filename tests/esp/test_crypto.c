@@ -149,7 +149,8 @@ END_TEST
 START_TEST(any_flipped_bit_is_noticed)
 {
 	uint8_t key[16] = {5}, whole[8 + 32 + 16], good[sizeof(whole)];
-	struct crypto_op op = {.iv = whole, .data = whole + 8, .icv = whole + 40, .len = 32, .aad_len = 8};
+	struct crypto_op op = {
+		.iv = whole, .data = whole + 8, .icv = whole + 40, .len = 32, .aad_len = 8};
 	struct unit enc, dec;
 
 	if (!unit_open(&enc, engine_of[_i], key, 128, false)) {

@@ -47,10 +47,10 @@ END_TEST
 
 START_TEST(f41_mailbox_keeps_the_case_of_its_local_part)
 {
-	ck_assert_uint_eq(
-		ident(TL_ID_RFC822_ADDR, "Bob@Example.org"), ident(TL_ID_RFC822_ADDR, "Bob@example.ORG"));
-	ck_assert_uint_ne(
-		ident(TL_ID_RFC822_ADDR, "Bob@example.org"), ident(TL_ID_RFC822_ADDR, "bob@example.org"));
+	ck_assert_uint_eq(ident(TL_ID_RFC822_ADDR, "Bob@Example.org"),
+		ident(TL_ID_RFC822_ADDR, "Bob@example.ORG"));
+	ck_assert_uint_ne(ident(TL_ID_RFC822_ADDR, "Bob@example.org"),
+		ident(TL_ID_RFC822_ADDR, "bob@example.org"));
 }
 END_TEST
 

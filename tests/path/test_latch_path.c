@@ -196,8 +196,7 @@ START_TEST(f8_replayed_frames_are_never_delivered_twice)
 	n = l->nb_kept[1];
 	ck_assert_uint_lt(n, LAB_KEPT);
 	for (uint32_t i = 0; i < n; i++)
-		vnet_inject_frame(
-			l->v, l->n[0], l->kept[1][i].bytes, l->kept[1][i].len, 0, 1);
+		vnet_inject_frame(l->v, l->n[0], l->kept[1][i].bytes, l->kept[1][i].len, 0, 1);
 	lab_pass(l, VNET_MS);
 	ck_assert_uint_eq(lab_stat(l, 0, "esp-replay"), n);
 	expect_open(l);

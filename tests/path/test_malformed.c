@@ -102,8 +102,8 @@ mutate_next(struct waiting *w)
 	uint32_t at = w->first++ % WAITING;
 
 	mutate(w, w->frame[at].to, w->frame[at].bytes, w->frame[at].len);
-	vnet_inject_frame(w->l->v, w->l->n[w->frame[at].to], w->frame[at].bytes, w->frame[at].len,
-		0, 1);
+	vnet_inject_frame(
+		w->l->v, w->l->n[w->frame[at].to], w->frame[at].bytes, w->frame[at].len, 0, 1);
 	lab_pass(w->l, VNET_MS);
 }
 
@@ -173,8 +173,8 @@ echo_frame(struct lab *l, uint8_t *out, uint16_t id)
 {
 	uint8_t icmp[CRAFT_MAX];
 
-	return craft_ip4(out, l->n[1]->ip, l->n[0]->ip, CRAFT_ICMP, icmp,
-		craft_icmp_echo(icmp, id, 64));
+	return craft_ip4(
+		out, l->n[1]->ip, l->n[0]->ip, CRAFT_ICMP, icmp, craft_icmp_echo(icmp, id, 64));
 }
 
 /* Half of a datagram: its identification and place. */

@@ -89,8 +89,12 @@ END_TEST
 START_TEST(f6_clear_syn_with_a_forged_tag_meets_the_policy)
 {
 	struct lab *l = lab_new(&(struct lab_opts){0});
-	struct craft_seg s = {.src = l->n[1]->ip, .dst = l->n[0]->ip, .sport = 7777,
-		.dport = APP_PORT, .flags = CRAFT_SYN, .wnd = 1000};
+	struct craft_seg s = {.src = l->n[1]->ip,
+		.dst = l->n[0]->ip,
+		.sport = 7777,
+		.dport = APP_PORT,
+		.flags = CRAFT_SYN,
+		.wnd = 1000};
 
 	forge(l);
 	lab_send_clear(l, 1, &s);
@@ -135,8 +139,8 @@ START_TEST(f5_fragments_with_forged_tags_are_clear)
 		part[6] = i == 0 ? 0x20 : 0;
 		part[7] = (uint8_t)(at / 8);
 		/* The checksum changes by what was added. */
-		uint32_t sum = ((uint32_t)part[10] << 8 | part[11]) + 0xffff
-			- ((uint32_t)part[6] << 8 | part[7]);
+		uint32_t sum = ((uint32_t)part[10] << 8 | part[11]) + 0xffff -
+			       ((uint32_t)part[6] << 8 | part[7]);
 		sum = (sum & 0xffff) + (sum >> 16);
 		part[10] = (uint8_t)(sum >> 8);
 		part[11] = (uint8_t)sum;

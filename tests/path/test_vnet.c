@@ -40,7 +40,7 @@ struct scene {
 	uint32_t gen; /* of SAs: 0, 1, ... */
 	uint32_t old; /* first generation that is not deleted */
 	struct craft_sa good[2][GENERATIONS];
-	struct craft_sa bad[2];	   /* rogue to node d */
+	struct craft_sa bad[2];    /* rogue to node d */
 	struct craft_sa answer[2]; /* node d to the rogue */
 	struct heard heard[APP_CONNS][2];
 	struct kept kept[KEPT_FRAMES];
@@ -113,8 +113,7 @@ drop_old(struct vnet *v, void *arg)
 
 	(void)v;
 	for (uint32_t d = 0; d < 2; d++) {
-		ck_assert_int_eq(
-			tl_sa_del(s->n[d]->s, name_of(name, "out", s->old), false, &e), 0);
+		ck_assert_int_eq(tl_sa_del(s->n[d]->s, name_of(name, "out", s->old), false, &e), 0);
 	}
 	for (uint32_t d = 0; d < 2; d++)
 		ck_assert_int_eq(tl_sa_del(s->n[d]->s, name_of(name, "in", s->old), false, &e), 0);
@@ -212,8 +211,7 @@ attack_replay(struct scene *s)
 	if (s->nb_kept == 0)
 		return;
 	k = &s->kept[vnet_below(s->v, s->nb_kept < KEPT_FRAMES ? s->nb_kept : KEPT_FRAMES)];
-	vnet_inject_frame(
-		s->v, s->n[k->to], k->bytes, k->len, VNET_MS * vnet_below(s->v, 100), 1);
+	vnet_inject_frame(s->v, s->n[k->to], k->bytes, k->len, VNET_MS * vnet_below(s->v, 100), 1);
 	s->replays++;
 }
 
@@ -286,7 +284,8 @@ open_with(struct scene *s, uint32_t d, const struct craft_sa *sa, const uint8_t 
 static bool
 open_any(struct scene *s, uint32_t d, const uint8_t *esp, size_t len, struct craft_seg *seg)
 {
-	uint32_t spi = (uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
+	uint32_t spi =
+		(uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
 	bool rogue = s->rogue_esp && spi == ROGUE_OUT + d;
 	const struct craft_sa *sa = &s->good[d][(spi - 0x1000) / 2 % GENERATIONS];
 
@@ -487,8 +486,8 @@ check_failed(struct scene *s, const struct app_end *e)
 		e == &e->conn->end[1], e->err, tl_latch_state_name(e->info.state),
 		tl_latch_reason_name(e->info.reason));
 	/* Where policy lets anybody in, a half-open connection of the rogue may hold the tuple. */
-	ck_assert_msg(e->err == ECONNRESET || e->err == ETIME || e->err == ECONNREFUSED
-			|| (e->err == ETIMEDOUT && !s->named_policy),
+	ck_assert_msg(e->err == ECONNRESET || e->err == ETIME || e->err == ECONNREFUSED ||
+			      (e->err == ETIMEDOUT && !s->named_policy),
 		"seed %lu: errno %d", SEED(s), e->err);
 	total.aborted++;
 }
@@ -514,7 +513,8 @@ check_conns(struct scene *s)
 		if (c->end[0].state == APP_DONE && c->end[1].state == APP_DONE)
 			total.completed++;
 		else
-			ck_assert_msg(s->rogue_esp && s->protect, "seed %lu: not completed", SEED(s));
+			ck_assert_msg(
+				s->rogue_esp && s->protect, "seed %lu: not completed", SEED(s));
 	}
 }
 
@@ -527,8 +527,8 @@ lose_patience(struct scene *s)
 
 		for (uint32_t k = 0; k < 2; k++) {
 			/* Failed, or broken before accept() or after close(). */
-			bool gone = c->end[k].state == APP_FAILED
-				|| (c->end[k].fd < 0 && c->end[k].rogue > 0);
+			bool gone = c->end[k].state == APP_FAILED ||
+				    (c->end[k].fd < 0 && c->end[k].rogue > 0);
 
 			if (gone && c->end[1 - k].fd >= 0)
 				app_abort(&c->end[1 - k]);
@@ -629,7 +629,8 @@ env_number(const char *name, uint64_t otherwise)
 static void
 print_total(double seconds)
 {
-	printf("# %lu seeds in %.1f s, %lu connections completed, %lu ends broken rightly, %lu ended "
+	printf("# %lu seeds in %.1f s, %lu connections completed, %lu ends broken rightly, %lu "
+	       "ended "
 	       "with their peer\n",
 		(unsigned long)total.seeds, seconds, (unsigned long)total.completed,
 		(unsigned long)total.broken, (unsigned long)total.aborted);

@@ -194,8 +194,7 @@ craft_protect(struct craft_sa *sa, uint8_t *out, const struct craft_seg *s)
 }
 
 long
-craft_open(
-	const struct craft_sa *sa, const uint8_t *esp, size_t len, uint8_t *out, uint8_t *nxt)
+craft_open(const struct craft_sa *sa, const uint8_t *esp, size_t len, uint8_t *out, uint8_t *nxt)
 {
 	uint8_t aad[12], icv[16];
 	size_t aad_len = aad_of(sa, get32(esp + 4), aad), body;

@@ -19,8 +19,8 @@ enum { CRAFT_TCP = 6, CRAFT_ICMP = 1, CRAFT_IPIP = 4, CRAFT_ESP = 50, CRAFT_MAX 
 struct craft_sa {
 	uint32_t spi;
 	uint32_t src, dst; /* outer */
-	uint64_t seq;	   /* last one used */
-	uint64_t iv;	   /* last one used */
+	uint64_t seq;      /* last one used */
+	uint64_t iv;       /* last one used */
 	bool esn, tunnel;
 	uint8_t key_len; /* 20 or 36, salt included */
 	uint8_t key[36];
@@ -42,7 +42,7 @@ struct craft_seg {
 struct craft_trailer {
 	bool set;
 	uint8_t pad_len, first; /* pad length field, and the value of the first pad byte */
-	uint8_t real_pad;	/* bytes that are really there */
+	uint8_t real_pad;       /* bytes that are really there */
 };
 
 size_t craft_tcp(uint8_t *out, const struct craft_seg *s);
@@ -61,8 +61,8 @@ size_t craft_esp(struct craft_sa *sa, uint8_t *out, uint8_t nxt, const uint8_t *
 size_t craft_protect(struct craft_sa *sa, uint8_t *out, const struct craft_seg *s);
 
 /* Opens what craft_esp() or the stack made. Returns payload bytes, or -1 if the ICV is wrong. */
-long craft_open(const struct craft_sa *sa, const uint8_t *esp, size_t len, uint8_t *out,
-	uint8_t *nxt);
+long craft_open(
+	const struct craft_sa *sa, const uint8_t *esp, size_t len, uint8_t *out, uint8_t *nxt);
 
 /* Reads the segment of an IPv4 packet with TCP at `ip`; false if it is none. */
 bool craft_read(const uint8_t *ip, size_t len, struct craft_seg *s);

@@ -24,8 +24,8 @@ set_xstate(long pid, const struct iovec *part)
 	static unsigned char whole[65536];
 	struct iovec all = {.iov_base = whole, .iov_len = sizeof(whole)};
 
-	if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, NT_X86_XSTATE, &all) != 0
-		|| all.iov_len < part->iov_len)
+	if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, NT_X86_XSTATE, &all) != 0 ||
+		all.iov_len < part->iov_len)
 		return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, NT_X86_XSTATE, part);
 	memcpy(whole, part->iov_base, part->iov_len);
 	return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, NT_X86_XSTATE, &all);

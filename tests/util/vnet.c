@@ -165,7 +165,8 @@ corrupt(struct vnet *v, const struct vnet_link *l, uint8_t *frame, size_t len)
 }
 
 static void
-carry(struct vnet *v, struct vnet_node *from, struct vnet_node *to, const uint8_t *frame, size_t len)
+carry(struct vnet *v, struct vnet_node *from, struct vnet_node *to, const uint8_t *frame,
+	size_t len)
 {
 	const struct vnet_link *l = &from->out;
 	uint32_t copies = 1 + vnet_chance(v, l->dup);
@@ -193,8 +194,8 @@ carry(struct vnet *v, struct vnet_node *from, struct vnet_node *to, const uint8_
 static bool
 is_for(const struct vnet_node *n, const uint8_t *frame, size_t len)
 {
-	const uint8_t ip[4] = {(uint8_t)(n->ip >> 24), (uint8_t)(n->ip >> 16), (uint8_t)(n->ip >> 8),
-		(uint8_t)n->ip};
+	const uint8_t ip[4] = {(uint8_t)(n->ip >> 24), (uint8_t)(n->ip >> 16),
+		(uint8_t)(n->ip >> 8), (uint8_t)n->ip};
 
 	if (n->v->bare_ip)
 		return len >= 20 && memcmp(frame + 16, ip, 4) == 0;

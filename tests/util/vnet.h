@@ -18,7 +18,7 @@
 enum { VNET_NODES = 4, VNET_WORKERS = 2, VNET_SCALE = 100000, VNET_ETHER = 14 };
 
 #define VNET_MS UINT64_C(1000000)
-#define VNET_S	UINT64_C(1000000000)
+#define VNET_S  UINT64_C(1000000000)
 
 /* What happens to frames that a node sends; chances of VNET_SCALE. */
 struct vnet_link {

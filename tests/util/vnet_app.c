@@ -45,9 +45,8 @@ app_latch(const struct app_end *e, struct tl_latch_info *info)
 	socklen_t len = sizeof(*info);
 
 	memset(info, 0, sizeof(*info));
-	ck_assert_int_eq(tl_getsockopt(worker_of_end(e), e->fd, SOL_TL_IPSEC, TL_LATCH_INFO, info,
-				 &len),
-		0);
+	ck_assert_int_eq(
+		tl_getsockopt(worker_of_end(e), e->fd, SOL_TL_IPSEC, TL_LATCH_INFO, info, &len), 0);
 }
 
 const char *
@@ -276,8 +275,7 @@ acceptor(struct app_listener *l, uint16_t port)
 	for (uint32_t i = 0; i < l->app->nb_conns; i++) {
 		struct app_conn *c = &l->app->conn[i];
 
-		if (c->lport == port && c->end[1].node == l->node
-			&& c->end[1].state == APP_IDLE)
+		if (c->lport == port && c->end[1].node == l->node && c->end[1].state == APP_IDLE)
 			return &c->end[1];
 	}
 	return NULL;
@@ -374,8 +372,13 @@ app_stop(struct app *a)
 static void
 end_init(struct app *a, struct app_conn *c, struct app_end *e, struct vnet_node *n)
 {
-	*e = (struct app_end){
-		.app = a, .conn = c, .node = n, .w = tl_worker(n->s, 0), .fd = -1, .piece = 4096, .stream = vnet_rnd(a->v)};
+	*e = (struct app_end){.app = a,
+		.conn = c,
+		.node = n,
+		.w = tl_worker(n->s, 0),
+		.fd = -1,
+		.piece = 4096,
+		.stream = vnet_rnd(a->v)};
 }
 
 struct app_conn *

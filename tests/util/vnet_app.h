@@ -26,10 +26,10 @@ struct app_end {
 	uint64_t stream; /* what this end sends */
 	uint64_t tx_goal, tx_off, rx_goal, rx_off;
 	bool nodelay, closes_first, shut, eof, paused, hold;
-	uint32_t pause_chance; /* of VNET_SCALE, after each read */
-	uint32_t piece;	       /* most bytes of one call */
+	uint32_t pause_chance;     /* of VNET_SCALE, after each read */
+	uint32_t piece;            /* most bytes of one call */
 	struct tl_latch_info info; /* at the end */
-	uint32_t rogue;		   /* marked frames that came for it, counted by the test */
+	uint32_t rogue;            /* marked frames that came for it, counted by the test */
 };
 
 struct app_conn {

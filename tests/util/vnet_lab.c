@@ -145,8 +145,8 @@ add_generation(struct lab *l)
 	char name[16], words[64];
 
 	for (uint32_t d = 0; d < 2; d++)
-		lab_sa_draw(l->v, &l->good[d], LAB_SPI + 2 * l->gen + d, l->n[d]->ip,
-			l->n[1 - d]->ip);
+		lab_sa_draw(
+			l->v, &l->good[d], LAB_SPI + 2 * l->gen + d, l->n[d]->ip, l->n[1 - d]->ip);
 	for (uint32_t d = 0; d < 2; d++) {
 		owner_words(l, 1 - d, words);
 		snprintf(name, sizeof(name), "in%u", l->gen);
@@ -305,8 +305,8 @@ lab_seg(struct lab *l, uint32_t d, uint8_t flags)
 		.sport = d == 1 ? l->c->lport : (uint16_t)APP_PORT,
 		.dport = d == 1 ? (uint16_t)APP_PORT : l->c->lport,
 		.seq = mine->seq + (uint32_t)mine->len + one,
-		.ack = other->seq + (uint32_t)other->len
-			+ ((other->flags & (CRAFT_SYN | CRAFT_FIN)) != 0),
+		.ack = other->seq + (uint32_t)other->len +
+		       ((other->flags & (CRAFT_SYN | CRAFT_FIN)) != 0),
 		.wnd = 1000,
 		.flags = flags,
 		.has_ts = mine->has_ts,

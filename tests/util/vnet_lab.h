@@ -55,7 +55,8 @@ void lab_sa_add(struct vnet_node *n, const char *name, const struct craft_sa *sa
 	const char *peer, const char *extra);
 void lab_sa_del(struct vnet_node *n, const char *name, bool revoked);
 
-/* Two stacks with one generation of SAs ("in0", "out0") and the rogue's ("rogue-in", "rogue-out"). */
+/* Two stacks with one generation of SAs ("in0", "out0") and the rogue's ("rogue-in", "rogue-out").
+ */
 struct lab *lab_new(const struct lab_opts *o);
 void lab_free(struct lab *l);
 

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_cli.py BUILD - the programs as a user meets them: help, errors, tables. Prints TAP."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+BUILD = sys.argv[1]
+ENV = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+KEY = "00112233445566778899aabbccddeeff01020304"
+GOOD = f"""[stack]
+manual-keys = i-accept-the-risk
+mbufs = 2048
+buffer-chunks = 256
+[eal]
+hugepages = no
+[port lan]
+device = net_null0
+address = 10.1.0.1/24
+[route 10.2.0.0/16]
+via = 10.1.0.254
+[identity me]
+type = fqdn
+value = me.example
+[identity peer]
+type = ipv4
+value = 10.1.0.2
+[sa in]
+spi = 0x1000
+direction = in
+local = 10.1.0.1
+remote = 10.1.0.2
+key = {KEY}
+local-id = me
+peer-id = peer
+[policy secure]
+action = protect
+remote-net = 10.1.0.0/24
+[policy rest]
+action = bypass
+"""
+n = failed = 0
+
+
+def run(program, *args, conf=None, mode=0o600):
+    with tempfile.TemporaryDirectory() as d:
+        if conf is not None:
+            path = os.path.join(d, "t.ini")
+            with open(path, "w") as f:
+                f.write(conf)
+            os.chmod(path, mode)
+            args = ("-f", path) + args
+        p = subprocess.run([os.path.join(BUILD, "apps", program), *args], capture_output=True,
+                           text=True, timeout=60, env=ENV, stdin=subprocess.DEVNULL)
+    return p.returncode, p.stdout, p.stderr.strip()
+
+
+def test(name, ok, detail=""):
+    global n, failed
+    n += 1
+    print(f"{'ok' if ok else 'not ok'} {n} - {name}", flush=True)
+    if not ok:
+        failed += 1
+        print("# " + str(detail).replace("\n", "\n# "), flush=True)
+
+
+def line_of(text, start):
+    return next(i for i, line in enumerate(text.split("\n"), 1) if line.startswith(start))
+
+
+def refuses(name, conf, *expected, mode=0o600):
+    """Exit 2, and one line that holds every expected piece."""
+    rc, out, err = run("tl-pmd", "-c", "quit", conf=conf, mode=mode)
+    test(f"refused: {name}", rc == 2 and all(e in err for e in expected) and KEY[:16] not in err,
+         f"exit {rc}: {err}")
+
+
+for program in ("tl-pmd", "tl-perf"):
+    rc, out, err = run(program, "--help")
+    test(f"{program} --help", rc == 0 and "--config" in out and "--json" in out, out + err)
+    rc, out, err = run(program, "--version")
+    test(f"{program} --version", rc == 0 and out.startswith("taglatch "), out)
+    rc, out, err = run(program, "--nonsense")
+    test(f"{program} with an unknown option exits 2", rc == 2, rc)
+
+refuses("no file", None, "expected at least one section [port NAME]")
+refuses("a line that is none", GOOD.replace("[eal]", "[eal\nx=1\n[eal]"),
+        "t.ini:5:", "expected [section]")
+refuses("a key without =", GOOD.replace("mbufs = 2048", "mbufs 2048"), "t.ini:3:",
+        "expected key = value")
+refuses("an unknown key", GOOD.replace("mbufs", "mbuffs"), "t.ini:3: [stack] mbuffs: unknown key",
+        "mbufs")
+refuses("an unknown section", GOOD + "[prot x]\na = 1\n", "unknown section", "port NAME")
+refuses("a number out of range", GOOD.replace("2048", "7"), "t.ini:3: [stack] mbufs",
+        "expected 256 to 4194304", '"7"')
+refuses("a bad address", GOOD.replace("local = 10.1.0.1", "local = 10.1.0"),
+        f":{line_of(GOOD, 'local =')}: [sa in] local: expected an IP address")
+refuses("a prefix without length", GOOD.replace("10.1.0.1/24", "10.1.0.1"), "[port lan] address",
+        "expected addresses with prefix length")
+refuses("a short key, which is not shown", GOOD.replace(KEY, KEY[:38]), "[sa in] key",
+        "expected hexadecimal key and salt")
+refuses("an identity that does not exist", GOOD.replace("peer-id = peer", "peer-id = nobody"),
+        "[sa in] peer-id", "identity")
+refuses("an SA without identity", GOOD.replace("peer-id = peer\n", ""), 'expected a key "peer-id"')
+refuses("keys without consent", GOOD.replace("manual-keys = i-accept-the-risk", "workers = 1"),
+        "manual-keys = i-accept-the-risk", "[sa in] key")
+refuses("keys in a file that others can read", GOOD, "readable by its owner only", mode=0o644)
+refuses("a reserved SPI", GOOD.replace("0x1000", "255"), "[sa in] spi", "256")
+refuses("the same key twice", GOOD + GOOD[GOOD.index("[sa in]"):GOOD.index("[policy secure]")]
+        .replace("[sa in]", "[sa out]").replace("direction = in", "direction = out"),
+        "[sa out] key", "nonces could repeat")
+refuses("the same SPI twice", GOOD + GOOD[GOOD.index("[sa in]"):GOOD.index("[policy secure]")]
+        .replace("[sa in]", "[sa in2]").replace(KEY, KEY[::-1]), "SPI", "exists")
+refuses("a gateway that is not on-link", GOOD.replace("10.1.0.254", "10.9.0.254"), "via",
+        "10.9.0.254")
+refuses("a device that does not exist", GOOD.replace("net_null0", "0000:ff:1f.7"), "[port lan]")
+refuses("an SA of a worker that is not there", GOOD.replace("spi =", "worker = 3\nspi ="),
+        "[sa in] worker")
+refuses("a key twice", GOOD.replace("mbufs = 2048", "mbufs = 2048\nmbufs = 4096"), "[stack] mbufs",
+        "once")
+
+rc, out, err = run("tl-pmd", "--set", "stack.mbufs=9", "-c", "quit", conf=GOOD)
+test("--set wins over the file and is named in the error",
+     rc == 2 and "stack.mbufs: expected 256" in err, err)
+rc, out, err = run("tl-pmd", "--set", "nonsense", conf=GOOD)
+test("--set without a value exits 2", rc == 2 and "SECTION.KEY=VALUE" in err, err)
+
+for table in ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
+              "latches", "stats", "stats-all"):
+    rc, out, err = run("tl-pmd", "-c", f"show {table}; json on; print MARK; show {table}; quit",
+                       conf=GOOD)
+    try:
+        text, _, tail = out.partition("MARK")
+        rows = json.loads(tail)
+        ok = rc == 0 and isinstance(rows, list) and KEY not in out
+        if rows:
+            ok = ok and all(column in text for column in rows[0])
+    except ValueError as e:
+        ok, rows = False, e
+    test(f"show {table}, for people and as JSON", ok, f"exit {rc}\n{out}\n{err}")
+rc, out, err = run("tl-pmd", "-c", "show everything; quit", conf=GOOD)
+test("an unknown table names those that exist, exit 1", rc == 1 and "neighbours" in out, out)
+rc, out, err = run("tl-pmd", "-c", "start; sleep 50; role echo 7; stop; start; start; stop; quit",
+                   conf=GOOD)
+test("start and stop as often as one likes; what does not fit is said",
+     rc == 1 and out.count("started") == 2 and out.count("stopped") == 2 and
+     "stop the stack first" in out and "runs already" in out, out + err)
+rc, out, err = run("tl-pmd", "-c", "add sa x spi=0x2000 direction=out local=10.1.0.1 "
+                   f"remote=10.1.0.2 key={KEY[::-1]} local-id=me peer-id=peer; start; "
+                   "delete sa x; delete sa x; add sa y spi=1; quit", conf=GOOD)
+test("SAs come and go at the prompt, running or not",
+     rc == 1 and "SA x added" in out and "SA x deleted" in out and "no such SA" in out and
+     "spi: expected 256" in out, out + err)
+rc, out, err = run("tl-perf", "limit", "-l", "1024", "--json")
+test("tl-perf limit", rc == 0 and json.loads(out)["encrypt_cycles"] > 0, out + err)
+rc, out, err = run("tl-perf", "bulk", conf=GOOD)
+test("tl-perf bulk without an address exits 2", rc == 2 and "--address" in err, err)
+rc, out, err = run("tl-perf", "dance")
+test("tl-perf with an unknown mode exits 2", rc == 2 and "exchange" in err, err)
+print(f"1..{n}")
+sys.exit(1 if failed else 0)

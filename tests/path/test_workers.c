@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A server with two workers, turn by turn in one thread. Its SAs belong to worker 1; frames come
+ * to whichever worker the test says.
+ */
+#include <string.h>
+
+#include "tcp/tcp.h"
+#include "tests/util/vnet_lab.h"
+
+static const struct lab_opts two_workers = {.workers = 2, .ethernet = true};
+
+static unsigned int
+to_worker_0(struct vnet_node *n, const uint8_t *frame, size_t len)
+{
+	(void)n;
+	(void)frame;
+	(void)len;
+	return 0;
+}
+
+static unsigned int
+to_worker_1(struct vnet_node *n, const uint8_t *frame, size_t len)
+{
+	(void)n;
+	(void)frame;
+	(void)len;
+	return 1;
+}
+
+/* As a NIC that hashes something: the same frame, the same worker, but no sense in it. */
+static unsigned int
+to_any_worker(struct vnet_node *n, const uint8_t *frame, size_t len)
+{
+	return vnet_below(n->v, 2) ^ (frame[len - 1] & 1);
+}
+
+static struct lab *
+lab_with(const struct lab_opts *o,
+	unsigned int (*steer)(struct vnet_node *n, const uint8_t *frame, size_t len))
+{
+	struct lab *l = lab_new(o);
+
+	l->n[0]->steer = steer;
+	return l;
+}
+
+/* A connection that the server opens; worker 0 owns its socket. */
+static void
+open_from_server(struct lab *l, uint64_t tx, uint64_t rx)
+{
+	l->c = app_connect(&l->app, l->n[0], l->n[1], 0, tx, rx);
+	l->c->end[0].hold = l->c->end[1].hold = true;
+	ck_assert(vnet_run(l->v, app_conn_open, l->c, 10 * VNET_S));
+	lab_pass(l, 100 * VNET_MS);
+}
+
+static uint32_t
+pcbs_of(struct lab *l, uint32_t worker)
+{
+	return tcp_pcbs_in_use(l->n[0]->s->lc[worker]);
+}
+
+START_TEST(frames_at_the_wrong_worker_reach_the_owner_of_the_sa)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_0);
+
+	lab_open(l, 30000, 30000);
+	ck_assert_uint_eq(pcbs_of(l, 1), 1); /* it lives where its SA is */
+	lab_complete(l);
+	ck_assert_uint_gt(lab_stat(l, 0, "handoff-in"), 20);
+	ck_assert_uint_eq(lab_stat(l, 0, "handoff-in"), lab_stat(l, 0, "handoff-out"));
+	ck_assert_uint_eq(lab_stat(l, 0, "handoff-full"), 0);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(connection_of_a_worker_without_sa_sends_and_receives_through_the_owner)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	uint64_t out;
+
+	open_from_server(l, 30000, 30000);
+	ck_assert_uint_eq(pcbs_of(l, 0), 1);
+	out = l->n[0]->s->lc[0]->stat.st[ST_HANDOFF_OUT];
+	lab_complete(l);
+	ck_assert_uint_gt(l->n[0]->s->lc[0]->stat.st[ST_HANDOFF_OUT], out); /* plaintext to 1 */
+	ck_assert_uint_gt(l->n[0]->s->lc[1]->stat.st[ST_HANDOFF_OUT], 0);   /* decrypted to 0 */
+	ck_assert_uint_eq(l->clear[0], 0);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(frames_at_any_worker_make_whole_streams_both_ways)
+{
+	for (uint32_t i = 0; i < 8; i++) {
+		struct lab_opts o = {
+			.workers = 2, .ethernet = i & 1, .tunnel = i & 2, .window = 1024};
+		struct lab *l = lab_with(&o, to_any_worker);
+
+		l->v->rng += i;
+		if ((i & 4) != 0)
+			open_from_server(l, 40000, 40000);
+		else
+			lab_open(l, 40000, 40000);
+		app_release(l->c);
+		lab_pass(l, 2 * VNET_MS);
+		lab_rekey(l);
+		lab_complete(l);
+		ck_assert_uint_gt(lab_stat(l, 0, "handoff-in"), 0);
+		lab_free(l);
+	}
+}
+END_TEST
+
+START_TEST(clear_frames_at_the_wrong_worker_find_their_connection)
+{
+	struct lab_opts o = {.workers = 2, .clear = true, .ethernet = true};
+	struct lab *l = lab_with(&o, to_worker_1);
+
+	open_from_server(l, 20000, 20000);
+	ck_assert_uint_eq(pcbs_of(l, 0), 1);
+	lab_complete(l);
+	ck_assert_uint_gt(lab_stat(l, 0, "handoff-in"), 0);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(rogue_at_the_wrong_worker_breaks_the_connection_at_its_own)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	struct craft_seg s;
+
+	open_from_server(l, 1000, 1000);
+	s = (struct craft_seg){.src = l->n[1]->ip,
+		.dst = l->n[0]->ip,
+		.sport = APP_PORT,
+		.dport = l->c->lport,
+		.flags = CRAFT_RST,
+		.seq = l->last[1].seq};
+	lab_send_clear(l, 1, &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_int_eq(l->c->end[0].state, APP_OPEN);
+	ck_assert_uint_eq(lab_stat(l, 0, "latch-m0"), 1);
+	lab_send(l, 1, &l->bad[0], &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_int_eq(l->c->end[0].state, APP_FAILED);
+	ck_assert_int_eq(l->c->end[0].info.reason, TL_LATCH_PEER_CONFLICT);
+	lab_free(l);
+}
+END_TEST
+
+/* ---- what waits in a ring while its SA goes away ---- */
+
+static uint32_t
+ring_count(struct lab *l, uint32_t worker)
+{
+	return rte_ring_count(l->n[0]->s->lc[worker]->msg->handoff);
+}
+
+/* Data of the client was decrypted by worker 1 and waits for worker 0. */
+static struct lab *
+waiting_in_ring(void)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+
+	open_from_server(l, 0, 500);
+	app_release(l->c);
+	for (uint32_t i = 0; i < 100000 && ring_count(l, 0) == 0; i++)
+		vnet_step(l->v);
+	ck_assert_uint_gt(ring_count(l, 0), 0);
+	return l;
+}
+
+static void
+new_sas(struct lab *l)
+{
+	struct craft_sa old = l->good[1];
+
+	lab_sa_draw(l->v, &l->good[1], LAB_SPI + 70, l->n[1]->ip, l->n[0]->ip);
+	lab_sa_add(l->n[0], "in70", &l->good[1], true, "peer", "worker=1");
+	lab_sa_add(l->n[1], "out70", &l->good[1], false, "peer", "");
+	ck_assert_uint_ne(old.spi, l->good[1].spi);
+}
+
+START_TEST(f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them)
+{
+	struct lab *l = waiting_in_ring();
+	uint32_t n = ring_count(l, 0);
+	uint64_t got = l->c->end[0].rx_off;
+
+	lab_sa_del(l->n[0], "in0", true);
+	lab_pass(l, 0);
+	ck_assert_uint_eq(lab_stat(l, 0, "esp-stale"), n);
+	ck_assert_uint_eq(l->c->end[0].rx_off, got);
+	new_sas(l);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them)
+{
+	struct lab *l = waiting_in_ring();
+
+	lab_sa_del(l->n[0], "in0", false);
+	lab_pass(l, 0);
+	ck_assert_uint_eq(lab_stat(l, 0, "esp-stale"), 0);
+	ck_assert_uint_eq(l->c->end[0].rx_off, 500);
+	new_sas(l);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_0);
+
+	lab_open(l, 500, 0);
+	app_release(l->c);
+	for (uint32_t i = 0; i < 100000 && ring_count(l, 1) == 0; i++)
+		vnet_step(l->v);
+	ck_assert_uint_gt(ring_count(l, 1), 0);
+	lab_sa_del(l->n[0], "in0", false);
+	lab_pass(l, 0);
+	ck_assert_uint_gt(lab_stat(l, 0, "esp-spi"), 0);
+	ck_assert_str_eq(lab_state(l, 0), "ESTABLISHED");
+	new_sas(l);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+/* Plaintext waits for worker 1's outbound SA, which is deleted: the newer SA takes it. */
+START_TEST(g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or_not_at_all)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	uint32_t clear;
+
+	open_from_server(l, 500, 0);
+	app_release(l->c);
+	for (uint32_t i = 0; i < 100000 && ring_count(l, 1) == 0; i++)
+		vnet_step(l->v);
+	ck_assert_uint_gt(ring_count(l, 1), 0);
+	clear = l->clear[0];
+	lab_sa_del(l->n[0], "out0", true);
+	lab_pass(l, 2 * VNET_S);
+	ck_assert_uint_eq(l->clear[0], clear);
+	ck_assert_uint_eq(l->under_rogue[0], 0);
+	ck_assert_uint_gt(lab_stat(l, 0, "esp-nosa") + lab_stat(l, 0, "esp-stale"), 0);
+	lab_sa_draw(l->v, &l->good[0], LAB_SPI + 80, l->n[0]->ip, l->n[1]->ip);
+	lab_sa_add(l->n[1], "in80", &l->good[0], true, "peer", "");
+	lab_sa_add(l->n[0], "out80", &l->good[0], false, "peer", "worker=1");
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("workers");
+	TCase *c = tcase_create("handoff");
+
+	tcase_add_test(c, frames_at_the_wrong_worker_reach_the_owner_of_the_sa);
+	tcase_add_test(c, connection_of_a_worker_without_sa_sends_and_receives_through_the_owner);
+	tcase_add_test(c, frames_at_any_worker_make_whole_streams_both_ways);
+	tcase_add_test(c, clear_frames_at_the_wrong_worker_find_their_connection);
+	tcase_add_test(c, rogue_at_the_wrong_worker_breaks_the_connection_at_its_own);
+	tcase_add_test(c, f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them);
+	tcase_add_test(c, f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them);
+	tcase_add_test(c, f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped);
+	tcase_add_test(c,
+		g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or_not_at_all);
+	suite_add_tcase(s, c);
+	return env_main(s);
+}
