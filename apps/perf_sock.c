@@ -614,6 +614,10 @@ drive(struct tl_stack *s, const struct perf_opts *o, tl_turn_fn *fn, const char 
 	struct perf p = {.o = o, .stack = s};
 	int rc;
 
+	if (tl_nb_workers(s) != 1) {
+		fprintf(stderr, "tl-perf: drives one worker; set stack.workers=1\n");
+		return EXIT_CONFIG;
+	}
 	p.buf = malloc(BUF_BYTES);
 	p.chunk = calloc(1, BUF_BYTES);
 	if (p.buf == NULL || p.chunk == NULL)

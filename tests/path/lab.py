@@ -297,17 +297,19 @@ def key(name, bits=128):
     return hashlib.sha512(name.encode()).digest()[:bits // 8 + 4].hex()
 
 
-def conf(sas, extra="", stack="", mode="transport", bits=128):
+def conf(sas, extra="", stack="", mode="transport", bits=128, workers=1):
     """A stack's configuration: identities of both ends and of a rogue, policy, SAs."""
+    queues = f",qpairs={workers}" if workers > 1 else ""
     return f"""[stack]
 manual-keys = i-accept-the-risk
+workers = {workers}
 mbufs = 8192
 buffer-chunks = 4096
 {stack}
 [eal]
-hugepages = no
+hugepages = {os.environ.get("TL_HUGEPAGES", "auto")}
 [port lan]
-device = net_af_packet0,iface={STACK_IF}
+device = net_af_packet0,iface={STACK_IF}{queues}
 mac = {STACK_MAC}
 address = {STACK_IP}/24
 [identity me]
@@ -327,7 +329,8 @@ key-bits = {bits}
 """ + "\n".join(sas) + "\n"
 
 
-def stack_sa(name, spi, direction, mode="transport", bits=128, peer="peer", esn=True, window=64):
+def stack_sa(name, spi, direction, mode="transport", bits=128, peer="peer", esn=True, window=64,
+             worker=0):
     nets = ""
     if mode == "tunnel":
         nets = f"local-net = {STACK_IP}\nremote-net = {PEER_IP}\n"
@@ -342,6 +345,7 @@ local-id = me
 peer-id = {peer}
 esn = {"yes" if esn else "no"}
 replay-window = {window}
+worker = {worker}
 {nets}"""
 
 

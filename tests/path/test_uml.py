@@ -247,6 +247,52 @@ def attacks(tap, build, d, peer):
     tap.test("the stack stops cleanly", lambda: check("exit 0", one.stack.stop() == 0))
 
 
+SINK = """
+import socket
+l = socket.create_server(("10.9.0.2", 5999))
+print("ready", flush=True)
+s, _ = l.accept()
+n = 0
+while True:
+    d = s.recv(1 << 16)
+    if not d:
+        break
+    n += len(d)
+print("sink", n, flush=True)
+"""
+
+
+def two_workers(build, d, peer):
+    """Both SAs belong to worker 1; the connection that this end opens lives on worker 0."""
+    size = 8 << 20
+    set_sas(peer, "transport", 128)
+    path = os.path.join(d, "sink.py")
+    with open(path, "w") as f:
+        f.write(SINK)
+    sink = peer.start(f"python3 {path}")
+    while "ready" not in peer.run(f"cat /tmp/out{sink}"):
+        time.sleep(0.1)
+    stack = lab.Stack(build, lab.conf(
+        [lab.stack_sa("p-in", 0x1001, "in", worker=1),
+         lab.stack_sa("p-out", 0x2001, "out", worker=1)], workers=2), d, name="two")
+    stack.run("role echo 7")
+    stack.run(f"role source {PEER_IP}:5999:{size}")
+    stack.run("start")
+    echo = Echo(d, peer)
+    for _ in range(5):
+        check("echo through the other worker's SA", echo.say() == "ok")
+    got = re.search(r"sink (\d+)", peer.finish(sink, 60))
+    check(f"all bytes of the source came: {got}", got and int(got.group(1)) == size)
+    handed = stack.stat("handoff-in")
+    check(f"packets were handed over: {handed}", handed > size // 1448)
+    peer.run("touch /tmp/quit")
+    time.sleep(0.5)
+    check("nothing is left", not [r for r in stack.table("sockets")
+                                  if r["state"] not in ("LISTEN", "TIME-WAIT")])
+    check("exit 0", stack.stop() == 0)
+    return f"{handed} packets handed over"
+
+
 def run(build):
     tap, d = Tap(), lab.workdir()
     capture, peer = lab.Capture(d), lab.Peer(d)
@@ -254,7 +300,7 @@ def run(build):
     if LONG:
         combos = [(m, b, r) for m in ("transport", "tunnel") for b in (128, 256)
                   for r in ("client", "server")]
-    print(f"1..{len(combos) + 11}", flush=True)
+    print(f"1..{len(combos) + 12}", flush=True)
     if os.environ.get("TL_TRACE"):
         peer.lines.log = "peer: "
     for mode, bits, role in combos:
@@ -269,6 +315,7 @@ def run(build):
 
     tap.test("the link carried ESP and ARP, nothing else", only_esp_and_arp)
     attacks(tap, build, d, peer)
+    tap.test("two workers, SAs on one, connections on the other", two_workers, build, d, peer)
     peer.stop()
     return 1 if tap.failed else 0
 
