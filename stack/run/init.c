@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_launch.h>
+#include <rte_pause.h>
 
 #include "stack/base/buf.h"
 #include "stack/base/flow.h"
@@ -446,6 +447,9 @@ tl_wait_stopped(struct tl_stack *s)
 	if (!s->started)
 		return;
 	rte_eal_mp_wait_lcore();
+	/* Reads what the workers' last decrement released: all that they wrote is visible now. */
+	while (atomic_load_explicit(&s->running, memory_order_acquire) != 0)
+		rte_pause();
 	s->started = false;
 }
 

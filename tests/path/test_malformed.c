@@ -36,7 +36,7 @@ take_off(struct vnet *v, struct vnet_node *from, uint8_t *frame, size_t len, voi
 	(void)v;
 	if (w->deaf)
 		return false;
-	ck_assert_uint_lt(w->n - w->first, WAITING);
+	VNET_CHECK(w->n - w->first < WAITING, "too many frames");
 	w->frame[at].to = from == w->l->n[0];
 	w->frame[at].len = len;
 	memcpy(w->frame[at].bytes, frame, len);
@@ -73,7 +73,7 @@ deliver(struct waiting *w, uint32_t to, const uint8_t *bytes, size_t len)
 	w->mutants++;
 	drops = all_drops(n) - drops;
 	if (lc->stat.st[ST_TX_PKTS] == tx && in_use(n) == held)
-		ck_assert_msg(drops == 1, "%lu drops for one packet of %lu bytes",
+		VNET_CHECK(drops == 1, "%lu drops for one packet of %lu bytes",
 			(unsigned long)drops, (unsigned long)len);
 	else
 		w->accepted++;

@@ -267,9 +267,9 @@ open_with(struct scene *s, uint32_t d, const struct craft_sa *sa, const uint8_t 
 	uint8_t nxt = 0;
 	long n = craft_open(sa, esp, len, plain, &nxt);
 
-	ck_assert_msg(n >= 0, "seed %lu: ciphertext of node %u does not open",
+	VNET_CHECK(n >= 0, "seed %lu: ciphertext of node %u does not open",
 		(unsigned long)s->v->seed, d);
-	ck_assert_uint_eq(nxt, s->tunnel ? CRAFT_IPIP : CRAFT_TCP);
+	VNET_CHECK(nxt == (s->tunnel ? CRAFT_IPIP : CRAFT_TCP), "next header %u", nxt);
 	if (s->tunnel)
 		return craft_read(plain, (size_t)n, seg);
 	memset(seg, 0, sizeof(*seg));
@@ -292,9 +292,9 @@ open_any(struct scene *s, uint32_t d, const uint8_t *esp, size_t len, struct cra
 
 	if (rogue)
 		sa = &s->answer[d];
-	ck_assert_msg(sa->spi == spi, "seed %lu: node %u sent under SPI %#x",
+	VNET_CHECK(sa->spi == spi, "seed %lu: node %u sent under SPI %#x",
 		(unsigned long)s->v->seed, d, spi);
-	ck_assert(open_with(s, d, sa, esp, len, seg));
+	VNET_CHECK(open_with(s, d, sa, esp, len, seg), "no TCP inside");
 	if (!rogue)
 		return true;
 	ck_assert_uint_eq(seg->len, 0);
@@ -314,9 +314,10 @@ tap(struct vnet *v, struct vnet_node *from, uint8_t *frame, size_t len, void *ar
 
 	if (!v->bare_ip && (frame[12] != 8 || frame[13] != 0))
 		return true;
-	ck_assert_uint_eq(ip[9], s->protect ? CRAFT_ESP : CRAFT_TCP);
+	VNET_CHECK(ip[9] == (s->protect ? CRAFT_ESP : CRAFT_TCP),
+		"seed %lu: node %u sent protocol %u", (unsigned long)v->seed, d, ip[9]);
 	if (!s->protect)
-		ck_assert(craft_read(ip, len - vnet_l3(v), &seg));
+		VNET_CHECK(craft_read(ip, len - vnet_l3(v), &seg), "no TCP");
 	else if (!open_any(s, d, ip + 20, len - vnet_l3(v) - 20, &seg))
 		return true;
 	hear(s, d, &seg);

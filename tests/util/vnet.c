@@ -100,7 +100,7 @@ event_new(struct vnet *v, size_t len, uint64_t after_ns)
 {
 	struct vnet_frame *f = calloc(1, sizeof(*f) + len);
 
-	ck_assert_ptr_nonnull(f);
+	VNET_CHECK(f != NULL, "out of memory");
 	f->at_ns = v->now_ns + after_ns;
 	f->len = (uint16_t)len;
 	return f;
@@ -210,7 +210,7 @@ wire_tx(void *ctx, unsigned int worker, const void *frame, size_t len)
 	uint8_t copy[FRAME_CAP];
 
 	(void)worker;
-	ck_assert_uint_le(len, sizeof(copy));
+	VNET_CHECK(len <= sizeof(copy), "frame of %zu bytes", len);
 	memcpy(copy, frame, len);
 	v->count.sent++;
 	if (v->tap != NULL && !v->tap(v, from, copy, len, v->tap_arg))
@@ -236,7 +236,7 @@ wire_rx(void *ctx, unsigned int worker, void *buf, size_t cap)
 	if (q->head == NULL)
 		q->tail = &q->head;
 	len = f->len;
-	ck_assert_uint_le(len, cap);
+	VNET_CHECK(len <= cap, "no room for %zu bytes", len);
 	memcpy(buf, f->data, len);
 	free(f);
 	return len;
@@ -273,7 +273,7 @@ turn(struct vnet_node *n, unsigned int w)
 
 	q->due = false;
 	q->timer_ns = tl_turn(tl_worker(n->s, w), n->v->now_ns);
-	ck_assert_msg(++n->v->turns < TURNS_AT_ONCE, "seed %lu: no progress at %lu ns",
+	VNET_CHECK(++n->v->turns < TURNS_AT_ONCE, "seed %lu: no progress at %lu ns",
 		(unsigned long)n->v->seed, (unsigned long)n->v->now_ns);
 	if (q->head != NULL)
 		q->due = true;

@@ -76,17 +76,17 @@ read_esp(struct lab *l, uint32_t d, const uint8_t *esp, size_t len)
 
 	while (i < l->nb_known && l->known[i]->spi != spi)
 		i++;
-	ck_assert_msg(i < l->nb_known, "node %u sent under unknown SPI %#x", d, spi);
+	VNET_CHECK(i < l->nb_known, "node %u sent under unknown SPI %#x", d, spi);
 	n = craft_open(l->known[i], esp, len, plain, &nxt);
-	ck_assert_int_ge(n, 0);
+	VNET_CHECK(n >= 0, "ciphertext of node %u does not open", d);
 	l->esp[d]++;
 	l->last_spi[d] = spi;
 	if (nxt == CRAFT_IPIP)
-		ck_assert(craft_read(plain, (size_t)n, &seg));
+		VNET_CHECK(craft_read(plain, (size_t)n, &seg), "no TCP inside");
 	else if (nxt != CRAFT_TCP)
 		return;
 	else
-		ck_assert(craft_read_tcp(plain, (size_t)n, &seg));
+		VNET_CHECK(craft_read_tcp(plain, (size_t)n, &seg), "no TCP inside");
 	if (spi >= LAB_ANSWER) {
 		l->under_rogue[d]++;
 		l->to_rogue = seg;
