@@ -98,6 +98,9 @@ struct spd_rule {
 void esp_sel_any(struct esp_sel *sel, uint32_t realm);
 bool esp_sel_match(const struct esp_sel *sel, const struct flow_key *k);
 
+/* True if some flow is covered by both. */
+bool esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b);
+
 /* Returns 0 or -errno (-ENOTSUP: no crypto engine). name: unique in the process. */
 int esp_create(struct lcore *lc, const char *name, int socket_id);
 void esp_destroy(struct lcore *lc);
@@ -121,9 +124,6 @@ int esp_sad_find_out(
 /* The newest inbound SA with these identities, mode and suite that covers k, or -ENOENT. */
 int esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
 	struct esp_sa_ref *out);
-
-/* What a tag names: 0, or -ENOENT when the slot holds another generation. */
-int esp_sad_get(const struct lcore *lc, uint32_t index, uint32_t gen, struct esp_sa_ref *out);
 
 /* F-1, F-3: false if the SA of the tag was revoked since; asked when a packet leaves a queue. */
 bool esp_tag_current(const struct lcore *lc, const struct tl_tag *t);

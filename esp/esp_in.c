@@ -219,13 +219,10 @@ finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *o
 		pkt_drop(lc, m, DROP_ESP_SELECTOR);
 		return;
 	}
-	if (nx == NX_MAX) {
-		pkt_drop(lc, m, DROP_IP4_PROTO); /* F-60: IP-in-IP here is no tunnel of ours */
-		return;
-	}
 	pm->flags &= (uint8_t)~PKT_F_CSUM_OK; /* the port saw ciphertext */
 	tag(lc, m, op->sa);
-	pkt_vec_add(&s->v[nx], m);
+	/* F-60: IP-in-IP in transport mode is no tunnel of ours, so it has no handler either. */
+	pkt_vec_add(&s->v[nx == NX_MAX ? NX_OTHER : nx], m);
 }
 
 /* Integrity, then the window: two copies in one burst both passed the first look (RFC 4303

@@ -30,13 +30,6 @@ make_room(struct rte_mbuf *m, uint32_t pad_len)
 	return (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)head);
 }
 
-/* RFC 4303 s3.3.3: the counter must never cycle. */
-static bool
-is_used_up(const struct esp_sa *sa)
-{
-	return sa->seq >= (sa->conf.esn ? UINT64_MAX : UINT32_MAX);
-}
-
 static void
 write_header(uint8_t *esp, struct esp_sa *sa, struct crypto_op *op)
 {
@@ -75,7 +68,7 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 	uint32_t payload = m->pkt_len, pad_len = pad_len_of(payload);
 	uint8_t *esp;
 
-	if (is_used_up(sa)) {
+	if (!esp_sa_is_usable(sa)) {
 		pkt_drop(lc, m, DROP_ESP_SEQ_END);
 		return false;
 	}

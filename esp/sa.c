@@ -40,6 +40,27 @@ esp_sel_match(const struct esp_sel *sel, const struct flow_key *k)
 	       prefix_match(&sel->remote, sel->remote_plen, &k->remote);
 }
 
+static bool
+prefix_overlap(const struct ip_addr *a, uint8_t a_plen, const struct ip_addr *b, uint8_t b_plen)
+{
+	return prefix_match(a, a_plen < b_plen ? a_plen : b_plen, b);
+}
+
+bool
+esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b)
+{
+	if (a->realm != b->realm)
+		return false;
+	if (a->proto != 0 && b->proto != 0 && a->proto != b->proto)
+		return false;
+	if (a->lport_lo > b->lport_hi || b->lport_lo > a->lport_hi)
+		return false;
+	if (a->rport_lo > b->rport_hi || b->rport_lo > a->rport_hi)
+		return false;
+	return prefix_overlap(&a->local, a->local_plen, &b->local, b->local_plen) &&
+	       prefix_overlap(&a->remote, a->remote_plen, &b->remote, b->remote_plen);
+}
+
 int
 esp_sa_check(const struct esp_sa_conf *c, const char **why)
 {
@@ -111,6 +132,12 @@ esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **out)
 	}
 	*out = sa;
 	return 0;
+}
+
+bool
+esp_sa_is_usable(const struct esp_sa *sa)
+{
+	return sa->seq < (sa->conf.esn ? UINT64_MAX : UINT32_MAX);
 }
 
 void

@@ -47,6 +47,9 @@ struct esp_sa *esp_sad_lookup(const struct esp_ctx *e, uint32_t spi, uint32_t re
 /* Allocates and expands the key if lc owns it. Returns 0 or -errno. */
 int esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **out);
 
+/* RFC 4303 s3.3.3: false when the sequence numbers of an outbound SA are used up. */
+bool esp_sa_is_usable(const struct esp_sa *sa);
+
 /* Wipes the key and frees. */
 void esp_sa_free(struct lcore *lc, struct esp_sa *sa);
 

@@ -147,13 +147,6 @@ esp_sad_del(struct lcore *lc, uint32_t index, uint32_t gen, enum esp_del_cause w
 	return 0;
 }
 
-static bool
-is_usable(const struct esp_sa *sa)
-{
-	/* RFC 4303 s3.3.3: the counter must not cycle. */
-	return sa->conf.esn ? sa->seq < UINT64_MAX : sa->seq < UINT32_MAX;
-}
-
 int
 esp_sad_find_out(
 	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out)
@@ -162,7 +155,7 @@ esp_sad_find_out(
 
 	for (; sa != NULL; sa = sa->hash_next) {
 		if (sa->conf.profile == profile && esp_sel_match(&sa->conf.sel, k) &&
-			is_usable(sa)) {
+			esp_sa_is_usable(sa)) {
 			esp_sa_ref_fill(sa, out);
 			return 0;
 		}
@@ -185,17 +178,6 @@ esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct fl
 		}
 	}
 	return -ENOENT;
-}
-
-int
-esp_sad_get(const struct lcore *lc, uint32_t index, uint32_t gen, struct esp_sa_ref *out)
-{
-	const struct esp_sa *sa = index < ESP_SAD_SLOTS ? lc->esp->slot[index] : NULL;
-
-	if (sa == NULL || sa->gen != gen)
-		return -ENOENT;
-	esp_sa_ref_fill(sa, out);
-	return 0;
 }
 
 bool

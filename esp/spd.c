@@ -64,7 +64,7 @@ spd_find_sa(struct lcore *lc, const struct spd_rule *r, const struct flow_key *k
 	struct esp_sa_ref *out)
 {
 	for (struct esp_sa *sa = lc->esp->age[false]; sa != NULL; sa = sa->age_next) {
-		if (!esp_sel_match(&sa->conf.sel, k))
+		if (!esp_sel_match(&sa->conf.sel, k) || !esp_sa_is_usable(sa))
 			continue;
 		esp_sa_ref_fill(sa, out);
 		if (spd_sa_fits(r, out))
@@ -81,7 +81,7 @@ sa_of_tag(struct lcore *lc, const struct rte_mbuf *m)
 	struct esp_sa_ref ref;
 
 	if (sa != NULL && sa->gen == t->sad_gen && sa->conf.profile == t->profile &&
-		!sa->conf.inbound)
+		!sa->conf.inbound && esp_sa_is_usable(sa))
 		return sa;
 	/* The hint is stale: any SA with the latched parameters will do (P-3, G-10). */
 	if (esp_sad_find_out(lc, t->profile, &pkt_meta(m)->key, &ref) != 0)

@@ -78,6 +78,7 @@ use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
 	l->sad_gen = sa->gen;
 	l->sad_version = esp_sad_version(lc);
 	l->overhead_bytes = sa->overhead_bytes;
+	l->tun_remote = sa->remote;
 }
 
 /*
@@ -211,6 +212,12 @@ latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes)
 	fixed = l->overhead_bytes - ESP_TRAILER_BYTES - inner;
 	room = (mtu_bytes - ip_hlen_bytes - fixed) & ~3u;
 	return room - ESP_TRAILER_BYTES - inner;
+}
+
+bool
+latch_is_current(const struct lcore *lc, const struct rte_mbuf *m)
+{
+	return !pkt_is_tagged(lc, m) || esp_tag_current(lc, pkt_tag(lc, m));
 }
 
 bool

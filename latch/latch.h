@@ -34,9 +34,10 @@ struct latch {
 	uint32_t profile_out;
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
 	uint32_t sad_gen;
-	uint32_t sad_version;    /* the hint is good while the SAD has this version */
-	uint16_t overhead_bytes; /* what ESP adds at most, without the outer IP header's size in
-				    transport mode, tunnel header included in tunnel mode */
+	uint32_t sad_version;      /* the hint is good while the SAD has this version */
+	uint16_t overhead_bytes;   /* what ESP adds at most, without the outer IP header's size in
+				      transport mode, tunnel header included in tunnel mode */
+	struct ip_addr tun_remote; /* mode TUNNEL: where the outer packets go, for their MTU */
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;
 };
 
@@ -132,6 +133,9 @@ void latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struc
  * RFC 4303 s2.4's padding, IV and ICV are taken off. ip_hlen_bytes: header of the outer packet.
  */
 uint32_t latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes);
+
+/* F-1, F-3: false if the SA that protected m was revoked since; asked again by who kept m. */
+bool latch_is_current(const struct lcore *lc, const struct rte_mbuf *m);
 
 /* F-49, F-50: whether the protection of packet m entitles it to speak about the flow it quotes. */
 bool latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *quoted);

@@ -42,7 +42,7 @@ same_identities(const struct latch_profile *a, const struct latch_profile *b)
 
 /* The tag differs from the latch: which class of C.3 is it? */
 static struct judgment
-classify(struct lcore *lc, struct latch *l, uint32_t profile)
+classify(struct lcore *lc, struct latch *l, uint32_t profile, bool again)
 {
 	const struct latch_ctx *c = lc->latch;
 	const struct profile *got = profile_get(c->tables, profile);
@@ -53,7 +53,7 @@ classify(struct lcore *lc, struct latch *l, uint32_t profile)
 		return drop_it(DROP_LATCH_M5);
 	}
 	if (same_identities(&got->p, &want->p)) {
-		l->drop_qop++;
+		l->drop_qop += !again;
 		return break_or_drop(c->conf.m2_drop, TL_LATCH_QOP_CONFLICT, DROP_LATCH_M2);
 	}
 	l->drop_peer++;
@@ -61,7 +61,7 @@ classify(struct lcore *lc, struct latch *l, uint32_t profile)
 }
 
 static struct judgment
-by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
+by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m, bool again)
 {
 	if (l->state == TL_LATCH_NONE)
 		return pkt_is_tagged(lc, m) ? drop_it(DROP_LATCH_M6) : accept_it;
@@ -74,7 +74,7 @@ by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 	}
 	if (likely(pkt_tag(lc, m)->profile == l->profile_in))
 		return accept_it;
-	return classify(lc, l, pkt_tag(lc, m)->profile);
+	return classify(lc, l, pkt_tag(lc, m)->profile, again);
 }
 
 /* RFC 4301 s5.2 step 3b for clear packets; a protected one was checked against the selectors of
@@ -108,16 +108,18 @@ static bool
 judge(struct lcore *lc, struct rte_mbuf *m)
 {
 	struct pkt_meta *pm = pkt_meta(m);
+	/* Only compared: the entry itself may be gone. */
+	const struct flow_ent *counted = pm->verdict == VERDICT_BREAK ? pm->flow : NULL;
 	struct judgment j;
 
 	/* F-1: what waited for reassembly is asked once more about its SA. */
-	if (unlikely((pm->flags & PKT_F_REASS) != 0) && pkt_is_tagged(lc, m) &&
-		!esp_tag_current(lc, pkt_tag(lc, m))) {
+	if (unlikely((pm->flags & PKT_F_REASS) != 0) && !latch_is_current(lc, m)) {
 		pkt_drop(lc, m, DROP_ESP_STALE);
 		return false;
 	}
 	pm->flow = flow_find(lc, &pm->key);
-	j = pm->flow != NULL ? by_latch(lc, pm->flow->latch, m) : by_policy(lc, m);
+	j = pm->flow != NULL ? by_latch(lc, pm->flow->latch, m, pm->flow == counted)
+			     : by_policy(lc, m);
 	pm->verdict = (uint8_t)j.verdict;
 	pm->reason = (uint8_t)j.reason;
 	if (j.verdict != VERDICT_DROP)

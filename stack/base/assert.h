@@ -2,7 +2,8 @@
 /*
  * assert.h - invariants of our own code, never of anything that a peer can send.
  *
- * Debug and test builds abort. A release build counts: the caller then resets the connection.
+ * Debug and test builds abort; a release build does not look. Where going on would hurt, the code
+ * beside the assertion handles the case too.
  */
 #ifndef TL_BASE_ASSERT_H
 #define TL_BASE_ASSERT_H

@@ -98,7 +98,7 @@ struct pkt_vec {
 };
 
 /* Where a stage says a packet goes next; the order is known to rx_path() alone. */
-enum pkt_next { NX_IP, NX_ESP, NX_TCP, NX_UDP, NX_SCTP, NX_ICMP, NX_MAX };
+enum pkt_next { NX_IP, NX_ESP, NX_TCP, NX_UDP, NX_SCTP, NX_ICMP, NX_OTHER, NX_MAX };
 
 struct pkt_sort {
 	struct pkt_vec v[NX_MAX];

@@ -15,6 +15,9 @@
 #include "stack/base/lcore.h"
 #include "stack/base/pkt.h"
 
+/* A device that takes nothing for so long stops only its own traffic. */
+#define PORT_STUCK_NS UINT64_C(100000000)
+
 enum { PORT_TX_BUF = 128, PORT_MAX_ADDRS = 8, PORT_NAME_LEN = 32 };
 
 struct port;
@@ -45,19 +48,25 @@ struct port {
 	bool bare_ip;  /* frames have no Ethernet header */
 	uint8_t nb_addrs;
 	struct port_addr addr[PORT_MAX_ADDRS];
+	uint64_t progress_ns; /* when the device last took a frame, or had nothing to take */
+	bool is_stuck;        /* it takes nothing: what goes there is dropped */
 	uint32_t nb_tx;
 	struct rte_mbuf *tx[PORT_TX_BUF];
 };
 
-/* How many packets every port can surely take now, so how much may be made (back-pressure). */
+/* How many packets every port that works can surely take now (back-pressure). */
 static inline uint32_t
 port_room(const struct lcore *lc)
 {
-	uint32_t room = PORT_TX_BUF;
+	uint32_t room = PORT_TX_BUF, stuck = 0;
 
-	for (uint32_t i = 0; i < lc->nb_ports; i++)
-		room = RTE_MIN(room, PORT_TX_BUF - lc->port[i]->nb_tx);
-	return room;
+	for (uint32_t i = 0; i < lc->nb_ports; i++) {
+		if (lc->port[i]->is_stuck)
+			stuck++;
+		else
+			room = RTE_MIN(room, PORT_TX_BUF - lc->port[i]->nb_tx);
+	}
+	return stuck == lc->nb_ports ? 0 : room;
 }
 
 /* Puts a whole frame on the burst buffer of its port. Takes ownership; drops if there is no room.
@@ -67,8 +76,11 @@ port_put(struct lcore *lc, struct port *p, struct rte_mbuf *m)
 {
 	if (p->nb_tx == PORT_TX_BUF)
 		pkt_drop(lc, m, DROP_TX_FULL);
-	else
+	else {
+		if (p->nb_tx == 0)
+			p->progress_ns = lc->now_ns;
 		p->tx[p->nb_tx++] = m;
+	}
 }
 
 #endif

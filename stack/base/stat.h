@@ -128,6 +128,8 @@
 	X(TCP_RTO,        "tcp-timeouts")       X(TCP_FAST_REXMT, "tcp-fast-retransmits")          \
 	X(TCP_CHALLENGE,  "tcp-challenge-acks") X(TCP_OOO,        "tcp-out-of-order")              \
 	X(TCP_DUP,        "tcp-duplicate-data") X(TCP_PROBE,      "tcp-window-probes")             \
+	X(TCP_SYN_EVICT,  "tcp-half-open-evicted")                                                 \
+	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
 	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \
 	X(SLEEPS,         "sleeps")             X(BUSY_NS,        "busy-ns")                       \

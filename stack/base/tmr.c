@@ -25,6 +25,7 @@ enum { TICK_SHIFT = 16, DIGIT_BITS = 8, TMR_SLOTS = 256, TMR_LEVELS = 6, MAP_WOR
 struct tmr_wheel {
 	uint64_t tick; /* the wheel has reached this tick; timers before it are in its slot */
 	uint32_t n;
+	uint64_t next_ns; /* nothing is due before this; it may be too early, never too late */
 	uint64_t map[TMR_LEVELS][MAP_WORDS];
 	struct tmr *slot[TMR_LEVELS * TMR_SLOTS];
 };
@@ -37,6 +38,7 @@ tmr_create(uint64_t now_ns, struct tmr_wheel **out)
 	if (w == NULL)
 		return -ENOMEM;
 	w->tick = now_ns >> TICK_SHIFT;
+	w->next_ns = UINT64_MAX;
 	*out = w;
 	return 0;
 }
@@ -90,6 +92,8 @@ tmr_set(struct lcore *lc, struct tmr *t, uint64_t at_ns, tmr_fn *fn)
 		unlink_one(lc->tmr, t);
 	t->at_ns = at_ns;
 	t->fn = fn;
+	if (at_ns < lc->tmr->next_ns)
+		lc->tmr->next_ns = at_ns;
 	link_at(lc->tmr, t);
 }
 
@@ -168,6 +172,8 @@ tmr_run(struct lcore *lc)
 	uint32_t ran = 0;
 	struct tmr *t;
 
+	if (lc->now_ns < w->next_ns)
+		return 0; /* the common turn: no list is looked at */
 	while ((t = earliest(w)) != NULL && t->at_ns <= lc->now_ns) {
 		advance(w, t->at_ns >> TICK_SHIFT);
 		unlink_one(w, t);
@@ -176,6 +182,7 @@ tmr_run(struct lcore *lc)
 	}
 	/* Nothing is due before now, so the wheel may follow the clock. */
 	advance(w, lc->now_ns >> TICK_SHIFT);
+	w->next_ns = t == NULL ? UINT64_MAX : t->at_ns;
 	return ran;
 }
 

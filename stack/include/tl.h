@@ -113,8 +113,10 @@ bool tl_is_running(const struct tl_stack *s);
 
 /**
  * One turn of a worker at time now_ns, which never goes back.
- * @return the time of its next timer, UINT64_MAX if there is none. Call again at that time, or
- * earlier when a port has something to receive or the program did something to a socket.
+ * @return the time of its next timer, UINT64_MAX if there is none; now_ns if something waits only
+ * for another turn (a port that was full). Call again at that time, or earlier when a port has
+ * something to receive or the program did something to a socket. Of several workers each must be
+ * turned: one may have handed a packet to another.
  */
 uint64_t tl_turn(struct tl_worker *w, uint64_t now_ns);
 
@@ -123,7 +125,8 @@ void tl_set_turn_fn(struct tl_worker *w, tl_turn_fn *fn, void *arg);
 
 /**
  * Adds an SA to a stack, running or not: settings are the keys of an [sa NAME] section as
- * "key=value" words. Every worker knows the SA when the call returns. Any thread but a worker's.
+ * "key=value" words. Every worker knows the SA when the call returns. Any thread but a worker's,
+ * one at a time. A key that this stack had before is refused: its nonces could repeat.
  * @return 0, -EEXIST, -EINVAL, -ENOSPC, with *e filled
  */
 int tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);

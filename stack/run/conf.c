@@ -70,6 +70,8 @@ conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 			at->section, at->key);
 	else if (at != NULL)
 		n = snprintf(e->text, sizeof(e->text), "%s.%s: ", at->section, at->key);
+	if (n < 0 || (size_t)n >= sizeof(e->text))
+		n = 0; /* a path that long is no help */
 	va_start(ap, fmt);
 	vsnprintf(e->text + n, sizeof(e->text) - (size_t)n, fmt, ap);
 	va_end(ap);
@@ -298,11 +300,12 @@ tl_conf_load(struct tl_conf *c, const char *path, struct tl_error *e)
 	struct stat st;
 	int rc;
 
+	if (c->file != NULL)
+		return conf_fail(e, NULL, "%s: expected one file only, %s was read", path, c->file);
 	rc = scan(path, NULL, NULL, NULL, e);
 	if (rc != 0)
 		return rc;
 	c->file_is_private = stat(path, &st) == 0 && (st.st_mode & 077) == 0;
-	free(c->file);
 	c->file = strdup(path);
 	cfg = rte_cfgfile_load(path, 0);
 	if (cfg == NULL || c->file == NULL) {

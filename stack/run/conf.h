@@ -83,7 +83,7 @@ struct stack_conf {
 	bool manual_keys;
 	bool has_seed; /* tests: repeatable random numbers */
 	uint8_t seed[32];
-	uint64_t wall_ns; /* first explicit IV of this start (E-13) */
+	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;

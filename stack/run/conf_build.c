@@ -74,7 +74,7 @@ static const struct key_rule rules[] = {
 	{"stack", "sockets", V_U32, AT(stack_conf, sockets), 8, 1 << 22, "8 to 4194304"},
 	{"stack", "manual-keys", V_CONSENT, AT(stack_conf, manual_keys), 0, 0, "i-accept-the-risk"},
 	{"stack", "seed", V_SEED, AT(stack_conf, seed), 0, 0, "a number; for tests only: it makes random numbers repeatable"},
-	{"stack", "iv-start", V_U64, AT(stack_conf, wall_ns), 0, 0, "a number; for tests only: first explicit IV"},
+	{"stack", "iv-start", V_U64, AT(stack_conf, iv_start), 0, 0, "a number; for tests only: first explicit IV"},
 	{"stack", "m2-action", V_DROP, AT(stack_conf, latch.m2_drop), 0, 0, "break or drop"},
 	{"stack", "m3-action", V_DROP, AT(stack_conf, latch.m3_drop), 0, 0, "break or drop"},
 	{"tcp", "max-connections", V_U32, AT(stack_conf, tcp.max_pcbs), 8, 1 << 22, "8 to 4194304"},
@@ -611,12 +611,12 @@ rule_obj(struct stack_conf *sc, const char *name)
 		if (strcmp(sc->rule[i].name, name) == 0)
 			return &sc->rule[i];
 	}
-	if (sc->nb_rules == SPD_MAX_RULES)
+	if (sc->nb_rules == SPD_MAX_RULES || strlen(name) >= sizeof(r->name))
 		return NULL;
 	r = &sc->rule[sc->nb_rules++];
 	*r = (struct spd_rule){.dir = SPD_BOTH};
 	esp_sel_any(&r->sel, 0);
-	snprintf(r->name, sizeof(r->name), "%.31s", name);
+	strcpy(r->name, name);
 	return r;
 }
 
@@ -797,6 +797,31 @@ sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
 	return latch_profile_intern(t, &p);
 }
 
+/* The only look at a clock outside the loop: neither a restart nor an SA that comes again may
+ * repeat an IV (E-13). */
+static uint64_t
+wall_clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* F-59: who may speak for whom through a tunnel must be said. */
+static int
+check_tunnel(const struct tl_conf *c, const struct conf_sa *sa, struct tl_error *e)
+{
+	if (sa->sa.mode != ESP_MODE_TUNNEL)
+		return 0;
+	if (sa_key(c, sa->name, "local-net") != NULL && sa_key(c, sa->name, "remote-net") != NULL)
+		return 0;
+	return conf_fail(e, NULL,
+		"[sa %s]: tunnel mode needs the keys \"local-net\" and \"remote-net\" (any is "
+		"possible)",
+		sa->name);
+}
+
 static int
 finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, struct tl_error *e)
 {
@@ -810,7 +835,9 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 			return conf_fail(
 				e, NULL, "[sa %s]: expected a key \"%s\"", sa->name, needed[i]);
 	}
-	rc = check_consent(c, sc, sa_key(c, sa->name, "key"), e);
+	rc = check_tunnel(c, sa, e);
+	if (rc == 0)
+		rc = check_consent(c, sc, sa_key(c, sa->name, "key"), e);
 	if (rc != 0)
 		return rc;
 	if (sa->sa.owner >= sc->workers)
@@ -819,7 +846,7 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 	if (esp_sa_check(&sa->sa, &why) != 0)
 		return conf_fail(e, sa_key(c, sa->name, "spi"), "%s", why);
 	sa_selectors(&sa->sa);
-	sa->sa.iv_start = sc->wall_ns;
+	sa->sa.iv_start = sc->iv_start != 0 ? sc->iv_start : wall_clock_ns();
 	sa->sa.profile = sa_profile(sc->tables, &sa->sa);
 	return sa->sa.profile == 0 ? conf_fail(e, NULL, "out of memory") : 0;
 }
@@ -877,12 +904,7 @@ finish(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 static void
 defaults(struct stack_conf *sc)
 {
-	struct timespec ts;
-
-	/* The only look at a clock outside the loop: no restart may repeat an IV (E-13). */
-	clock_gettime(CLOCK_REALTIME, &ts);
 	memset(sc, 0, sizeof(*sc));
-	sc->wall_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	snprintf(sc->name, sizeof(sc->name), "tl");
 	sc->workers = 1;
 	sc->mbufs = 16384;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include "stack/run/run.h"
 
@@ -98,18 +100,88 @@ master_find(struct tl_stack *s, const char *name)
 	return NULL;
 }
 
-int
-control_sa_add(
-	struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e)
+/* Remembers a key. Returns 0, -EEXIST if the stack had it before, or -ENOMEM. */
+static int
+key_remember(struct key_memory *k, const struct esp_sa_conf *sa)
 {
-	struct sa_job j = {.sa = sa, .why = ESP_DEL_ADMIN};
-	struct master_sa *ms;
+	uint8_t text[sizeof(k->salt) + ESP_KEY_MAX], d[32];
+	unsigned int len = sizeof(d);
+
+	if (k->n == k->cap) {
+		uint32_t cap = k->cap == 0 ? 64 : k->cap * 2;
+		void *more = realloc(k->digest, (size_t)cap * sizeof(*k->digest));
+
+		if (more == NULL || (k->cap == 0 && RAND_bytes(k->salt, sizeof(k->salt)) != 1)) {
+			k->digest = more == NULL ? k->digest : more;
+			return -ENOMEM;
+		}
+		k->digest = more;
+		k->cap = cap;
+	}
+	memcpy(text, k->salt, sizeof(k->salt));
+	memcpy(text + sizeof(k->salt), sa->key, ESP_KEY_MAX);
+	EVP_Digest(text, sizeof(text), d, &len, EVP_sha256(), NULL);
+	OPENSSL_cleanse(text, sizeof(text));
+	for (uint32_t i = 0; i < k->n; i++) {
+		if (memcmp(k->digest[i], d, sizeof(d)) == 0)
+			return -EEXIST;
+	}
+	memcpy(k->digest[k->n++], d, sizeof(d));
+	return 0;
+}
+
+/*
+ * A connection lives where its peer's SA lives. If two inbound SAs that cover one flow had two
+ * owners, a rekey would move the flow away from its connection, and one 5-tuple could be opened
+ * twice (C-9, P-14).
+ */
+static const struct master_sa *
+owned_elsewhere(const struct tl_stack *s, const struct esp_sa_conf *sa)
+{
+	for (uint32_t i = 0; i < ESP_SAD_SLOTS && sa->inbound; i++) {
+		const struct master_sa *ms = &s->sa[i];
+
+		if (ms->name[0] != '\0' && ms->inbound && ms->owner != sa->owner &&
+			esp_sel_overlap(&ms->sel, &sa->sel))
+			return ms;
+	}
+	return NULL;
+}
+
+/* What can be refused before any worker hears of the SA. */
+static int
+check_new_sa(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e)
+{
+	const struct master_sa *other = owned_elsewhere(s, sa);
 	int rc;
 
 	if (name[0] == '\0' || master_find(s, name) != NULL) {
 		conf_fail(e, NULL, "[sa %s]: an SA of this name exists", name);
 		return -EEXIST;
 	}
+	if (other != NULL)
+		return conf_fail(e, NULL,
+			"[sa %s] worker: expected %u, as [sa %s] covers some of the same flows",
+			name, other->owner, other->name);
+	rc = key_remember(&s->keys, sa);
+	if (rc == -EEXIST)
+		conf_fail(e, NULL,
+			"[sa %s] key: this stack had the same key before; AES-GCM nonces could "
+			"repeat",
+			name);
+	return rc;
+}
+
+int
+control_sa_add(
+	struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e)
+{
+	struct sa_job j = {.sa = sa, .why = ESP_DEL_ADMIN};
+	struct master_sa *ms;
+	int rc = check_new_sa(s, name, sa, e);
+
+	if (rc != 0)
+		return rc;
 	if (!slot_take(s, &j.index)) {
 		conf_fail(e, NULL, "[sa %s]: the SAD is full (%d SAs)", name, ESP_SAD_SLOTS);
 		return -ENOSPC;
@@ -129,6 +201,8 @@ control_sa_add(
 	snprintf(ms->name, sizeof(ms->name), "%s", name);
 	ms->spi = sa->spi;
 	ms->inbound = sa->inbound;
+	ms->owner = sa->owner;
+	ms->sel = sa->sel;
 	return 0;
 }
 

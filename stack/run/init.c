@@ -238,6 +238,22 @@ worker_free_pools(struct lcore *lc)
 	free(lc);
 }
 
+/* Two addresses of one port may share their network. */
+static bool
+is_second_address(const struct conf_port *p, uint32_t which)
+{
+	rte_be32_t mask = rte_cpu_to_be_32(~0u << (32 - p->addr[which].plen));
+
+	for (uint32_t i = 0; i < which; i++) {
+		rte_be32_t a = ip_addr_to_v4(&p->addr[i].addr);
+
+		if (p->addr[i].plen == p->addr[which].plen &&
+			((a ^ ip_addr_to_v4(&p->addr[which].addr)) & mask) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 routes_add(struct lcore *lc, const struct stack_conf *sc, struct tl_error *e)
 {
@@ -251,16 +267,21 @@ routes_add(struct lcore *lc, const struct stack_conf *sc, struct tl_error *e)
 			struct ip_addr net = ip_addr_v4(ip_addr_to_v4(&pa->addr) & mask);
 
 			rc = route_add(lc, &net, pa->plen, NULL, (uint8_t)i);
-			if (rc != 0 && rc != -EEXIST)
+			if (rc == -EEXIST && is_second_address(&sc->port[i], a))
+				continue;
+			if (rc != 0)
 				return conf_fail(e, NULL, "[port %s] address: %s", sc->port[i].name,
-					strerror(-rc));
+					rc == -EEXIST ? "another port has this network"
+						      : strerror(-rc));
 		}
 	}
 	for (uint32_t i = 0; i < sc->nb_routes; i++) {
 		const struct conf_route *r = &sc->route[i];
 		char net[IP_ADDR_STRLEN], via[IP_ADDR_STRLEN];
 
-		rc = route_add(lc, &r->net, r->plen, &r->via, 0);
+		rc = -EINVAL;
+		for (uint8_t p = 0; p < sc->nb_ports && rc == -EINVAL; p++)
+			rc = route_add(lc, &r->net, r->plen, &r->via, p);
 		if (rc != 0)
 			return conf_fail(e, NULL,
 				"[route %s/%u] via: %s is not on the network of a port, or the "
@@ -359,6 +380,7 @@ tl_destroy(struct tl_stack *s)
 			worker_free_pools(s->lc[w]);
 	}
 	latch_tables_free(s->conf.tables);
+	free(s->keys.digest);
 	free(s->sa);
 	free(s);
 }
@@ -405,7 +427,6 @@ launch(struct tl_stack *s, uint32_t first, tl_turn_fn *fn, void *arg)
 	if (rte_lcore_count() - 1 < s->conf.workers - first)
 		return -EINVAL;
 	s->started = true;
-	atomic_store(&s->stop, false);
 	atomic_store(&s->running, s->conf.workers);
 	for (uint32_t w = 0; w < s->conf.workers; w++) {
 		tl_set_turn_fn(worker_of(s->lc[w]), fn, arg);
@@ -451,6 +472,7 @@ tl_wait_stopped(struct tl_stack *s)
 	while (atomic_load_explicit(&s->running, memory_order_acquire) != 0)
 		rte_pause();
 	s->started = false;
+	atomic_store(&s->stop, false);
 }
 
 bool

@@ -139,6 +139,19 @@ loop_run(void *arg)
 	return 0;
 }
 
+/* Something is ready and only waits for another turn: room on a port, a buffer, this worker. */
+static bool
+is_waiting(const struct lcore *lc)
+{
+	for (uint32_t i = 0; i < lc->nb_ports; i++) {
+		if (lc->port[i]->nb_tx > 0)
+			return true;
+	}
+	return lc->out_l2.n > 0 || lc->out_l4.n > 0 || tcp_out_pending(lc) ||
+	       (lc->msg->handoff != NULL && rte_ring_count(lc->msg->handoff) > 0) ||
+	       rte_ring_count(lc->msg->ctl) > 0;
+}
+
 uint64_t
 tl_turn(struct tl_worker *w, uint64_t now_ns)
 {
@@ -149,5 +162,5 @@ tl_turn(struct tl_worker *w, uint64_t now_ns)
 		lc->now_ns = now_ns;
 	loop_once(lc);
 	lc_count(lc, ST_TURNS);
-	return tmr_next_ns(lc);
+	return is_waiting(lc) ? lc->now_ns : tmr_next_ns(lc);
 }

@@ -58,7 +58,7 @@ mport_rx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
 	uint8_t frame[MPORT_FRAME_MAX];
 	uint16_t got = 0;
 
-	while (got < n) {
+	for (uint16_t taken = 0; taken < n; taken++) {
 		size_t len = cp->mport->ops->rx(cp->mport->ctx, lc->id, frame, sizeof(frame));
 		struct rte_mbuf *pkt;
 

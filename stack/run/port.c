@@ -48,6 +48,9 @@ flush_one(struct lcore *lc, struct port *p)
 		bytes += len[i];
 	memmove(p->tx, p->tx + sent, (p->nb_tx - sent) * sizeof(p->tx[0]));
 	p->nb_tx -= sent;
+	if (sent > 0)
+		p->progress_ns = lc->now_ns;
+	p->is_stuck = p->nb_tx == PORT_TX_BUF && lc->now_ns - p->progress_ns > PORT_STUCK_NS;
 	lc_count_n(lc, ST_TX_PKTS, sent);
 	lc_count_n(lc, ST_TX_BYTES, bytes);
 }

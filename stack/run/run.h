@@ -34,7 +34,16 @@ struct master_sa {
 	char name[CONF_NAME]; /* empty: slot free */
 	uint32_t gen;
 	uint32_t spi;
+	uint16_t owner;
 	bool inbound;
+	struct esp_sel sel;
+};
+
+/* The keys that this stack ever had, as digests: none may come again (RFC 4106 s3). */
+struct key_memory {
+	uint8_t salt[32];
+	uint8_t (*digest)[32];
+	uint32_t n, cap;
 };
 
 struct tl_stack {
@@ -47,6 +56,7 @@ struct tl_stack {
 	bool started;
 	struct master_sa *sa; /* ESP_SAD_SLOTS, control context only */
 	uint32_t next_slot;
+	struct key_memory keys;
 };
 
 static inline struct lcore *

@@ -55,6 +55,15 @@ udp_in(struct lcore *lc, struct pkt_vec *v)
 	pkt_vec_drop(lc, v, DROP_UDP_NONE);
 }
 
+/* Judged like everything else before it is answered (F-33). */
+static void
+other_in(struct lcore *lc, struct pkt_vec *v)
+{
+	for (uint32_t i = 0; i < v->n; i++)
+		icmp_unreachable(lc, v->m[i], ICMP_DU_PROTOCOL, 0);
+	pkt_vec_drop(lc, v, DROP_IP4_PROTO);
+}
+
 /* The end of the path, shared with packets that were handed over after ESP. */
 static void
 rx_transports(struct lcore *lc, struct pkt_sort *s)
@@ -64,6 +73,7 @@ rx_transports(struct lcore *lc, struct pkt_sort *s)
 	udp_in(lc, &s->v[NX_UDP]);
 	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
 	icmp_in(lc, &s->v[NX_ICMP]);
+	other_in(lc, &s->v[NX_OTHER]);
 }
 
 static void

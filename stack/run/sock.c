@@ -22,6 +22,7 @@ struct sock_ctx {
 	uint32_t max;
 	uint32_t *free_list;
 	uint32_t nb_free;
+	uint32_t free_at; /* the list is a ring: a slot rests as long as possible */
 	struct sock *ready_head, *ready_tail; /* those that may have something to say */
 };
 
@@ -41,7 +42,7 @@ sock_create(struct lcore *lc, uint32_t max)
 	for (uint32_t i = 0; i < max; i++) {
 		c->slot[i].index = i;
 		c->slot[i].gen = 1;
-		c->free_list[i] = max - 1 - i;
+		c->free_list[i] = i;
 	}
 	c->nb_free = max;
 	return 0;
@@ -90,7 +91,9 @@ sock_alloc(struct lcore *lc)
 
 	if (c->nb_free == 0)
 		return NULL;
-	s = &c->slot[c->free_list[--c->nb_free]];
+	s = &c->slot[c->free_list[c->free_at]];
+	c->free_at = (c->free_at + 1) % c->max;
+	c->nb_free--;
 	*s = (struct sock){.index = s->index,
 		.gen = s->gen,
 		.domain = AF_INET,
@@ -124,7 +127,7 @@ sock_free(struct lcore *lc, struct sock *s)
 	s->ops = NULL;
 	s->pcb = NULL;
 	s->gen = s->gen == FD_GEN_MAX ? 1 : (uint8_t)(s->gen + 1);
-	c->free_list[c->nb_free++] = s->index;
+	c->free_list[(c->free_at + c->nb_free++) % c->max] = s->index;
 }
 
 static void

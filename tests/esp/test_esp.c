@@ -487,6 +487,99 @@ START_TEST(request_without_sa_is_dropped)
 }
 END_TEST
 
+/* A used-up SA makes room for another with the same parameters. */
+START_TEST(used_up_sa_is_not_chosen_again)
+{
+	struct esp_sa_conf a = sa_conf(false), b = sa_conf(false);
+	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct pkt_vec v = {.n = 1, .m = {m}};
+
+	a.esn = b.esn = false;
+	b.spi = 0x3003;
+	b.key[0] = 9;
+	ck_assert_int_eq(esp_sad_add(&e->lc, &a, 4, 1), 0);
+	ck_assert_int_eq(esp_sad_add(&e->lc, &b, 5, 1), 0);
+	e->lc.esp->slot[5]->seq = UINT32_MAX;
+	pkt_meta(m)->key.local = here;
+	pkt_meta(m)->key.remote = there;
+	pkt_tag_set(&e->lc, m, (struct tl_tag){.sad_index = 5, .sad_gen = 1, .profile = PROFILE});
+	spd_out(&e->lc, &v);
+	ck_assert_uint_eq(v.n, 1);
+	ck_assert_ptr_eq(pkt_meta(m)->sa, e->lc.esp->slot[4]);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* Encrypts a payload with a trailer of the test's own making. */
+static struct rte_mbuf *
+with_trailer(const uint8_t *trailer, uint32_t n)
+{
+	struct esp_sa *sa = e->lc.esp->slot[1];
+	uint8_t esp[8 + 8 + 40 + 16] = {0};
+	struct crypto_op op = {.iv = esp + 8,
+		.data = esp + 16,
+		.icv = esp + 56,
+		.len = 40,
+		.aad_len = 12,
+		.ok = true};
+	rte_be32_t spi = rte_cpu_to_be_32(SPI_IN), seq = RTE_BE32(1);
+
+	memcpy(esp, &spi, 4);
+	memcpy(esp + 4, &seq, 4);
+	memcpy(op.aad, &spi, 4);
+	memcpy(op.aad + 8, &seq, 4);
+	memcpy(esp + 56 - n, trailer, n);
+	sa->engine->encrypt(sa->engine_ctx, sa->key, sa->salt, &op);
+	return receive(esp, sizeof(esp), NX_TCP);
+}
+
+/* RFC 4303 s2.4 */
+START_TEST(padding_must_count_up_and_fit)
+{
+	static const uint8_t good[] = {1, 2, 3, 3, IPPROTO_N_TCP};
+	static const uint8_t wrong[] = {1, 2, 4, 3, IPPROTO_N_TCP};
+	static const uint8_t too_long[] = {39, IPPROTO_N_TCP};
+
+	add_default_pair();
+	ck_assert_ptr_null(with_trailer(wrong, sizeof(wrong)));
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_PAD], 1);
+	replay_init(&e->lc.esp->slot[0]->replay, 64);
+	ck_assert_ptr_null(with_trailer(too_long, sizeof(too_long)));
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_PAD], 2);
+	replay_init(&e->lc.esp->slot[0]->replay, 64);
+	struct rte_mbuf *m = with_trailer(good, sizeof(good));
+
+	ck_assert_ptr_nonnull(m);
+	ck_assert_uint_eq(pkt_meta(m)->l4_len, 35);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* C-9: which SAs may not have two owners. */
+START_TEST(selectors_overlap_when_a_flow_fits_both)
+{
+	struct esp_sel a, b;
+
+	esp_sel_any(&a, 0);
+	esp_sel_any(&b, 0);
+	ck_assert(esp_sel_overlap(&a, &b));
+	a.remote = there, a.remote_plen = 128;
+	ck_assert(esp_sel_overlap(&a, &b));
+	b.remote = here, b.remote_plen = 128;
+	ck_assert(!esp_sel_overlap(&a, &b));
+	b.remote_plen = 126; /* 10.0.0.0/30 */
+	ck_assert(esp_sel_overlap(&a, &b));
+	a.lport_lo = a.lport_hi = 80;
+	b.lport_hi = 79;
+	ck_assert(!esp_sel_overlap(&a, &b));
+	b.lport_hi = 80;
+	a.proto = IPPROTO_N_TCP;
+	ck_assert(esp_sel_overlap(&a, &b));
+	b.proto = IPPROTO_N_UDP;
+	ck_assert(!esp_sel_overlap(&a, &b));
+}
+END_TEST
+
 /* RFC 4301 s4.4.1: no rule, no packet. */
 START_TEST(empty_policy_discards)
 {
@@ -522,6 +615,9 @@ add_tests(TCase *c)
 	tcase_add_test(c, key_is_not_kept_beside_the_engine);
 	tcase_add_test(c, request_without_sa_is_dropped);
 	tcase_add_test(c, empty_policy_discards);
+	tcase_add_test(c, used_up_sa_is_not_chosen_again);
+	tcase_add_test(c, padding_must_count_up_and_fit);
+	tcase_add_test(c, selectors_overlap_when_a_flow_fits_both);
 }
 
 int

@@ -120,6 +120,36 @@ refuses("an SA of a worker that is not there", GOOD.replace("spi =", "worker = 3
 refuses("a key twice", GOOD.replace("mbufs = 2048", "mbufs = 2048\nmbufs = 4096"), "[stack] mbufs",
         "once")
 
+refuses("a tunnel that says not who may speak for whom",
+        GOOD.replace("direction = in", "direction = in\nmode = tunnel"), "[sa in]: tunnel mode needs")
+refuses("two ports on one network", GOOD.replace("[route", "[port two]\ndevice = net_null1\n"
+        "address = 10.1.0.7/24\n[route"), "[port two] address", "another port has this network")
+refuses("a name that is too long", GOOD.replace("[policy rest]", "[policy " + "r" * 40 + "]"),
+        "bad name")
+SECOND = GOOD[GOOD.index("[sa in]"):GOOD.index("[policy secure]")].replace(
+    "[sa in]", "[sa in2]").replace(KEY, KEY[::-1]).replace("0x1000", "0x1001\nworker = 1")
+refuses("two workers that own SAs of the same flows", GOOD.replace("mbufs", "workers = 2\nmbufs")
+        .replace("net_null0", "net_null0") + SECOND, "[sa in2] worker: expected 0")
+
+two_ports = GOOD.replace("[route", "[port two]\ndevice = net_null1\naddress = 10.8.0.1/24\n[route")
+rc, out, err = run("tl-pmd", "-c", "show routes; quit",
+                   conf=two_ports.replace("via = 10.1.0.254", "via = 10.8.0.254"))
+test("a gateway on the second port", rc == 0 and "10.8.0.254" in out, out + err)
+with tempfile.TemporaryDirectory() as deep:
+    path = os.path.join(deep, *["d" * 200] * 4)
+    os.makedirs(path)
+    path = os.path.join(path, "t.ini")
+    with open(path, "w") as f:
+        f.write("[stack]\nworkers = none\n")
+    rc, out, err = run("tl-pmd", "-f", path)
+    test("an error in a file with a very long path", rc == 2 and "expected 1 to 16" in err, err)
+rc, out, err = run("tl-pmd", "-c", "add sa x spi=0x2000 direction=out local=10.1.0.1 "
+                   f"remote=10.1.0.2 key={KEY[::-1]} local-id=me peer-id=peer; delete sa x; "
+                   f"add sa x2 spi=0x2001 direction=out local=10.1.0.1 remote=10.1.0.2 "
+                   f"key={KEY[::-1]} local-id=me peer-id=peer; quit", conf=GOOD)
+test("a key that was used before is refused, even after its SA is gone",
+     rc == 1 and "SA x added" in out and "x2] key" in out and "nonces could repeat" in out, out)
+
 rc, out, err = run("tl-pmd", "--set", "stack.mbufs=9", "-c", "quit", conf=GOOD)
 test("--set wins over the file and is named in the error",
      rc == 2 and "stack.mbufs: expected 256" in err, err)
