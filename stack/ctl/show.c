@@ -342,6 +342,14 @@ stat_row(struct fill *f, const char *kind, const char *name, uint64_t n, const c
 	table_put(f->t, "%s", text);
 }
 
+static uint64_t
+busy_permille(const struct lcore *lc)
+{
+	uint64_t busy = lc->stat.st[ST_BUSY_NS], all = busy + lc->stat.st[ST_IDLE_NS];
+
+	return all == 0 ? 0 : busy / (all / 1000 + 1);
+}
+
 static void
 stats_of(struct lcore *lc, void *arg)
 {
@@ -350,6 +358,7 @@ stats_of(struct lcore *lc, void *arg)
 	f->lc = lc;
 	for (enum stat_id i = 0; i < ST_MAX; i++)
 		stat_row(f, "count", stat_name(i), lc->stat.st[i], "");
+	stat_row(f, "count", "busy-permille", busy_permille(lc), "share of the time with work");
 	for (enum drop_reason i = 1; i < DROP_MAX; i++)
 		stat_row(f, "drop", drop_reason_name(i), lc->stat.drop[i], drop_reason_text(i));
 }

@@ -182,6 +182,11 @@ rc, out, err = run("tl-pmd", "-c", "add sa x spi=0x2000 direction=out local=10.1
 test("SAs come and go at the prompt, running or not",
      rc == 1 and "SA x added" in out and "SA x deleted" in out and "no such SA" in out and
      "spi: expected 256" in out, out + err)
+rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; quit", conf=GOOD
+                   .replace("net_null0", "net_null0,no-rx=1"))
+stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
+test("an idle stack sleeps and leaves the core",
+     stats["sleeps"] > 200 and stats["busy-permille"] < 100 and stats["idle-ns"] > 1e9, stats)
 rc, out, err = run("tl-perf", "limit", "-l", "1024", "--json")
 test("tl-perf limit", rc == 0 and json.loads(out)["encrypt_cycles"] > 0, out + err)
 rc, out, err = run("tl-perf", "bulk", conf=GOOD)
