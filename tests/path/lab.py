@@ -129,10 +129,9 @@ class Stack:
         fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w") as f:
             f.write(conf)
-        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
         self.p = spawn([os.path.join(build, "apps", "tl-pmd"), "-f", self.path],
                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       bufsize=1, env=env)
+                       bufsize=1)
         self.lines = Lines(self.p.stdout, echo)
         self.n = 0
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 BUILD = sys.argv[1]
-ENV = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+ENV = os.environ
 KEY = "00112233445566778899aabbccddeeff01020304"
 GOOD = f"""[stack]
 manual-keys = i-accept-the-risk

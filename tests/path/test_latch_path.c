@@ -226,6 +226,23 @@ START_TEST(m1_packet_outside_the_selectors_of_its_sa_is_dropped_in_esp)
 }
 END_TEST
 
+START_TEST(e7_outer_addresses_must_be_those_of_the_sa)
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct craft_seg s;
+
+	lab_open(l, 1000, 1000);
+	s = hostile(l, 1, CRAFT_RST);
+	l->bad[0].src ^= 64;
+	lab_send(l, 1, &l->bad[0], &s);
+	lab_pass(l, VNET_MS);
+	expect_open(l);
+	ck_assert_uint_eq(lab_stat(l, 0, "esp-addr"), 1);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
 /* The same peer under AES-256, where the latch has AES-128. */
 static void
 other_key_length(struct lab *l, struct craft_sa *wide)
@@ -683,6 +700,33 @@ START_TEST(g14_newer_sa_of_another_peer_or_suite_is_not_used)
 }
 END_TEST
 
+/* RFC 4301 s5.2 step 3b comes before RFC 1122 s3.2.2.1: who may not speak is not answered. */
+START_TEST(f33_clear_packet_of_unknown_protocol_draws_no_answer)
+{
+	const struct lab_opts opts[] = {{0}, {.tunnel = true}, {.ethernet = true}};
+	uint8_t ip[CRAFT_MAX], body[24] = {0};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct lab *l = lab_new(&opts[i]);
+		uint32_t sent;
+
+		lab_open(l, 100, 100);
+		sent = lab_sent(l, 0);
+		for (uint32_t p = 0; p < 256; p++) {
+			size_t n = craft_ip4(
+				ip, l->n[1]->ip, l->n[0]->ip, (uint8_t)p, body, sizeof(body));
+
+			vnet_inject(l->v, l->n[0], l->n[1], ip, n, 0, 1);
+			lab_pass(l, 2 * VNET_S);
+		}
+		ck_assert_uint_eq(lab_sent(l, 0), sent);
+		expect_open(l);
+		lab_complete(l);
+		lab_free(l);
+	}
+}
+END_TEST
+
 /* ---- TIME-WAIT ---- */
 
 static struct lab *
@@ -702,14 +746,15 @@ time_wait(void)
 
 START_TEST(f30_wrong_profile_in_time_wait_is_dropped_and_the_latch_kept)
 {
-	for (uint32_t i = 0; i < LEGAL_FLAGS; i++) {
+	for (uint32_t i = 0; i < 2 * LEGAL_FLAGS; i++) {
 		struct lab *l = time_wait();
-		struct craft_seg s = hostile(l, 1, all_flags[i]);
+		struct craft_seg s = hostile(l, 1, all_flags[i / 2]);
 		uint32_t sent = lab_sent(l, 0);
 
 		/* The old SYN is old: a new one is the other test. */
 		s.seq -= 1000;
 		s.ts_val -= 1000000;
+		s.has_ts = (i & 1) != 0;
 		lab_send(l, 1, &l->bad[0], &s);
 		lab_send_clear(l, 1, &s);
 		lab_pass(l, VNET_MS);
@@ -755,6 +800,7 @@ latch_path_suite(void)
 	tcase_add_test(a, b21_reset_under_the_sa_of_another_breaks_once);
 	tcase_add_test(a, f8_replayed_frames_are_never_delivered_twice);
 	tcase_add_test(a, m1_packet_outside_the_selectors_of_its_sa_is_dropped_in_esp);
+	tcase_add_test(a, e7_outer_addresses_must_be_those_of_the_sa);
 	tcase_add_test(a, m2_other_key_length_breaks_with_qop_conflict);
 	tcase_add_test(a, m2_is_dropped_where_the_knob_says_so);
 	tcase_add_test(a, m3_data_of_another_identity_breaks_and_is_never_delivered);
@@ -763,6 +809,7 @@ latch_path_suite(void)
 	tcase_add_test(a, f15_wrong_profile_changes_no_field_of_the_control_block);
 	tcase_add_test(a, p7_wrong_profile_in_every_state);
 	tcase_add_test(o, f19_syn_of_other_peer_ends_old_and_retransmission_connects);
+	tcase_add_test(o, f33_clear_packet_of_unknown_protocol_draws_no_answer);
 	tcase_add_test(o, p14_knob_drop_keeps_the_old_connection);
 	tcase_add_test(o, f20_new_syn_of_the_same_peer_draws_a_challenge_ack_only);
 	tcase_add_test(o, f21_wrong_profile_in_syn_received_is_dropped_and_the_entry_kept);

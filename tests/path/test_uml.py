@@ -51,8 +51,7 @@ class Perf:
         with os.fdopen(fd, "w") as f:
             f.write(conf)
         self.p = lab.spawn([os.path.join(build, "apps", "tl-perf"), args[0], "-j", "-f", path] +
-                           args[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+                           args[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.lines = lab.Lines(self.p.stdout)
 
     def result(self, timeout):

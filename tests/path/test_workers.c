@@ -3,6 +3,7 @@
  * A server with two workers, turn by turn in one thread. Its SAs belong to worker 1; frames come
  * to whichever worker the test says.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "tcp/tcp.h"
@@ -257,6 +258,26 @@ START_TEST(g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or
 }
 END_TEST
 
+/* Else the rogue's segments would be judged where the connection is not (C-9, P-14). */
+START_TEST(p14_sa_of_another_peer_for_the_same_flows_must_have_the_same_owner)
+{
+	struct lab *l = lab_with(&two_workers, to_any_worker);
+	struct craft_sa other = {.esn = true, .key_len = 20};
+	struct tl_error e = {""};
+	char words[400], key[73];
+
+	lab_sa_draw(l->v, &other, LAB_ROGUE + 3, l->n[1]->ip, l->n[0]->ip);
+	craft_key_text(&other, key);
+	snprintf(words, sizeof(words),
+		"spi=%u direction=in local=10.0.0.1 remote=10.0.0.2 key=%s local-id=me "
+		"peer-id=rogue worker=0",
+		other.spi, key);
+	ck_assert_int_ne(tl_sa_add(l->n[0]->s, "elsewhere", words, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "worker"));
+	lab_free(l);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -273,6 +294,7 @@ main(void)
 	tcase_add_test(c, f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped);
 	tcase_add_test(c,
 		g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or_not_at_all);
+	tcase_add_test(c, p14_sa_of_another_peer_for_the_same_flows_must_have_the_same_owner);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }
