@@ -104,13 +104,15 @@ class Lines:
             self.q.put(line)
         self.q.put(None)
 
-    def until(self, pattern, timeout):
-        """The lines up to and with the first that matches."""
+    def until(self, pattern, timeout, seen=None):
+        """The lines up to and with the first that matches; seen keeps those of a failure."""
         got, end = [], time.monotonic() + timeout
         while True:
             try:
                 line = self.q.get(timeout=max(0.01, end - time.monotonic()))
             except queue.Empty:
+                if seen is not None:
+                    seen.extend(got)
                 raise LabError(f"no line like {pattern!r} in {timeout} s; got:\n" +
                                "\n".join(self.all[-30:])) from None
             if line is None:
@@ -219,12 +221,25 @@ class Peer:
         self.n += 1
         self.p.stdin.write(f"{{ {command}\n}} </dev/null; echo RC{self.n}=$?\n")
         self.p.stdin.flush()
-        out = self.lines.until(f"RC{self.n}=\\d+$", timeout)
+        out = self._answer(f"RC{self.n}=\\d+$", timeout)
         rc = int(re.search(r"=(\d+)$", out[-1]).group(1))
         text = "\n".join(out[:-1])
         if check and rc != 0:
             raise LabError(f"in the peer: {command}: exit {rc}\n{text}")
         return text
+
+    def _answer(self, pattern, timeout):
+        """The peer's console now and then misses that there is input: an empty line wakes it."""
+        end = time.monotonic() + timeout
+        got = []
+        while True:
+            try:
+                return got + self.lines.until(pattern, min(3, max(0.1, end - time.monotonic())), got)
+            except LabError:
+                if time.monotonic() >= end or self.p.poll() is not None:
+                    raise
+                self.p.stdin.write("\n")
+                self.p.stdin.flush()
 
     def start(self, command):
         """A command in the background; its output goes to a file that finish() reads."""
