@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""count.py JUNIT - the last line of scripts/test: how many test cases passed and failed."""
+"""count.py JUNIT... - the last line of scripts/test: how many test cases passed and failed."""
 import sys
 import xml.etree.ElementTree as ET
 
 passed = failed = skipped = 0
-try:
-    root = ET.parse(sys.argv[1]).getroot()
-except (OSError, ET.ParseError) as e:
-    print(f"no test results: {e}")
-    print("0 passed, 1 failed")
-    sys.exit(1)
-for suite in root.iter("testsuite"):
+suites = []
+for path in sys.argv[1:]:
+    try:
+        suites += ET.parse(path).getroot().iter("testsuite")
+    except (OSError, ET.ParseError) as e:
+        print(f"no test results in {path}: {e}")
+        failed += 1
+for suite in suites:
     cases = list(suite.iter("testcase"))
     for case in cases:
         if case.find("failure") is not None or case.find("error") is not None:

@@ -14,7 +14,7 @@
 #include "esp/esp.h"
 #include "tests/util/vnet_lab.h"
 
-enum { SEEDS_DEFAULT = 800, GENERATIONS = 8, KEPT_FRAMES = 32, IP_A = 0x0a000001 };
+enum { SEEDS_DEFAULT = 500, GENERATIONS = 8, KEPT_FRAMES = 32, IP_A = 0x0a000001 };
 enum { ROGUE_IN = 0x66600, ROGUE_OUT = 0x77700 };
 
 /* What is known of one direction of one connection, and the frames to repeat. */
