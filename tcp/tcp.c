@@ -55,6 +55,9 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	TAILQ_INIT(&tc->all);
 	TAILQ_INIT(&tc->out);
 	TAILQ_INIT(&tc->reap);
+	TAILQ_INIT(&tc->lent);
+	TAILQ_INIT(&tc->starved);
+	TAILQ_INIT(&tc->holders);
 	for (uint32_t i = 0; i < TCP_BOUND_BUCKETS; i++)
 		LIST_INIT(&tc->bound[i]);
 	/* A quarter of the packets may wait for holes; the rest keeps the worker receiving. */
@@ -98,12 +101,12 @@ tcp_pcbs_in_use(const struct lcore *lc)
 }
 
 void
-tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_info *i, void *arg), void *arg)
+tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_row *i, void *arg), void *arg)
 {
 	struct tcp_pcb *pcb;
 
 	TAILQ_FOREACH (pcb, &lc->tcp->all, all) {
-		struct tcp_info i = {
+		struct tcp_row i = {
 			.key = pcb->fe.key,
 			.state = tcp_state_name(pcb->state),
 			.latch = pcb->state == TCPS_LISTEN ? NULL : &pcb->latch,

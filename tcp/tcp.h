@@ -56,7 +56,7 @@ void tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp
 uint32_t tcp_pcbs_in_use(const struct lcore *lc);
 
 /* For operators: calls fn for every control block, listeners included. */
-struct tcp_info {
+struct tcp_row {
 	struct flow_key key;
 	const char *state;
 	const struct latch *latch; /* NULL for a listener */
@@ -64,6 +64,6 @@ struct tcp_info {
 	uint32_t snd_wnd_bytes, cwnd_bytes, srtt_us, rto_us, mss_bytes;
 	uint32_t rexmt;
 };
-void tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_info *i, void *arg), void *arg);
+void tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_row *i, void *arg), void *arg);
 
 #endif

@@ -42,6 +42,8 @@ set_wnd(struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	pcb->max_wnd = RTE_MAX(pcb->max_wnd, pcb->snd_wnd);
 	pcb->snd_wl1 = seg->seq;
 	pcb->snd_wl2 = seg->ack;
+	if (pcb->snd_wnd > 0)
+		pcb->persist_shift = 0;
 }
 
 /* RFC 6298 s3 (Karn): only octets sent once; RFC 7323 s4.1: or the echoed timestamp. */

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "stack/base/assert.h"
 #include "stack/base/csum.h"
 #include "tcp/tcp_int.h"
 
@@ -22,6 +23,8 @@ enter_time_wait(struct lcore *lc, struct tcp_pcb *pcb)
 	tmr_stop(lc, &pcb->t_rexmt);
 	pcb->persist = false;
 	tcp_tmr_2msl(lc, pcb);
+	if (tcp_is_orphan(pcb))
+		tcp_pcb_lend(lc, pcb);
 	tcp_wake(lc, pcb);
 }
 
@@ -382,21 +385,41 @@ is_new_incarnation(const struct lcore *lc, const struct tcp_pcb *pcb, const stru
 	return seq_gt(seg->seq, pcb->rcv_nxt);
 }
 
-/* The old connection ends, and the SYN is judged again as one without an owner. */
+/* Judges the SYN again, as one without an owner; true if a new connection began. */
+static bool
+reincarnate_syn(struct lcore *lc, struct tcp_seg *seg, uint32_t iss_min)
+{
+	const struct pkt_meta *pm = pkt_meta(seg->m);
+
+	if (!latch_recheck(lc, seg->m)) {
+		seg->m = NULL;
+		return false;
+	}
+	if (pm->verdict != VERDICT_ACCEPT || pm->flow != NULL) {
+		seg->why = DROP_LATCH_CLOSED;
+		return false;
+	}
+	seg_listen(lc, seg, &iss_min);
+	return flow_find(lc, &pm->key) != NULL;
+}
+
+/*
+ * The old connection lends its 5-tuple and ends when the new one has it. A SYN that policy, the
+ * SAs or a queue refuse changes nothing: TIME-WAIT goes on.
+ */
 static void
 reincarnate(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
-	uint32_t iss_min = pcb->snd_max;
+	int rc;
 
-	tcp_pcb_end(lc, pcb, 0);
-	if (!latch_recheck(lc, seg->m)) {
-		seg->m = NULL;
+	flow_remove(lc, &pcb->fe);
+	if (reincarnate_syn(lc, seg, pcb->snd_max)) {
+		tcp_pcb_end(lc, pcb, 0);
 		return;
 	}
-	if (pkt_meta(seg->m)->verdict == VERDICT_ACCEPT && pkt_meta(seg->m)->flow == NULL)
-		seg_listen(lc, seg, &iss_min);
-	else
-		seg->why = DROP_LATCH_CLOSED;
+	rc = flow_insert(lc, &pcb->fe);
+	tl_assert(rc == 0);
+	(void)rc;
 }
 
 /*

@@ -39,6 +39,9 @@ void tcp_tmr_rexmt(struct lcore *lc, struct tcp_pcb *pcb, uint64_t after_us);
 void tcp_tmr_delack(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_2msl(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb);
+/* The send buffer has room and the pool has no chunk: wakes the socket when that has changed. */
+void tcp_tmr_starved(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_tmr_fed(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_stop_all(struct lcore *lc, struct tcp_pcb *pcb);
 
 /* tcp_out.c */
@@ -56,7 +59,8 @@ void tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb);
 /* A SYN for a listener. iss_min: the ISN must be greater, NULL if no old connection was there. */
 void tcp_syn_in(
 	struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min);
-/* Buffers, clocks, ISN and our own options; key, latch and socket options are set. */
+/* Buffers, clocks, ISN and our own options; key, latch and socket options are set. mtu_bytes: of
+ * the route to the peer. */
 void tcp_syn_prepare(
 	struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes);
 /* Options of the peer's SYN (RFC 9293 s3.7.1, RFC 7323 s2.2, s3.2). */

@@ -2,14 +2,12 @@
 /* tcp_opt.c - socket options; one that is not acted upon is refused. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "stack/include/tl_ipsec.h"
 #include "stack/include/tl_sock.h"
 #include "tcp/tcp_int.h"
-
-/* Of <netinet/tcp.h>, which has a struct tcp_info of its own. */
-enum { OPT_NODELAY = 1, OPT_MAXSEG = 2 };
 
 enum { BUF_MIN = 4096, BUF_MAX = 64 << 20, MAXSEG_MAX = 32767 };
 
@@ -83,12 +81,12 @@ set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 	struct tcp_pcb *pcb = s->pcb;
 
 	switch (opt) {
-	case OPT_NODELAY:
+	case TCP_NODELAY:
 		pcb->nodelay = v != 0;
 		if (tcp_is_synced(pcb))
 			tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 		return 0;
-	case OPT_MAXSEG:
+	case TCP_MAXSEG:
 		if (v < TCP_MSS_MIN || v > MAXSEG_MAX)
 			return -EINVAL;
 		pcb->user_mss = (uint16_t)v;
@@ -181,9 +179,9 @@ get_tcp(const struct tcp_pcb *pcb, int opt, void *val, socklen_t *len)
 	const char *name;
 
 	switch (opt) {
-	case OPT_NODELAY:
+	case TCP_NODELAY:
 		return put_int(val, len, pcb->nodelay);
-	case OPT_MAXSEG:
+	case TCP_MAXSEG:
 		return put_int(val, len,
 			pcb->state <= TCPS_LISTEN && pcb->user_mss != 0 ? pcb->user_mss : pcb->mss);
 	case TL_TCP_STATE:

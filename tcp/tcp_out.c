@@ -6,6 +6,7 @@
  * one may send (the plan), and only then builds it. Resets do not wait for a turn, because the
  * control block does not outlive them: they leave through the queue of answers.
  */
+#include <errno.h>
 #include <string.h>
 #include <rte_tcp.h>
 
@@ -375,6 +376,14 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 	return OUT_DONE;
 }
 
+/* House rule for our own bugs: the state is not to be trusted any more. */
+static void
+end_doomed(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	tcp_usr_abort(lc, pcb, ECONNABORTED);
+	tcp_reap(lc);
+}
+
 uint32_t
 tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max)
 {
@@ -383,7 +392,13 @@ tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max)
 
 	while (v->n - first < limit && (pcb = TAILQ_FIRST(&lc->tcp->out)) != NULL) {
 		uint32_t left = limit - (v->n - first);
-		enum out_result r = pcb_out(lc, pcb, v, RTE_MIN(left, (uint32_t)OUT_QUANTUM));
+		enum out_result r;
+
+		if (unlikely(pcb->doomed)) {
+			end_doomed(lc, pcb);
+			continue;
+		}
+		r = pcb_out(lc, pcb, v, RTE_MIN(left, (uint32_t)OUT_QUANTUM));
 
 		/* There is more to send, whatever it was that asked for this visit. */
 		if (r != OUT_DONE)

@@ -21,13 +21,53 @@ pcb_init(struct tcp_pcb *pcb)
 	pcb->rcv_mss = TCP_MSS_MIN;
 }
 
+void
+tcp_pcb_lend(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	tl_assert(pcb->state == TCPS_TIME_WAIT && tcp_is_orphan(pcb) && !pcb->on_lent);
+	pcb->on_lent = true;
+	TAILQ_INSERT_TAIL(&lc->tcp->lent, pcb, lent);
+}
+
+static void
+unlend(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (!pcb->on_lent)
+		return;
+	pcb->on_lent = false;
+	TAILQ_REMOVE(&lc->tcp->lent, pcb, lent);
+}
+
+/*
+ * DEVIATION: RFC 9293 s3.6.1 wants 2 MSL of TIME-WAIT. A host that is out of control blocks would
+ * refuse new connections for that long, so the oldest one ends early.
+ */
+static bool
+end_oldest_time_wait(struct lcore *lc)
+{
+	struct tcp_pcb *pcb;
+
+	TAILQ_FOREACH (pcb, &lc->tcp->lent, lent) {
+		/* One whose 5-tuple is out is being replaced just now. */
+		if (pcb->fe.linked)
+			break;
+	}
+	if (pcb == NULL)
+		return false;
+	lc_count(lc, ST_TCP_TW_REUSE);
+	tcp_pcb_end(lc, pcb, 0);
+	tcp_pcb_free(lc, pcb);
+	return true;
+}
+
 struct tcp_pcb *
 tcp_pcb_alloc(struct lcore *lc)
 {
 	struct tcp_pcb *pcb;
 	void *obj;
 
-	if (rte_mempool_get(lc->tcp->pcbs, &obj) != 0)
+	if (rte_mempool_get(lc->tcp->pcbs, &obj) != 0 &&
+		(!end_oldest_time_wait(lc) || rte_mempool_get(lc->tcp->pcbs, &obj) != 0))
 		return NULL;
 	pcb = obj;
 	pcb_init(pcb);
@@ -78,6 +118,8 @@ static void
 flush(struct lcore *lc, struct tcp_pcb *pcb, bool unreadable)
 {
 	tcp_output_unmark(lc, pcb);
+	unlend(lc, pcb);
+	tcp_tmr_fed(lc, pcb);
 	tcp_tmr_stop_all(lc, pcb);
 	tcp_rcv_purge(lc, pcb);
 	buf_clear(lc, &pcb->snd);
@@ -169,7 +211,7 @@ static void
 check_closed(const struct tcp_pcb *pcb)
 {
 	tl_assert(!pcb->fe.linked);
-	tl_assert(!pcb->on_out);
+	tl_assert(!pcb->on_out && !pcb->on_lent && !pcb->on_starved);
 	tl_assert(!tmr_is_set(&pcb->t_rexmt) && !tmr_is_set(&pcb->t_delack));
 	tl_assert(!tmr_is_set(&pcb->t_wait));
 	tl_assert(pcb->ooo == NULL);

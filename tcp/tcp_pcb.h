@@ -3,7 +3,8 @@
  * tcp_pcb.h - the control block of a connection, its states, and the context of a worker.
  *
  * A control block is owned by its worker's pool. It lives until it is CLOSED and neither a socket
- * nor a listener's queue holds it; tcp_reap() then returns it, never in the middle of a segment.
+ * nor a listener's queue holds it; tcp_reap() then returns it, never while a segment of its own is
+ * being processed.
  */
 #ifndef TL_TCP_TCP_PCB_H
 #define TL_TCP_TCP_PCB_H
@@ -84,6 +85,7 @@ enum {
 	TCP_RTO_INIT_US = 1000000,
 	TCP_RTO_MAX_US = 60000000,
 	TCP_FIN_WAIT_2_MS = 60000,
+	TCP_STARVED_US = 10000,
 	TCP_OOO_MAX = 256, /* held segments of one connection */
 	TCP_BOUND_BUCKETS = 256,
 	TCP_CHALLENGE_PER_S = 1000,
@@ -101,11 +103,15 @@ struct tcp_pcb {
 	uint8_t out_flags;      /* TCP_OUT_* */
 	uint8_t snd_wscale;
 	uint8_t rcv_wscale;
-	uint8_t dupacks;    /* received in a row */
-	uint8_t dupack_due; /* to send, one for each segment that came out of order */
-	uint8_t rexmt_cnt;  /* timeouts of the same data, or unanswered probes */
+	uint8_t dupacks;       /* received in a row */
+	uint8_t dupack_due;    /* to send, one for each segment that came out of order */
+	uint8_t rexmt_cnt;     /* timeouts of the same data, or unanswered probes */
+	uint8_t persist_shift; /* probes since the peer's window was open: their backoff */
 	bool on_out;
 	bool on_reap;
+	bool on_lent;
+	bool on_starved;
+	bool doomed; /* a bug of ours was noticed: reset at the next visit of tcp_out() */
 	bool opt_ts; /* negotiated, or offered while SYN_SENT */
 	bool opt_ws;
 	bool nodelay;
@@ -180,6 +186,9 @@ struct tcp_pcb {
 	TAILQ_ENTRY(tcp_pcb) all;
 	TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
 	TAILQ_ENTRY(tcp_pcb) out;
+	TAILQ_ENTRY(tcp_pcb) lent;
+	TAILQ_ENTRY(tcp_pcb) starved;
+	TAILQ_ENTRY(tcp_pcb) holder;
 	LIST_ENTRY(tcp_pcb) bound;
 };
 
@@ -189,17 +198,25 @@ struct tcp_ctx {
 	struct tcp_pcb_list all;
 	struct tcp_pcb_list out;
 	struct tcp_pcb_list reap;
+	struct tcp_pcb_list lent; /* TIME_WAIT without a socket, oldest first: the pool's reserve */
 	struct tcp_bound_list bound[TCP_BOUND_BUCKETS]; /* by local port */
 	uint32_t active;                                /* neither CLOSED nor LISTEN */
-	uint32_t ooo_n;                                 /* held segments of all connections */
+	struct tcp_pcb_list starved;                    /* writers that wait for a chunk */
+	struct tmr t_starved;
+	struct tcp_pcb_list holders; /* connections with held segments */
+	uint32_t holders_n;
+	uint32_t ooo_n; /* held segments of all connections */
 	uint32_t ooo_max;
 	uint32_t challenge_left; /* RFC 5961 s7 */
 	uint64_t challenge_ns;
 	struct tcp_secret isn_secret, ts_secret;
 };
 
-/* A closed control block, or NULL. */
+/* A closed control block, or NULL. Takes the oldest TIME-WAIT if the pool is empty. */
 struct tcp_pcb *tcp_pcb_alloc(struct lcore *lc);
+
+/* In TIME_WAIT nobody but the wire needs it: tcp_pcb_alloc() may take it when the pool is empty. */
+void tcp_pcb_lend(struct lcore *lc, struct tcp_pcb *pcb);
 
 /* Back to the pool at once; the block is CLOSED and nothing holds it. */
 void tcp_pcb_free(struct lcore *lc, struct tcp_pcb *pcb);

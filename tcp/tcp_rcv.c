@@ -4,10 +4,13 @@
  *
  * Segments with a hole before them are held as the packets they came in, sorted and without
  * overlap, so they never exceed the advertised window; their number is bounded for each
- * connection and for the worker. The window that is advertised is the one that is accepted.
+ * connection and for the worker, whose budget the connections share. The window that is advertised
+ * is the one that is accepted.
  */
 #include "stack/base/assert.h"
 #include "tcp/tcp_int.h"
+
+enum { OOO_MIN = 16, OOO_LOOK = 16 };
 
 /* A held packet's metadata have served; its private area becomes the list entry. */
 struct held {
@@ -92,17 +95,65 @@ ooo_unlink(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, enum dro
 	struct rte_mbuf *m = *pp;
 
 	*pp = held_of(m)->next;
-	pcb->ooo_n--;
+	if (--pcb->ooo_n == 0) {
+		TAILQ_REMOVE(&lc->tcp->holders, pcb, holder);
+		lc->tcp->holders_n--;
+	}
 	pcb->ooo_bytes -= held_of(m)->len;
 	lc->tcp->ooo_n--;
 	pkt_drop(lc, m, why);
 }
 
+static void
+ooo_purge(struct lcore *lc, struct tcp_pcb *pcb, enum drop_reason why)
+{
+	while (pcb->ooo != NULL)
+		ooo_unlink(lc, pcb, &pcb->ooo, why);
+}
+
 void
 tcp_rcv_purge(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	while (pcb->ooo != NULL)
-		ooo_unlink(lc, pcb, &pcb->ooo, DROP_TCP_CLOSED);
+	ooo_purge(lc, pcb, DROP_TCP_CLOSED);
+}
+
+/*
+ * What one connection may hold. An octet alone costs a whole packet buffer, so every segment
+ * counts as a full one; twice what fits the window, because honest ones are not all full.
+ */
+static uint32_t
+ooo_limit(const struct tcp_pcb *pcb)
+{
+	uint32_t n = 2 * (pcb->rcv.limit_bytes / tcp_pcb_own_mss(pcb));
+
+	return RTE_MIN(RTE_MAX(n, (uint32_t)OOO_MIN), (uint32_t)TCP_OOO_MAX);
+}
+
+/*
+ * The worker's budget is used up. A connection above its equal share gives up its own; one below
+ * takes the place of another that is above. The search looks at a few and goes on from there the
+ * next time. Nothing is lost: what is held was not acknowledged.
+ */
+static void
+ooo_make_room(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_ctx *tc = lc->tcp;
+	uint32_t share = RTE_MAX(tc->ooo_max / (tc->holders_n + (pcb->ooo_n == 0)), 1u);
+
+	if (pcb->ooo_n > share) {
+		ooo_purge(lc, pcb, DROP_TCP_OOO_LIMIT);
+		return;
+	}
+	for (uint32_t i = 0; i < RTE_MIN((uint32_t)OOO_LOOK, tc->holders_n); i++) {
+		struct tcp_pcb *other = TAILQ_FIRST(&tc->holders);
+
+		if (other->ooo_n > share) {
+			ooo_purge(lc, other, DROP_TCP_OOO_LIMIT);
+			return;
+		}
+		TAILQ_REMOVE(&tc->holders, other, holder);
+		TAILQ_INSERT_TAIL(&tc->holders, other, holder);
+	}
 }
 
 bool
@@ -147,13 +198,34 @@ ooo_fit(struct lcore *lc, struct rte_mbuf *prev, struct rte_mbuf **next, struct 
 	return tcp_seg_len(seg) > 0;
 }
 
+/* The packet of seg becomes the one that *pp points at. */
+static void
+ooo_keep(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, struct tcp_seg *seg)
+{
+	*held_of(seg->m) = (struct held){.next = *pp,
+		.seq = seg->seq,
+		.off = seg->off,
+		.len = seg->len,
+		.fin = (seg->flags & TCP_F_FIN) != 0};
+	*pp = seg->m;
+	if (pcb->ooo_n++ == 0) {
+		TAILQ_INSERT_TAIL(&lc->tcp->holders, pcb, holder);
+		lc->tcp->holders_n++;
+	}
+	pcb->ooo_bytes += seg->len;
+	lc->tcp->ooo_n++;
+	seg->m = NULL;
+}
+
 /* RFC 9293 s3.10.7.4: segments with higher beginning sequence numbers SHOULD be held. */
 static void
 ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
-	struct rte_mbuf **pp = &pcb->ooo, *prev = NULL, *m = seg->m;
+	struct rte_mbuf **pp = &pcb->ooo, *prev = NULL;
 
 	lc_count(lc, ST_TCP_OOO);
+	if (lc->tcp->ooo_n >= lc->tcp->ooo_max)
+		ooo_make_room(lc, pcb);
 	while (*pp != NULL && seq_leq(held_of(*pp)->seq, seg->seq)) {
 		prev = *pp;
 		pp = &held_of(prev)->next;
@@ -162,20 +234,10 @@ ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		lc_count(lc, ST_TCP_DUP);
 		return;
 	}
-	if (pcb->ooo_n >= TCP_OOO_MAX || lc->tcp->ooo_n >= lc->tcp->ooo_max) {
+	if (pcb->ooo_n >= ooo_limit(pcb) || lc->tcp->ooo_n >= lc->tcp->ooo_max)
 		seg->why = DROP_TCP_OOO_LIMIT;
-		return;
-	}
-	*held_of(m) = (struct held){.next = *pp,
-		.seq = seg->seq,
-		.off = seg->off,
-		.len = seg->len,
-		.fin = (seg->flags & TCP_F_FIN) != 0};
-	*pp = m;
-	pcb->ooo_n++;
-	pcb->ooo_bytes += seg->len;
-	lc->tcp->ooo_n++;
-	seg->m = NULL;
+	else
+		ooo_keep(lc, pcb, pp, seg);
 }
 
 /* Moves what became contiguous into the buffer. Returns true if the FIN was reached. */
@@ -188,6 +250,11 @@ ooo_drain(struct lcore *lc, struct tcp_pcb *pcb)
 		uint32_t len = h->len - skip, n;
 		bool fin = h->fin;
 
+		/* F-1: the SA may have been revoked while the segment waited. */
+		if (!latch_is_current(lc, pcb->ooo)) {
+			ooo_unlink(lc, pcb, &pcb->ooo, DROP_ESP_STALE);
+			continue;
+		}
 		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(pcb->ooo, h->off + skip), len);
 		pcb->rcv_nxt += n;
 		skip += n;

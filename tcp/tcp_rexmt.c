@@ -9,7 +9,7 @@
 
 #include "tcp/tcp_int.h"
 
-enum { DUPACK_THRESH = 3, DUPACK_MAX = 255, CLOCK_US = 1000 };
+enum { DUPACK_THRESH = 3, DUPACK_MAX = 255, CLOCK_US = 1000, SHIFT_MAX = 16 };
 
 void
 tcp_rtt_sample(struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us)
@@ -45,8 +45,8 @@ tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb)
 static void
 persist_arm(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	/* RFC 9293 s3.8.6.1: first after the RTO, then exponentially rarer. */
-	uint64_t us = (uint64_t)pcb->rto_us << RTE_MIN(pcb->rexmt_cnt, 16);
+	/* RFC 9293 s3.8.6.1: first after the RTO, then exponentially rarer, answered or not. */
+	uint64_t us = (uint64_t)pcb->rto_us << pcb->persist_shift;
 
 	tcp_tmr_rexmt(lc, pcb, RTE_MIN(us, (uint64_t)TCP_RTO_MAX_US));
 }
@@ -156,6 +156,7 @@ persist_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	pcb->snd_nxt = pcb->snd_una;
 	pcb->rtt_timing = false;
 	if (pcb->snd_wnd == 0) {
+		pcb->persist_shift = (uint8_t)RTE_MIN(pcb->persist_shift + 1, SHIFT_MAX);
 		tcp_output_mark(lc, pcb, TCP_OUT_PROBE);
 		persist_arm(lc, pcb);
 		return;
@@ -205,6 +206,7 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	pcb->snd_nxt = pcb->snd_una;
 	if (tcp_is_synced(pcb) && pcb->snd_wnd == 0) {
 		pcb->persist = true;
+		pcb->persist_shift = (uint8_t)RTE_MIN(pcb->persist_shift + 1, SHIFT_MAX);
 		tcp_output_mark(lc, pcb, TCP_OUT_PROBE);
 		persist_arm(lc, pcb);
 		return;

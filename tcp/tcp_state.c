@@ -4,6 +4,7 @@
 
 #include "stack/base/assert.h"
 #include "stack/base/log.h"
+#include "tcp/tcp_int.h"
 
 LOG_MODULE(tcp, NOTICE);
 
@@ -63,14 +64,27 @@ log_change(const struct tcp_pcb *pcb, enum tcp_state to)
 		rte_be_to_cpu_16(pcb->fe.key.rport), names[pcb->state], names[to]);
 }
 
+/* A release build goes on: the state stays legal, and the connection is reset before it sends. */
+static void
+refuse(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_state to)
+{
+	lc_count(lc, ST_ASSERTS);
+	LOG(ERR, "illegal transition %s -> %s: the connection is reset", names[pcb->state],
+		tcp_state_name(to));
+	pcb->doomed = is_active(pcb->state);
+	tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+}
+
 void
 tcp_set_state(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_state to)
 {
 	struct tcp_ctx *tc = lc->tcp;
 
 	tl_assert((legal[pcb->state] & 1u << to) != 0);
-	if ((legal[pcb->state] & 1u << to) == 0)
-		lc_count(lc, ST_ASSERTS);
+	if ((legal[pcb->state] & 1u << to) == 0) {
+		refuse(lc, pcb, to);
+		return;
+	}
 	log_change(pcb, to);
 	tc->active += is_active((uint8_t)to);
 	tc->active -= is_active(pcb->state);

@@ -11,7 +11,7 @@
 #include "stack/net/route.h"
 #include "tcp/tcp_int.h"
 
-enum { BACKLOG_MAX = 4096, HALF_MIN = 64 };
+enum { BACKLOG_MAX = 4096, HALF_MIN = 64, HALF_LOOK = 64 };
 
 struct tcp_pcb *
 tcp_listener_find(const struct lcore *lc, const struct flow_key *k)
@@ -64,17 +64,34 @@ wscale_of(uint32_t bytes)
 	return s;
 }
 
+/*
+ * RFC 4301 s8.2: the outer packets of a tunnel take the path to the other gateway, which may be
+ * narrower than the path that the route to the peer promises.
+ */
+static uint16_t
+path_mtu(const struct lcore *lc, const struct latch *l, uint16_t mtu_bytes)
+{
+	struct route outer;
+
+	if (l->state != TL_LATCH_ESTABLISHED || l->mode != TL_LATCH_MODE_TUNNEL)
+		return mtu_bytes;
+	if (route_find(lc, &l->tun_remote, &outer) != 0)
+		return mtu_bytes;
+	return outer.mtu_bytes < mtu_bytes ? outer.mtu_bytes : mtu_bytes;
+}
+
 void
 tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes)
 {
 	buf_init(&pcb->snd, s->sndbuf_bytes);
 	buf_init(&pcb->rcv, s->rcvbuf_bytes);
+	pcb->snd.modest = pcb->rcv.modest = true;
 	pcb->rcv_wscale = wscale_of(s->rcvbuf_bytes);
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
 	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
 	pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
-	pcb->pmtu = mtu_bytes;
+	pcb->pmtu = path_mtu(lc, &pcb->latch, mtu_bytes);
 	pcb->iss = tcp_isn(lc, &pcb->fe.key);
 	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
 	tcp_pcb_update_mss(pcb);
@@ -133,14 +150,42 @@ child_start(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_pcb *pcb, const st
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }
 
+/*
+ * RFC 4987 s3.4: a flood of SYNs must not shut the listener, and the flooder must not know whom
+ * it pushes out. One of the oldest goes, so that the search is short; its peer hears nothing.
+ */
+static void
+half_evict(struct lcore *lc, struct tcp_pcb *lsn)
+{
+	uint32_t skip = rand_below(lc->rand, RTE_MIN(lsn->half_n, (uint32_t)HALF_LOOK));
+	struct tcp_pcb *child = TAILQ_FIRST(&lsn->half);
+
+	while (skip-- > 0)
+		child = TAILQ_NEXT(child, queue);
+	lc_count(lc, ST_TCP_SYN_EVICT);
+	tcp_pcb_end(lc, child, 0);
+}
+
+/* A control block for a child; where the pool is empty, in the place of another child. */
+static struct tcp_pcb *
+child_alloc(struct lcore *lc, struct tcp_pcb *lsn)
+{
+	struct tcp_pcb *pcb = tcp_pcb_alloc(lc);
+
+	if (pcb != NULL || lsn->half_n == 0)
+		return pcb;
+	half_evict(lc, lsn);
+	tcp_reap(lc);
+	return tcp_pcb_alloc(lc);
+}
+
 void
 tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min)
 {
 	struct tcp_pcb *pcb;
 	struct route rt;
 
-	if (lsn->ready_n >= lsn->backlog ||
-		lsn->half_n >= RTE_MAX(2 * lsn->backlog, (uint32_t)HALF_MIN)) {
+	if (lsn->ready_n >= lsn->backlog) {
 		seg->why = DROP_TCP_BACKLOG;
 		return;
 	}
@@ -148,7 +193,7 @@ tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uin
 		seg->why = DROP_ROUTE_NONE;
 		return;
 	}
-	pcb = tcp_pcb_alloc(lc);
+	pcb = child_alloc(lc, lsn);
 	if (pcb == NULL) {
 		seg->why = DROP_TCP_MEM;
 		return;
@@ -159,6 +204,8 @@ tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uin
 		return;
 	}
 	seg->why = DROP_TCP_DONE;
+	if (lsn->half_n >= RTE_MAX(2 * lsn->backlog, (uint32_t)HALF_MIN))
+		half_evict(lc, lsn);
 	pcb->user_mss = lsn->user_mss;
 	tcp_syn_prepare(lc, pcb, lsn->s, rt.mtu_bytes);
 	/* RFC 6191 s2 and RFC 9293 s3.4.3: greater than what the old incarnation used. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tcp_tmr.c - the three timers of a connection: set, stopped, and what they call.
+ * tcp_tmr.c - the three timers of a connection, and the one of all that wait for memory: set,
+ * stopped, and what they call.
  *
  * An expiry marks the control block for output or ends it; it sends nothing.
  */
@@ -40,6 +41,52 @@ wait_expired(struct lcore *lc, struct tmr *t)
 
 	tcp_pcb_end(lc, pcb, 0);
 	settle(lc, pcb);
+}
+
+/* Memory comes back from any connection, so nobody in particular could tell. */
+static void
+starved_expired(struct lcore *lc, struct tmr *t)
+{
+	struct tcp_pcb_list hungry = TAILQ_HEAD_INITIALIZER(hungry);
+	struct tcp_pcb *pcb;
+
+	(void)t;
+	TAILQ_CONCAT(&hungry, &lc->tcp->starved, starved);
+	while ((pcb = TAILQ_FIRST(&hungry)) != NULL) {
+		TAILQ_REMOVE(&hungry, pcb, starved);
+		pcb->on_starved = false;
+		if (buf_can_append(lc, &pcb->snd))
+			tcp_wake(lc, pcb);
+		else
+			tcp_tmr_starved(lc, pcb);
+	}
+}
+
+void
+tcp_tmr_starved(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_ctx *tc = lc->tcp;
+
+	if (pcb->on_starved)
+		return;
+	pcb->on_starved = true;
+	TAILQ_INSERT_TAIL(&tc->starved, pcb, starved);
+	if (!tmr_is_set(&tc->t_starved))
+		tmr_set(lc, &tc->t_starved, lc->now_ns + TCP_STARVED_US * UINT64_C(1000),
+			starved_expired);
+}
+
+void
+tcp_tmr_fed(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_ctx *tc = lc->tcp;
+
+	if (!pcb->on_starved)
+		return;
+	pcb->on_starved = false;
+	TAILQ_REMOVE(&tc->starved, pcb, starved);
+	if (TAILQ_EMPTY(&tc->starved))
+		tmr_stop(lc, &tc->t_starved);
 }
 
 void

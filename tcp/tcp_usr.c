@@ -216,6 +216,14 @@ is_unicast(const struct ip_addr *a)
 	return rte_be_to_cpu_32(ip_addr_to_v4(a)) < 0xe0000000;
 }
 
+static bool
+is_ours_or_broadcast(const struct lcore *lc, const struct ip_addr *a, uint32_t realm)
+{
+	if (route_is_ours(lc, a, realm))
+		return true;
+	return ip_addr_is_v4(a) && route_is_broadcast(lc, ip_addr_to_v4(a), realm);
+}
+
 /* The 5-tuple of a connection to a, and the path. */
 static int
 connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr *a,
@@ -234,6 +242,9 @@ connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr 
 		.local = rt->src, .remote = a->addr, .rport = a->port, .proto = IPPROTO_N_TCP};
 	if (rt->port < lc->nb_ports)
 		key->realm = lc->port[rt->port]->realm;
+	/* There is no loopback, and no connection to many (RFC 9293 s3.9.2.3, MUST-46). */
+	if (is_ours_or_broadcast(lc, &a->addr, key->realm))
+		return -ENETUNREACH;
 	if (pcb->is_bound && !ip_addr_is_any(&pcb->fe.key.local))
 		key->local = pcb->fe.key.local;
 	key->lport = pcb->is_bound ? pcb->fe.key.lport : pick_port(lc, pcb, *key);
@@ -299,6 +310,14 @@ take_error(struct sock *s)
 	return -err;
 }
 
+/* A writer whom no chunk is left for hears of one; who filled its buffer hears of the ACK. */
+static void
+note_want(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (buf_room(&pcb->snd) > 0 && !buf_can_append(lc, &pcb->snd))
+		tcp_tmr_starved(lc, pcb);
+}
+
 /* RFC 9293 s3.10.2. */
 static ssize_t
 usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags)
@@ -319,6 +338,8 @@ usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flag
 	if (len == 0)
 		return 0;
 	n = buf_append(lc, &pcb->snd, buf, len);
+	if (n < len)
+		note_want(lc, pcb);
 	if (n == 0)
 		return -EAGAIN;
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
@@ -413,6 +434,7 @@ close_conn(struct lcore *lc, struct tcp_pcb *pcb, bool abortive)
 {
 	if (pcb->state == TCPS_TIME_WAIT) {
 		buf_clear(lc, &pcb->rcv);
+		tcp_pcb_lend(lc, pcb);
 		return;
 	}
 	/* RFC 2525 s2.17: data that nobody read are not acknowledged by a FIN. */
@@ -467,8 +489,20 @@ usr_remote(struct lcore *lc, struct sock *s, struct sock_addr *a)
 	return 0;
 }
 
+static bool
+is_writable(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (pcb->fin_queued)
+		return true;
+	/* A third of the buffer: otherwise every ACK would wake the writer for a few bytes. */
+	if (buf_room(&pcb->snd) < RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
+		return false;
+	note_want(lc, pcb);
+	return buf_can_append(lc, &pcb->snd);
+}
+
 static uint32_t
-ready_open(const struct tcp_pcb *pcb)
+ready_open(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	uint32_t ev = 0;
 
@@ -476,8 +510,7 @@ ready_open(const struct tcp_pcb *pcb)
 		ev |= TL_EV_IN;
 	if (pcb->rcv_fin || pcb->rd_shut)
 		ev |= TL_EV_RDHUP;
-	/* A third of the buffer: otherwise every ACK would wake the writer for a few bytes. */
-	if (pcb->fin_queued || buf_room(&pcb->snd) >= RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
+	if (is_writable(lc, pcb))
 		ev |= TL_EV_OUT;
 	if (pcb->fin_queued && pcb->rcv_fin)
 		ev |= TL_EV_HUP;
@@ -487,10 +520,9 @@ ready_open(const struct tcp_pcb *pcb)
 static uint32_t
 usr_ready(struct lcore *lc, struct sock *s)
 {
-	const struct tcp_pcb *pcb = s->pcb;
+	struct tcp_pcb *pcb = s->pcb;
 	uint32_t ev = s->so_error != 0 ? TL_EV_ERR | TL_EV_IN | TL_EV_OUT : 0;
 
-	(void)lc;
 	switch (pcb->state) {
 	case TCPS_CLOSED:
 		if (pcb->was_open)
@@ -502,7 +534,7 @@ usr_ready(struct lcore *lc, struct sock *s)
 	case TCPS_SYN_RCVD:
 		return ev;
 	default:
-		return ev | ready_open(pcb);
+		return ev | ready_open(lc, pcb);
 	}
 }
 

@@ -4,16 +4,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <rte_errno.h>
 #include <rte_memcpy.h>
-#include <rte_mempool.h>
+#include <rte_malloc.h>
+#include <rte_stack.h>
 
 #include "stack/base/assert.h"
 #include "stack/base/csum.h"
 #include "stack/base/lcore.h"
 
 /* An even length keeps every chunk boundary on a 16-bit word of the checksum of a whole chunk. */
-enum { CHUNK_BYTES = 8192 - 32 };
+enum { CHUNK_BYTES = 8192 - 32, RESERVE_DIV = 8 };
 
 struct buf_chunk {
 	_Atomic(struct buf_chunk *) next;
@@ -21,8 +21,11 @@ struct buf_chunk {
 	uint8_t data[CHUNK_BYTES];
 };
 
+/* A stack, so that the chunk given back last, which is still in the cache, is taken first. */
 struct buf_pool {
-	struct rte_mempool *mp;
+	struct rte_stack *unused;
+	struct buf_chunk *chunks;
+	uint32_t nb;
 };
 
 int
@@ -32,11 +35,18 @@ buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **
 
 	if (p == NULL)
 		return -ENOMEM;
-	p->mp = rte_mempool_create(name, nb, sizeof(struct buf_chunk), 0, 0, NULL, NULL, NULL, NULL,
-		socket_id, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
-	if (p->mp == NULL) {
-		free(p);
-		return -rte_errno;
+	p->nb = nb;
+	p->unused = rte_stack_create(name, nb, socket_id, 0);
+	p->chunks =
+		rte_malloc_socket(name, sizeof(*p->chunks) * nb, RTE_CACHE_LINE_SIZE, socket_id);
+	if (p->unused == NULL || p->chunks == NULL) {
+		buf_pool_free(p);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < nb; i++) {
+		void *c = &p->chunks[nb - 1 - i];
+
+		rte_stack_push(p->unused, &c, 1);
 	}
 	*out = p;
 	return 0;
@@ -47,20 +57,41 @@ buf_pool_free(struct buf_pool *p)
 {
 	if (p == NULL)
 		return;
-	rte_mempool_free(p->mp);
+	rte_stack_free(p->unused);
+	rte_free(p->chunks);
 	free(p);
 }
 
 uint32_t
 buf_pool_in_use(const struct buf_pool *p)
 {
-	return rte_mempool_in_use_count(p->mp);
+	return p->nb - rte_stack_count(p->unused);
+}
+
+static void
+chunk_put(struct lcore *lc, struct buf_chunk *c)
+{
+	void *obj = c;
+
+	rte_stack_push(lc->buf->unused, &obj, 1);
 }
 
 void
 buf_init(struct buf *b, uint32_t limit_bytes)
 {
 	*b = (struct buf){.limit_bytes = limit_bytes};
+}
+
+/* A modest buffer that has a chunk leaves the last eighth of the pool to those that have none. */
+static bool
+may_grow(const struct lcore *lc, const struct buf *b)
+{
+	const struct buf_pool *p = lc->buf;
+	uint32_t avail = rte_stack_count(p->unused);
+
+	if (b->modest && b->tail != NULL && avail < p->nb / RESERVE_DIV)
+		return false;
+	return avail > 0;
 }
 
 /* Adds a chunk whose first byte is at position end. The consumer sees it through `next`. */
@@ -70,7 +101,7 @@ grow(struct lcore *lc, struct buf *b, uint64_t end)
 	void *obj;
 	struct buf_chunk *c;
 
-	if (rte_mempool_get(lc->buf->mp, &obj) != 0)
+	if (!may_grow(lc, b) || rte_stack_pop(lc->buf->unused, &obj, 1) == 0)
 		return NULL;
 	c = obj;
 	atomic_init(&c->next, NULL);
@@ -81,6 +112,18 @@ grow(struct lcore *lc, struct buf *b, uint64_t end)
 		atomic_store_explicit(&b->tail->next, c, memory_order_release);
 	b->tail = c;
 	return c;
+}
+
+bool
+buf_can_append(const struct lcore *lc, const struct buf *b)
+{
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+
+	if (buf_room(b) == 0)
+		return false;
+	if (b->tail != NULL && end - b->tail->base < CHUNK_BYTES)
+		return true;
+	return may_grow(lc, b);
 }
 
 size_t
@@ -171,7 +214,7 @@ buf_drop(struct lcore *lc, struct buf *b, size_t n)
 		b->head = atomic_load_explicit(&c->next, memory_order_acquire);
 		if (b->cur == c)
 			b->cur = b->head;
-		rte_mempool_put(lc->buf->mp, c);
+		chunk_put(lc, c);
 	}
 	atomic_store_explicit(&b->start, start, memory_order_release);
 }
@@ -183,7 +226,7 @@ buf_clear(struct lcore *lc, struct buf *b)
 		struct buf_chunk *c = b->head;
 
 		b->head = atomic_load_explicit(&c->next, memory_order_relaxed);
-		rte_mempool_put(lc->buf->mp, c);
+		chunk_put(lc, c);
 	}
 	b->cur = NULL;
 	b->tail = NULL;

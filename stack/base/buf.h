@@ -13,6 +13,7 @@
 #define TL_BASE_BUF_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct buf {
 	_Atomic uint64_t start; /* written by the consumer */
 	_Atomic uint64_t end;   /* written by the producer */
 	uint32_t limit_bytes;
+	bool modest; /* set by the owner: no second chunk while the pool is nearly empty */
 };
 
 /* nb: chunks in the pool. Returns 0 or -errno. */
@@ -63,6 +65,9 @@ buf_room(const struct buf *b)
 
 	return len < b->limit_bytes ? b->limit_bytes - len : 0;
 }
+
+/* Whether buf_append() would take at least one byte now. */
+bool buf_can_append(const struct lcore *lc, const struct buf *b);
 
 /* Producer: copies up to len bytes in. Returns how many fitted (limit, or no chunk left). */
 size_t buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len);

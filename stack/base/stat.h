@@ -38,7 +38,7 @@
 	X(FRAG_SHORT,         "frag-short",         "fragment length not a multiple of 8, or tiny first") \
 	X(FRAG_RANGE,         "frag-range",         "fragment ends beyond 65535")                  \
 	X(FRAG_OVERLAP,       "frag-overlap",       "fragments overlap: whole datagram dropped")   \
-	X(FRAG_PROFILE,       "frag-profile",       "fragments under different protection (F-54)") \
+	X(FRAG_PROFILE,       "frag-profile",       "fragments of one datagram under two SAs (F-1)") \
 	X(FRAG_QUOTA,         "frag-quota",         "reassembly quota exceeded")                   \
 	X(FRAG_TIMEOUT,       "frag-timeout",       "datagram incomplete in time")                 \
 	X(FRAG_TOOBIG,        "frag-toobig",        "reassembled datagram does not fit a buffer")  \

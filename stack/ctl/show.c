@@ -263,7 +263,7 @@ put_end(struct table *t, const struct ip_addr *a, rte_be16_t port)
 }
 
 static void
-socket_row(const struct tcp_info *i, void *arg)
+socket_row(const struct tcp_row *i, void *arg)
 {
 	struct fill *f = arg;
 
@@ -293,7 +293,7 @@ sockets_of(struct lcore *lc, void *arg)
 }
 
 static void
-latch_row(const struct tcp_info *i, void *arg)
+latch_row(const struct tcp_row *i, void *arg)
 {
 	struct fill *f = arg;
 	const struct latch_tables *t = f->lc->run->stack->conf.tables;

@@ -16,6 +16,7 @@
 
 #include "stack/base/assert.h"
 #include "stack/base/log.h"
+#include "stack/base/msg.h"
 #include "stack/base/rand.h"
 #include "stack/base/tmr.h"
 #include "stack/net/eth.h"
@@ -63,6 +64,8 @@ struct arp_ctx {
 	struct arp_ent **bucket;
 	uint32_t mask;
 	uint32_t seed;
+	uint32_t waiting_n; /* packets that wait, for all neighbours together */
+	uint32_t waiting_max;
 	uint32_t hand;                    /* where the next search for a victim begins */
 	uint64_t defend_ns[LC_MAX_PORTS]; /* no defence of our addresses before */
 };
@@ -91,6 +94,8 @@ arp_create(struct lcore *lc, const struct arp_conf *conf)
 	c->conf = *conf;
 	c->mask = buckets - 1;
 	c->seed = rand_u32(lc->rand);
+	/* Unanswered questions must not hold what the worker needs to receive. */
+	c->waiting_max = lc->pkt_pool->size / 8;
 	c->ent = calloc(conf->max_entries, sizeof(c->ent[0]));
 	c->bucket = calloc(buckets, sizeof(struct arp_ent *));
 	if (c->ent == NULL || c->bucket == NULL) {
@@ -149,6 +154,7 @@ ent_free(struct lcore *lc, struct arp_ent *e, enum drop_reason r)
 		pp = &(*pp)->next;
 	*pp = e->next;
 	tmr_stop(lc, &e->tmr);
+	c->waiting_n -= e->waiting.n;
 	pkt_queue_drop(lc, &e->waiting, r);
 	ent_set_state(e, ARP_FREE);
 	e->next = c->free;
@@ -367,17 +373,31 @@ ent_learn(struct lcore *lc, struct arp_ent *e, const struct rte_ether_addr *mac)
 	e->confirmed_ns = lc->now_ns;
 	ent_set_state(e, ARP_REACHABLE);
 	tmr_set(lc, &e->tmr, lc->now_ns + lc->arp->conf.reachable_ms * NS_PER_MS, ent_timer);
+	lc->arp->waiting_n -= e->waiting.n;
 	while ((m = pkt_queue_get(&e->waiting)) != NULL)
 		eth_send(lc, p, m, mac, RTE_ETHER_TYPE_IPV4);
 }
 
-/* RFC 1122 s2.3.2.2: at least one packet waits, and the latest is kept. */
+/*
+ * RFC 1122 s2.3.2.2: at least one packet waits, and the latest is kept, as long as the neighbours
+ * together hold no more than their share of the pool.
+ */
 static void
 ent_wait(struct lcore *lc, struct arp_ent *e, struct rte_mbuf *m)
 {
-	if (e->waiting.n >= lc->arp->conf.max_waiting)
+	struct arp_ctx *c = lc->arp;
+	bool full = c->waiting_n >= c->waiting_max;
+
+	if (full && e->waiting.n == 0) {
+		pkt_drop(lc, m, DROP_ARP_QUEUE_FULL);
+		return;
+	}
+	if (full || e->waiting.n >= c->conf.max_waiting) {
 		pkt_drop(lc, pkt_queue_get(&e->waiting), DROP_ARP_QUEUE_FULL);
+		c->waiting_n--;
+	}
 	pkt_queue_put(&e->waiting, m);
+	c->waiting_n++;
 }
 
 bool
@@ -471,9 +491,31 @@ reply(struct lcore *lc, const struct port *p, const struct rte_arp_hdr *a)
 	send_arp(lc, p, RTE_ARP_OP_REPLY, &t.arp_tha, &t);
 }
 
-/* RFC 826, after the checks: merge, add only if we are the target, answer a request. */
+/* Every worker has its own neighbours, and the reply to its question may come to another one. */
 static void
-hear(struct lcore *lc, const struct port *p, const struct rte_arp_hdr *a, bool answer)
+share(struct lcore *lc, const struct port *p, const struct rte_arp_hdr *a)
+{
+	for (uint16_t w = 0; w < lc->nb_workers; w++) {
+		struct rte_mbuf *copy;
+
+		if (w == lc->id)
+			continue;
+		copy = pkt_alloc(lc);
+		if (copy == NULL)
+			return;
+		pkt_meta(copy)->port = p->index;
+		pkt_meta(copy)->key.realm = p->realm;
+		memcpy(rte_pktmbuf_append(copy, sizeof(*a)), a, sizeof(*a));
+		msg_handoff(lc, w, HANDOFF_ARP, copy);
+	}
+}
+
+/*
+ * RFC 826, after the checks: merge, add only if we are the target, answer a request. What would
+ * teach nothing here is not worth a place in the rings: a flood of ARP must not fill them.
+ */
+static void
+hear(struct lcore *lc, const struct port *p, const struct rte_arp_hdr *a, bool first_hand)
 {
 	const struct rte_arp_ipv4 *d = &a->arp_data;
 	bool for_us = is_our_addr(p, d->arp_tip);
@@ -481,12 +523,14 @@ hear(struct lcore *lc, const struct port *p, const struct rte_arp_hdr *a, bool a
 
 	if (d->arp_sip != 0) {
 		e = ent_find(lc->arp, p->index, d->arp_sip);
+		if (first_hand && (for_us || e != NULL))
+			share(lc, p, a);
 		if (e == NULL && for_us)
 			e = ent_alloc(lc, p->index, d->arp_sip);
 		if (e != NULL)
 			ent_learn(lc, e, &d->arp_sha);
 	}
-	if (answer && for_us && a->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST))
+	if (first_hand && for_us && a->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST))
 		reply(lc, p, a);
 }
 

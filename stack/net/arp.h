@@ -23,8 +23,9 @@ int arp_create(struct lcore *lc, const struct arp_conf *conf);
 void arp_destroy(struct lcore *lc);
 
 /*
- * One ARP packet at offset off of m; takes ownership. Answers through lc->out_l2. A packet that
- * another worker passed on (meta->handoff == HANDOFF_ARP) only teaches; it is never answered.
+ * One ARP packet at offset off of m; takes ownership. Answers through lc->out_l2 and passes on to
+ * the other workers what may teach them something. A packet that another worker passed on
+ * (meta->handoff == HANDOFF_ARP) only teaches; it is never answered.
  */
 void arp_in(struct lcore *lc, struct port *p, struct rte_mbuf *m, uint32_t off);
 

@@ -10,13 +10,11 @@
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 
-#include "stack/base/msg.h"
 #include "stack/net/arp.h"
 
 enum {
 	VLAN_HDR_LEN = 4,
 	VLAN_VID_MASK = 0xfff,
-	ARP_LEN = 28, /* of ARP for IPv4 over Ethernet */
 };
 
 /* What a frame's link header said. */
@@ -66,27 +64,6 @@ parse(const struct port *p, const struct rte_mbuf *m, struct link *l)
 	return parse_vlan(p, m, l);
 }
 
-/* Every worker has its own neighbours, and the reply to its question may come to another one. */
-static void
-share_arp(struct lcore *lc, const struct rte_mbuf *m, uint32_t off)
-{
-	if (m->data_len < off + ARP_LEN)
-		return;
-	for (uint16_t w = 0; w < lc->nb_workers; w++) {
-		struct rte_mbuf *copy;
-
-		if (w == lc->id)
-			continue;
-		copy = pkt_alloc(lc);
-		if (copy == NULL)
-			return;
-		pkt_meta(copy)->port = pkt_meta(m)->port;
-		pkt_meta(copy)->key.realm = pkt_meta(m)->key.realm;
-		memcpy(rte_pktmbuf_append(copy, ARP_LEN), pkt_data(m, off), ARP_LEN);
-		msg_handoff(lc, w, HANDOFF_ARP, copy);
-	}
-}
-
 static void
 frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 {
@@ -117,7 +94,6 @@ frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 	if (l.type == RTE_ETHER_TYPE_IPV4) {
 		pkt_vec_add(&s->v[NX_IP], m);
 	} else if (l.type == RTE_ETHER_TYPE_ARP) {
-		share_arp(lc, m, l.len);
 		arp_in(lc, p, m, l.len);
 	} else {
 		pkt_drop(lc, m, DROP_ETH_TYPE);

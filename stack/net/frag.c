@@ -28,15 +28,20 @@ enum {
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* RFC 791 s3.2: src, dst, protocol and id name a datagram; equal tuples of two realms are two. */
+/*
+ * RFC 791 s3.2: src, dst, protocol and id name a datagram; equal tuples of two realms are two, and
+ * so are those under two profiles (F-54).
+ */
 struct dgram_key {
 	rte_be32_t src;
 	rte_be32_t dst;
 	uint32_t realm;
 	rte_be16_t id;
 	uint8_t proto;
-	uint8_t zero;
+	bool tagged;
+	uint32_t profile; /* 0 if not tagged */
 };
+_Static_assert(sizeof(struct dgram_key) == 20, "hashed as words, without padding");
 
 /* Owned by frag_ctx's array; from dgram_alloc() to dgram_free() in the hash and in by_age. */
 struct dgram {
@@ -45,11 +50,10 @@ struct dgram {
 	struct tmr tmr;
 	struct dgram_key key;
 	struct rte_mbuf *parts; /* by offset, through meta's link */
-	struct tl_tag tag;      /* of the part that came first */
+	struct tl_tag tag;      /* of every part */
 	uint32_t nb_parts;
-	uint32_t bytes; /* of payload held */
-	uint32_t total; /* of payload, 0 while the last fragment is missing */
-	bool tagged;
+	uint32_t bytes;    /* of payload held */
+	uint32_t total;    /* of payload, 0 while the last fragment is missing */
 	bool ce;           /* a part had ECN's CE */
 	uint16_t given_up; /* enum drop_reason of what comes now; DROP_NONE while it is alive */
 };
@@ -209,9 +213,9 @@ frag_in_use(const struct lcore *lc)
 
 /* Authenticated and clear fragments of one address are two sources: the second may be forged. */
 static bool
-same_source(const struct dgram *d, const struct dgram_key *k, bool tagged)
+same_source(const struct dgram *d, const struct dgram_key *k)
 {
-	return d->key.src == k->src && d->key.realm == k->realm && d->tagged == tagged;
+	return d->key.src == k->src && d->key.realm == k->realm && d->key.tagged == k->tagged;
 }
 
 /*
@@ -220,16 +224,16 @@ same_source(const struct dgram *d, const struct dgram_key *k, bool tagged)
  * out clear ones. Returns false if the new one must be refused.
  */
 static bool
-make_room(struct lcore *lc, const struct dgram_key *k, bool tagged)
+make_room(struct lcore *lc, const struct dgram_key *k)
 {
 	struct frag_ctx *c = lc->frag;
 	struct dgram *d, *oldest = NULL, *oldest_clear = NULL;
 	uint32_t n = 0;
 
 	TAILQ_FOREACH (d, &c->by_age, age) {
-		if (!d->tagged && oldest_clear == NULL)
+		if (!d->key.tagged && oldest_clear == NULL)
 			oldest_clear = d;
-		if (!same_source(d, k, tagged))
+		if (!same_source(d, k))
 			continue;
 		if (oldest == NULL)
 			oldest = d;
@@ -237,7 +241,7 @@ make_room(struct lcore *lc, const struct dgram_key *k, bool tagged)
 	}
 	if (n < c->conf.max_per_source && c->free != NULL)
 		return true;
-	if (oldest == NULL && tagged)
+	if (oldest == NULL && k->tagged)
 		oldest = oldest_clear;
 	if (oldest == NULL)
 		return false;
@@ -245,21 +249,20 @@ make_room(struct lcore *lc, const struct dgram_key *k, bool tagged)
 	return true;
 }
 
-/* A new datagram without parts, in the protection of m; NULL if a quota forbids it. */
+/* A new datagram without parts, with the tag of m; NULL if a quota forbids it. */
 static struct dgram *
 dgram_alloc(struct lcore *lc, const struct dgram_key *k, const struct rte_mbuf *m)
 {
 	struct frag_ctx *c = lc->frag;
 	struct dgram **b = bucket_of(c, k);
-	bool tagged = pkt_is_tagged(lc, m);
 	struct dgram *d;
 
-	if (!make_room(lc, k, tagged))
+	if (!make_room(lc, k))
 		return NULL;
 	d = c->free;
 	c->free = d->next;
-	*d = (struct dgram){.next = *b, .key = *k, .tagged = tagged};
-	if (tagged)
+	*d = (struct dgram){.next = *b, .key = *k};
+	if (k->tagged)
 		d->tag = *pkt_tag(lc, m);
 	*b = d;
 	TAILQ_INSERT_TAIL(&c->by_age, d, age);
@@ -308,15 +311,18 @@ check_part(const struct rte_mbuf *m, const struct part *p)
 	return DROP_NONE;
 }
 
-/* F-54: the same protection; clear is one too. */
+/*
+ * F-1: the whole carries one tag, which is asked whether its SA is still current, so no part may
+ * come from another SA of the same profile. A rekey in the middle costs this datagram.
+ */
 static bool
-same_protection(const struct lcore *lc, const struct dgram *d, const struct rte_mbuf *m)
+same_sa(const struct lcore *lc, const struct dgram *d, const struct rte_mbuf *m)
 {
-	bool tagged = pkt_is_tagged(lc, m);
+	const struct tl_tag *tag = pkt_tag(lc, m);
 
-	if (tagged != d->tagged)
-		return false;
-	return !tagged || pkt_tag(lc, m)->profile == d->tag.profile;
+	if (!d->key.tagged)
+		return true;
+	return tag->sad_index == d->tag.sad_index && tag->sad_gen == d->tag.sad_gen;
 }
 
 static bool
@@ -395,8 +401,7 @@ finish_header(struct rte_mbuf *whole, const struct dgram *d, uint32_t hlen)
 
 /*
  * One fresh buffer with everything that d holds, or NULL. The header and the metadata are those of
- * the first fragment; the tag is that of the one that came first, whose SA is the oldest, so that
- * a revoked SA is noticed (F-1).
+ * the first fragment; the tag is that of all.
  */
 static struct rte_mbuf *
 build(struct lcore *lc, const struct dgram *d)
@@ -425,7 +430,7 @@ build(struct lcore *lc, const struct dgram *d)
 		memcpy(at + hlen + p.off, (const uint8_t *)hdr_at(i) + p.hlen, p.len);
 	}
 	finish_header(whole, d, hlen);
-	if (d->tagged)
+	if (d->key.tagged)
 		pkt_tag_set(lc, whole, d->tag);
 	return whole;
 }
@@ -492,6 +497,8 @@ frag_in(struct lcore *lc, struct rte_mbuf *m)
 		.realm = pkt_meta(m)->key.realm,
 		.id = h->packet_id,
 		.proto = h->next_proto_id,
+		.tagged = pkt_is_tagged(lc, m),
+		.profile = pkt_is_tagged(lc, m) ? pkt_tag(lc, m)->profile : 0,
 	};
 	struct part p = part_of(m);
 	enum drop_reason r = check_part(m, &p);
@@ -512,7 +519,7 @@ frag_in(struct lcore *lc, struct rte_mbuf *m)
 		pkt_drop(lc, m, (enum drop_reason)d->given_up);
 		return NULL;
 	}
-	if (!same_protection(lc, d, m)) {
+	if (!same_sa(lc, d, m)) {
 		dgram_give_up(lc, d, m, DROP_FRAG_PROFILE);
 		return NULL;
 	}

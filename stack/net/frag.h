@@ -2,8 +2,9 @@
 /*
  * frag.h - IPv4 reassembly with quotas (RFC 791, RFC 815, RFC 1858, RFC 3128, RFC 5722's rule).
  *
- * The key holds the profile of the fragment's tag, or "clear" (F-54), so parts under different
- * protection never meet.
+ * The key holds the profile of the fragment's tag, or "clear", so parts under different protection
+ * never meet (F-54): they cannot be merged, and a forged clear part cannot spoil a protected
+ * datagram. Parts under two SAs of one profile end their datagram, because the whole has one tag.
  */
 #ifndef TL_NET_FRAG_H
 #define TL_NET_FRAG_H

@@ -19,7 +19,6 @@
 #include "stack/base/rand.h"
 #include "stack/net/eth.h"
 #include "stack/net/frag.h"
-#include "stack/net/icmp.h"
 #include "stack/net/route.h"
 
 enum {
@@ -222,10 +221,7 @@ is_fragment(const struct rte_mbuf *m)
 	return (hdr_at(m)->fragment_offset & RTE_BE16(FRAG_BITS)) != 0;
 }
 
-/*
- * All fragments of a datagram meet at one worker, whatever protected them: a datagram of mixed
- * protection must be noticed (F-54).
- */
+/* All fragments of a datagram meet at one worker, whichever of them received each. */
 static uint16_t
 frag_owner(const struct lcore *lc, const struct rte_mbuf *m)
 {
@@ -261,15 +257,11 @@ deliver(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 	bool fits = pkt_set_l4(m, h->next_proto_id, pkt_meta(m)->l3_off + hlen,
 		rte_be_to_cpu_16(h->total_length) - hlen);
 
-	if (!fits) {
+	if (!fits)
 		pkt_drop(lc, m, DROP_L4_SHORT);
-	} else if (nx == NX_MAX) {
-		/* RFC 1122 s3.2.2.1 */
-		icmp_unreachable(lc, m, ICMP_DU_PROTOCOL, 0);
-		pkt_drop(lc, m, DROP_IP4_PROTO);
-	} else {
-		pkt_vec_add(&s->v[nx], m);
-	}
+	else
+		/* RFC 4301 s5.2: policy comes before the answer that there is no handler. */
+		pkt_vec_add(&s->v[nx == NX_MAX ? NX_OTHER : nx], m);
 }
 
 static void
@@ -401,13 +393,18 @@ emit(struct lcore *lc, struct rte_mbuf *m, void *arg)
 	pkt_vec_add(v, m);
 }
 
-/* A packet to one of our own addresses would come back through the wire as a forgery. */
+/*
+ * F-29: no route leads out of a packet's realm. A packet to one of our own addresses would come
+ * back through the wire as a forgery.
+ */
 static bool
 find_route(const struct lcore *lc, const struct pkt_meta *pm, struct route *r)
 {
 	const struct ip_addr *dst = pm->tunnel != 0 ? &pm->tun_dst : &pm->key.remote;
 
-	return route_find(lc, dst, r) == 0 && !route_is_ours(lc, dst, lc->port[r->port]->realm);
+	if (route_find(lc, dst, r) != 0 || lc->port[r->port]->realm != pm->key.realm)
+		return false;
+	return !route_is_ours(lc, dst, pm->key.realm);
 }
 
 static void

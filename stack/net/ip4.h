@@ -11,8 +11,9 @@ void ip4_destroy(struct lcore *lc);
 
 /*
  * Receive stage: takes s->v[NX_IP] to a local vector first, checks each header at meta's l3_off,
- * reassembles (before ESP, RFC 4301 s5.2), and puts L4 and ESP into s with meta complete. The tag
- * of a packet that came out of a tunnel is kept; that of any other stays clear.
+ * reassembles (before ESP, RFC 4301 s5.2), and puts L4 and ESP into s with meta complete; a
+ * protocol without a handler goes to NX_OTHER unanswered, because policy has not judged it yet. The
+ * tag of a packet that came out of a tunnel is kept; that of any other stays clear.
  */
 void ip_in(struct lcore *lc, struct pkt_sort *s);
 

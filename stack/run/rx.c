@@ -132,7 +132,7 @@ take_over(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *ip, struct pkt_
 	default:
 		nx = pkt_next_of(pm->nxt);
 		if (is_current(lc, m))
-			pkt_vec_add(&l4->v[nx], m);
+			pkt_vec_add(&l4->v[nx == NX_MAX ? NX_OTHER : nx], m);
 	}
 }
 

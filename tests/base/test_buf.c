@@ -171,6 +171,49 @@ START_TEST(buffer_agrees_with_an_array)
 }
 END_TEST
 
+/* So that everybody keeps one chunk. */
+START_TEST(modest_buffer_takes_no_second_chunk_of_a_nearly_empty_pool)
+{
+	uint32_t all = buf_pool_in_use(e->lc.buf) + 255;
+	struct buf hog;
+
+	buf_init(&hog, UINT32_MAX);
+	while (buf_pool_in_use(e->lc.buf) < all - all / 8 + 1)
+		buf_append(&e->lc, &hog, data, CHUNK);
+	b.modest = true;
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, CHUNK + 1), CHUNK);
+	ck_assert(!buf_can_append(&e->lc, &b));
+	b.modest = false;
+	ck_assert(buf_can_append(&e->lc, &b));
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, 1), 1);
+	buf_clear(&e->lc, &b);
+	b.modest = true;
+	buf_clear(&e->lc, &hog);
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, BIG), BIG);
+}
+END_TEST
+
+START_TEST(buffer_knows_whether_it_can_take_a_byte)
+{
+	struct buf hog;
+
+	buf_init(&hog, UINT32_MAX);
+	buf_init(&b, CHUNK + 1);
+	ck_assert(buf_can_append(&e->lc, &b));
+	buf_append(&e->lc, &b, data, 1);
+	while (buf_can_append(&e->lc, &hog))
+		ck_assert_uint_eq(buf_append(&e->lc, &hog, data, CHUNK), CHUNK);
+	ck_assert_uint_eq(buf_append(&e->lc, &hog, data, 1), 0);
+	ck_assert(buf_can_append(&e->lc, &b));
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, BIG), CHUNK - 1);
+	ck_assert(!buf_can_append(&e->lc, &b));
+	buf_clear(&e->lc, &hog);
+	ck_assert(buf_can_append(&e->lc, &b));
+	ck_assert_uint_eq(buf_append(&e->lc, &b, data, BIG), 1);
+	ck_assert(!buf_can_append(&e->lc, &b));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -186,6 +229,8 @@ main(void)
 	tcase_add_test(c, checksum_is_right_when_a_span_ends_at_an_odd_place);
 	tcase_add_test(c, drop_gives_whole_chunks_back);
 	tcase_add_loop_test(c, buffer_agrees_with_an_array, 0, 8);
+	tcase_add_test(c, modest_buffer_takes_no_second_chunk_of_a_nearly_empty_pool);
+	tcase_add_test(c, buffer_knows_whether_it_can_take_a_byte);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

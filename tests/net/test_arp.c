@@ -513,6 +513,36 @@ START_TEST(every_broken_packet_ends_in_one_counter)
 }
 END_TEST
 
+/* Unanswered questions must not hold the packets that the worker receives with. */
+START_TEST(all_that_waits_together_is_an_eighth_of_the_pool_at_most)
+{
+	uint32_t max = e->lc.pkt_pool->size / 8;
+	struct rte_ether_addr mac;
+
+	arp_destroy(&e->lc);
+	start(256);
+	for (uint32_t i = 0; i < max; i++)
+		ck_assert(!send_to(rte_cpu_to_be_32(0x0a000010 + i), 20, &mac));
+	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 0);
+	/* A neighbour with a packet loses its own oldest, one without any gets no place. */
+	ck_assert(!send_to(RTE_BE32(0x0a000010), 21, &mac));
+	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 1);
+	ck_assert(!send_to(NU_PEER, 20, &mac));
+	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+	/* An answer makes room. */
+	recv_arp(RTE_ARP_OP_REPLY, RTE_BE32(0x0a000010), peer, NU_US);
+	expect_sent(21);
+	ck_assert(!send_to(NU_PEER, 20, &mac));
+	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+	/* And so does giving up. */
+	pass_ms(10000);
+	ck_assert_uint_eq(nu_drop(e, DROP_ARP_UNRESOLVED), max);
+	for (uint32_t i = 0; i < max; i++)
+		ck_assert(!send_to(rte_cpu_to_be_32(0x0a000010 + i), 20, &mac) || i == 0);
+	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -540,6 +570,7 @@ main(void)
 	tcase_add_test(c, request_uses_the_address_of_the_neighbours_prefix);
 	tcase_add_test(c, equal_address_on_two_ports_is_two_neighbours);
 	tcase_add_test(c, every_broken_packet_ends_in_one_counter);
+	tcase_add_test(c, all_that_waits_together_is_an_eighth_of_the_pool_at_most);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

@@ -208,35 +208,93 @@ START_TEST(arp_ends_here_and_is_answered_in_the_vlan)
 }
 END_TEST
 
-START_TEST(arp_is_copied_to_every_other_worker)
-{
-	struct msg_ctx msg = {0};
-	uint8_t f[64];
-	size_t n = arp_frame(f, -1);
-	void *obj[4];
+static struct msg_ctx msg;
 
+static void
+three_workers(void)
+{
 	msg.peer[0] = rte_ring_create("w0", 8, SOCKET_ID_ANY, 0);
 	msg.peer[2] = rte_ring_create("w2", 8, SOCKET_ID_ANY, 0);
 	e->lc.msg = &msg;
 	e->lc.nb_workers = 3;
 	e->lc.id = 1;
+}
+
+/* Each of the others got n copies of the ARP packet in f; then there is one worker again. */
+static void
+expect_copies(const uint8_t *f, uint32_t n)
+{
+	ck_assert_uint_eq(e->lc.stat.st[ST_HANDOFF_OUT], 2 * n);
+	for (int w = 0; w < 3; w += 2) {
+		void *obj[8];
+
+		ck_assert_uint_eq(rte_ring_dequeue_burst(msg.peer[w], obj, 8, NULL), n);
+		for (uint32_t i = 0; i < n; i++) {
+			struct rte_mbuf *m = obj[i];
+
+			ck_assert_uint_eq(pkt_meta(m)->handoff, HANDOFF_ARP);
+			ck_assert_uint_eq(pkt_meta(m)->port, 0);
+			ck_assert(!pkt_is_tagged(&e->lc, m));
+			ck_assert_mem_eq(pkt_data(m, pkt_meta(m)->l3_off), f + 14, 28);
+			rte_pktmbuf_free(m);
+		}
+		rte_ring_free(msg.peer[w]);
+	}
+	e->lc.nb_workers = 1;
+}
+
+START_TEST(arp_is_copied_to_every_other_worker)
+{
+	uint8_t f[64];
+	size_t n = arp_frame(f, -1);
+
+	three_workers();
 	recv_frame(f, n);
 	/* What is too short to be ARP stays here. */
 	recv_frame(f, n - 1);
-	for (int w = 0; w < 3; w += 2) {
-		struct rte_mbuf *m;
+	expect_copies(f, 1);
+}
+END_TEST
 
-		ck_assert_uint_eq(rte_ring_dequeue_burst(msg.peer[w], obj, 4, NULL), 1);
-		m = obj[0];
-		ck_assert_uint_eq(pkt_meta(m)->handoff, HANDOFF_ARP);
-		ck_assert_uint_eq(pkt_meta(m)->port, 0);
-		ck_assert(!pkt_is_tagged(&e->lc, m));
-		ck_assert_mem_eq(pkt_data(m, pkt_meta(m)->l3_off), f + 14, 28);
-		rte_pktmbuf_free(m);
-		rte_ring_free(msg.peer[w]);
-	}
-	ck_assert_uint_eq(e->lc.stat.st[ST_HANDOFF_OUT], 2);
-	e->lc.nb_workers = 1;
+/* Broadcasts of others are many, and forged ones may be more: a ring slot each would be dear. */
+START_TEST(arp_that_teaches_nothing_here_is_not_copied)
+{
+	uint8_t f[64], bad[64];
+	size_t n = arp_frame(f, -1);
+	struct rte_arp_hdr *a = (struct rte_arp_hdr *)(void *)(bad + 14);
+
+	three_workers();
+	/* The target is another host, and the sender is unknown here. */
+	memcpy(bad, f, n);
+	memcpy(&a->arp_data.arp_tip, &(rte_be32_t){NU_OTHER}, 4);
+	recv_frame(bad, n);
+	/* Senders that nobody may believe: a group address, a probe, our own. */
+	memcpy(bad, f, n);
+	a->arp_data.arp_sha.addr_bytes[0] = 3;
+	recv_frame(bad, n);
+	memcpy(bad, f, n);
+	memset(&a->arp_data.arp_sip, 0, 4);
+	recv_frame(bad, n);
+	memcpy(bad, f, n);
+	memcpy(&a->arp_data.arp_sip, &(rte_be32_t){NU_US}, 4);
+	recv_frame(bad, n);
+	memcpy(bad, f, n);
+	a->arp_opcode = RTE_BE16(9);
+	recv_frame(bad, n);
+	expect_copies(f, 0);
+}
+END_TEST
+
+START_TEST(arp_of_a_known_neighbour_to_another_host_is_copied)
+{
+	uint8_t f[64];
+	size_t n = arp_frame(f, -1);
+
+	recv_frame(f, n);
+	three_workers();
+	memcpy(f + n - 4, &(rte_be32_t){NU_OTHER}, 4);
+	recv_frame(f, n);
+	expect_copies(f, 1);
 }
 END_TEST
 
@@ -356,6 +414,8 @@ main(void)
 	tcase_add_test(c, chain_becomes_one_buffer);
 	tcase_add_test(c, arp_ends_here_and_is_answered_in_the_vlan);
 	tcase_add_test(c, arp_is_copied_to_every_other_worker);
+	tcase_add_test(c, arp_that_teaches_nothing_here_is_not_copied);
+	tcase_add_test(c, arp_of_a_known_neighbour_to_another_host_is_copied);
 	tcase_add_test(c, packet_to_a_known_neighbour_leaves_with_its_header);
 	tcase_add_test(c, packet_to_an_unknown_neighbour_waits);
 	tcase_add_test(c, bare_ip_port_sends_without_header_or_question);

@@ -39,6 +39,8 @@ struct part {
 	uint32_t len;
 	bool last;
 	uint32_t profile;
+	uint32_t sa; /* which of the SAs of the profile */
+	uint32_t gen;
 	uint32_t realm;
 };
 
@@ -59,7 +61,8 @@ give(struct part p)
 	pkt_meta(m)->key.realm = p.realm;
 	pkt_meta(m)->flags = PKT_F_CSUM_OK;
 	if (p.profile != 0)
-		pkt_tag_set(&e->lc, m, (struct tl_tag){p.profile + 100, 1, p.profile});
+		pkt_tag_set(
+			&e->lc, m, (struct tl_tag){p.profile + 100 + p.sa, 1 + p.gen, p.profile});
 	return frag_in(&e->lc, m);
 }
 
@@ -203,23 +206,62 @@ START_TEST(two_ends_or_data_behind_the_end_end_the_datagram)
 }
 END_TEST
 
-/* F-54 */
-START_TEST(clear_and_protected_parts_end_the_datagram)
+/* F-54: nobody who lacks the keys can spoil a protected datagram, and the other way round. */
+START_TEST(parts_under_different_protection_never_meet)
 {
 	static const uint32_t mix[][2] = {{0, 5}, {5, 0}, {5, 6}};
 
 	for (uint32_t i = 0; i < RTE_DIM(mix); i++) {
-		e->lc.stat.drop[DROP_FRAG_PROFILE] = 0;
+		struct part end = {.off = 80, .len = 8, .last = true};
+		struct rte_mbuf *m;
+
 		give_pending((struct part){.len = 80, .profile = mix[i][0]});
-		give_pending(
-			(struct part){.off = 80, .len = 8, .last = true, .profile = mix[i][1]});
-		ck_assert_uint_eq(nu_drop(e, DROP_FRAG_PROFILE), 2);
-		give_pending(
-			(struct part){.off = 80, .len = 8, .last = true, .profile = mix[i][0]});
-		ck_assert_uint_eq(nu_drop(e, DROP_FRAG_PROFILE), 3);
-		ck_assert_uint_eq(frag_in_use(&e->lc), 0);
+		end.profile = mix[i][1];
+		give_pending(end);
+		ck_assert_uint_eq(frag_in_use(&e->lc), 2);
+		/* Nor does an overlap reach over. */
+		give_pending((struct part){.len = 88, .profile = mix[i][1]});
+		ck_assert_uint_eq(nu_drop(e, DROP_FRAG_OVERLAP), 2);
+		end.profile = mix[i][0];
+		m = give(end);
+		ck_assert_ptr_nonnull(m);
+		ck_assert_uint_eq(pkt_is_tagged(&e->lc, m), mix[i][0] != 0);
+		if (mix[i][0] != 0)
+			ck_assert_uint_eq(pkt_tag(&e->lc, m)->profile, mix[i][0]);
+		expect_whole(m, 88);
 		pass_ms(TIMEOUT_MS);
+		memset(&e->lc.stat, 0, sizeof(e->lc.stat));
 	}
+}
+END_TEST
+
+/* A tag that names no profile is not "clear". */
+START_TEST(unknown_profile_and_clear_never_meet)
+{
+	uint8_t pkt[NU_MAX];
+	struct nu_ip spec = {.proto = IPPROTO_N_UDP, .frag = MF, .data = bytes, .len = 80};
+	struct rte_mbuf *m = env_pkt(e, pkt, nu_ip(pkt, &spec));
+
+	pkt_tag_set(&e->lc, m, (struct tl_tag){1, 1, 0});
+	ck_assert_ptr_null(frag_in(&e->lc, m));
+	give_pending((struct part){.off = 80, .len = 8, .last = true});
+	ck_assert_uint_eq(frag_in_use(&e->lc), 2);
+}
+END_TEST
+
+/* F-1: one tag speaks for the whole, so it must be the tag of every part. */
+START_TEST(parts_under_two_sas_of_one_profile_end_the_datagram)
+{
+	struct part end = {.off = 80, .len = 8, .last = true, .profile = 5};
+
+	give_pending((struct part){.len = 80, .profile = 5});
+	end.sa = _i == 0;
+	end.gen = _i == 1;
+	give_pending(end);
+	ck_assert_uint_eq(nu_drop(e, DROP_FRAG_PROFILE), 2);
+	ck_assert_uint_eq(frag_in_use(&e->lc), 0);
+	give_pending((struct part){.off = 80, .len = 8, .last = true, .profile = 5});
+	ck_assert_uint_eq(nu_drop(e, DROP_FRAG_PROFILE), 3);
 }
 END_TEST
 
@@ -517,7 +559,9 @@ main(void)
 	tcase_add_test(c, overlap_ends_the_datagram_and_its_late_parts);
 	tcase_add_test(c, exact_duplicate_is_dropped_alone);
 	tcase_add_test(c, two_ends_or_data_behind_the_end_end_the_datagram);
-	tcase_add_test(c, clear_and_protected_parts_end_the_datagram);
+	tcase_add_test(c, parts_under_different_protection_never_meet);
+	tcase_add_test(c, unknown_profile_and_clear_never_meet);
+	tcase_add_loop_test(c, parts_under_two_sas_of_one_profile_end_the_datagram, 0, 2);
 	tcase_add_test(c, parts_of_one_profile_make_a_packet_with_the_first_tag);
 	tcase_add_test(c, congestion_mark_of_one_part_marks_the_datagram);
 	tcase_add_test(c, metadata_of_the_whole_is_that_of_the_first_fragment);

@@ -306,18 +306,20 @@ START_TEST(packet_too_short_for_its_ports_is_dropped)
 }
 END_TEST
 
-/* RFC 1122 s3.2.2.1 */
-START_TEST(unknown_protocol_draws_protocol_unreachable)
+/* RFC 4301 s5.2: policy judges it before RFC 1122 s3.2.2.1 has it answered. */
+START_TEST(unknown_protocol_goes_on_to_be_judged)
 {
-	struct rte_mbuf *m;
+	struct pkt_meta *pm;
 
 	recv_spec((struct nu_ip){.proto = IPPROTO_N_IPIP, .len = 40});
-	expect_drop(DROP_IP4_PROTO);
-	m = pkt_queue_get(&e->lc.out_l4);
-	ck_assert_ptr_nonnull(m);
-	ck_assert_uint_eq(*pkt_data(m, 0), 3);
-	ck_assert_uint_eq(*pkt_data(m, 1), ICMP_DU_PROTOCOL);
-	rte_pktmbuf_free(m);
+	ck_assert_uint_eq(s.v[NX_OTHER].n, 1);
+	pm = pkt_meta(s.v[NX_OTHER].m[0]);
+	ck_assert_uint_eq(pm->nxt, IPPROTO_N_IPIP);
+	ck_assert_uint_eq(pm->key.proto, IPPROTO_N_IPIP);
+	ck_assert_uint_eq(pm->key.lport, 0);
+	ck_assert_uint_eq(pm->l4_len, 40);
+	ck_assert_uint_eq(nu_drops(&e->lc), 0);
+	ck_assert_uint_eq(e->lc.out_l4.n, 0);
 }
 END_TEST
 
@@ -551,6 +553,43 @@ START_TEST(destination_without_route_or_ours_is_dropped)
 }
 END_TEST
 
+/* F-29: a realm is a network of its own; no route leads from one into another. */
+START_TEST(route_into_another_realm_is_no_route)
+{
+	struct ip_addr net = ip_addr_v4(RTE_BE32(0x0b000000));
+	struct port second = {.index = 1, .mtu_bytes = 1500, .realm = 7, .nb_addrs = 1};
+	struct rte_mbuf *m = to_send(100);
+
+	second.addr[0] = (struct port_addr){ip_addr_v4(RTE_BE32(0x0b000001)), 8};
+	e->lc.port[1] = &second;
+	e->lc.nb_ports = 2;
+	ck_assert_int_eq(route_add(&e->lc, &net, 8, NULL, 1), 0);
+	pkt_meta(m)->key.remote = ip_addr_v4(RTE_BE32(0x0b000002));
+	ck_assert_ptr_null(out(m));
+	m = to_send(100);
+	pkt_meta(m)->key.realm = 7;
+	ck_assert_ptr_null(out(m));
+	m = to_send(100);
+	pkt_meta(m)->tunnel = 1;
+	pkt_meta(m)->tun_src = ip_addr_v4(NU_US);
+	pkt_meta(m)->tun_dst = ip_addr_v4(RTE_BE32(0x0b000002));
+	ck_assert_ptr_null(out(m));
+	ck_assert_uint_eq(nu_drop(e, DROP_ROUTE_NONE), 3);
+	m = to_send(100);
+	pkt_meta(m)->key.realm = 7;
+	pkt_meta(m)->key.remote = ip_addr_v4(RTE_BE32(0x0b000002));
+	m = out(m);
+	ck_assert_ptr_nonnull(m);
+	ck_assert_uint_eq(pkt_meta(m)->port, 1);
+	rte_pktmbuf_free(m);
+	m = to_send(100);
+	pkt_meta(m)->key.realm = 7;
+	pkt_meta(m)->key.remote = ip_addr_v4(RTE_BE32(0x0b000001));
+	ck_assert_ptr_null(out(m));
+	e->lc.nb_ports = 1;
+}
+END_TEST
+
 /* RFC 4301 s5.1.2.1, RFC 6040 s4.1 */
 START_TEST(tunnel_packet_gets_an_inner_and_an_outer_header)
 {
@@ -742,7 +781,6 @@ START_TEST(every_broken_packet_passes_or_ends_in_one_counter)
 		nu_each_broken(ip, n, feed_broken_fixed);
 	}
 	ck_assert_uint_gt(nu_drop(e, DROP_IP4_OPTIONS), 0);
-	ck_assert_uint_gt(nu_drop(e, DROP_IP4_PROTO), 0);
 	ck_assert_uint_gt(nu_drop(e, DROP_FRAG_RANGE), 0);
 	ck_assert_uint_gt(nu_drop(e, DROP_FRAG_SHORT), 0);
 	ck_assert_uint_gt(nu_drop(e, DROP_FRAG_TOOBIG), 0);
@@ -765,7 +803,7 @@ add_receive_tests(TCase *c)
 	tcase_add_test(c, source_routes_and_malformed_options_are_dropped);
 	tcase_add_test(c, bad_flags_are_dropped);
 	tcase_add_test(c, packet_too_short_for_its_ports_is_dropped);
-	tcase_add_test(c, unknown_protocol_draws_protocol_unreachable);
+	tcase_add_test(c, unknown_protocol_goes_on_to_be_judged);
 	tcase_add_test(c, inner_packet_keeps_its_tag_and_loses_traffic_padding);
 	tcase_add_test(c, ecn_of_a_decapsulated_packet_is_that_of_both_headers);
 	tcase_add_test(c, fragments_come_out_as_one_packet);
@@ -786,6 +824,7 @@ main(void)
 	tcase_add_test(c, route_names_the_port);
 	tcase_add_test(c, ttl_zero_in_the_metadata_means_the_default);
 	tcase_add_test(c, destination_without_route_or_ours_is_dropped);
+	tcase_add_test(c, route_into_another_realm_is_no_route);
 	tcase_add_test(c, tunnel_packet_gets_an_inner_and_an_outer_header);
 	tcase_add_test(c, packet_without_tunnel_gets_no_inner_header);
 	tcase_add_test(c, big_packet_with_df_is_dropped);

@@ -538,7 +538,7 @@ START_TEST(f19_syn_of_other_peer_ends_old_and_retransmission_connects)
 {
 	struct lab *l = lab_new(&plain_opts);
 	struct craft_seg s;
-	struct tcp_info i;
+	struct tcp_row i;
 	uint32_t old_profile;
 
 	lab_open(l, 1000, 1000);
@@ -583,7 +583,7 @@ START_TEST(f15_wrong_profile_changes_no_field_of_the_control_block)
 {
 	struct lab_opts o = {.m2_drop = true, .m3_drop = true};
 	struct lab *l = lab_new(&o);
-	struct tcp_info before, after;
+	struct tcp_row before, after;
 	uint32_t sent;
 
 	lab_open(l, 1000, 1000);
@@ -770,7 +770,7 @@ END_TEST
 START_TEST(f30_new_syn_of_another_peer_in_time_wait_gets_a_latch_of_its_own)
 {
 	struct lab *l = time_wait();
-	struct tcp_info i;
+	struct tcp_row i;
 	uint32_t old;
 
 	ck_assert(lab_pcb(l, 0, &i));

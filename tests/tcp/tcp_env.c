@@ -11,6 +11,7 @@
 struct tcp_env t;
 
 enum { PATTERN = 65536 };
+#define TUNNEL_PEER RTE_BE32(0x0a000009)
 static uint8_t bytes[PATTERN];
 
 /* ---- the fakes ---- */
@@ -23,7 +24,16 @@ route_find(const struct lcore *lc, const struct ip_addr *dst, struct route *out)
 		.nexthop = *dst, .src = ip_addr_v4(RTE_BE32(0x0a000001)), .mtu_bytes = 1500};
 	if ((rte_be_to_cpu_32(ip_addr_to_v4(dst)) & 0xffffff00) != 0x0a000000)
 		return -ENETUNREACH;
+	if (ip_addr_to_v4(dst) == TUNNEL_PEER)
+		out->mtu_bytes = t.fake.tun_mtu;
 	return 0;
+}
+
+bool
+route_is_broadcast(const struct lcore *lc, rte_be32_t a, uint32_t realm)
+{
+	(void)lc;
+	return realm == 0 && a == RTE_BE32(0x0a0000ff);
 }
 
 bool
@@ -51,10 +61,32 @@ latch_recheck(struct lcore *lc, struct rte_mbuf *m)
 		return false;
 	}
 	pm->flow = flow_find(lc, &pm->key);
+	if (t.fake.drop_unowned && pm->flow == NULL) {
+		pkt_drop(lc, m, DROP_SPD_CLEAR);
+		return false;
+	}
 	/* Without an owner the SPD decides, and it never breaks. */
 	pm->verdict = pm->flow != NULL ? t.fake.verdict : VERDICT_ACCEPT;
 	pm->reason = t.fake.reason;
 	return true;
+}
+
+bool
+latch_is_current(const struct lcore *lc, const struct rte_mbuf *m)
+{
+	(void)lc;
+	(void)m;
+	return !t.fake.stale;
+}
+
+static void
+establish(struct latch *l)
+{
+	l->state = TL_LATCH_ESTABLISHED;
+	if (t.fake.tun_mtu == 0)
+		return;
+	l->mode = TL_LATCH_MODE_TUNNEL;
+	l->tun_remote = ip_addr_v4(TUNNEL_PEER);
 }
 
 int
@@ -64,7 +96,7 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	ck_assert_uint_eq(k->proto, IPPROTO_N_TCP);
 	if (t.fake.open_rc != 0)
 		return t.fake.open_rc;
-	l->state = TL_LATCH_ESTABLISHED;
+	establish(l);
 	t.fake.opened++;
 	t.fake.in_use++;
 	return 0;
@@ -77,7 +109,7 @@ latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 	ck_assert_ptr_null(pkt_meta(m)->flow);
 	if (t.fake.spawn_rc != 0)
 		return t.fake.spawn_rc;
-	l->state = TL_LATCH_ESTABLISHED;
+	establish(l);
 	t.fake.spawned++;
 	t.fake.in_use++;
 	return 0;

@@ -23,6 +23,9 @@ struct fake {
 	int spawn_rc;
 	uint32_t overhead;
 	bool drop_recheck; /* latch_recheck() drops the packet */
+	bool drop_unowned; /* policy refuses what no connection owns */
+	bool stale;        /* the SA of whatever is asked about was revoked */
+	uint16_t tun_mtu;  /* not 0: latches are tunnels to TUNNEL_PEER, and this is its MTU */
 	uint32_t opened, spawned, released, broken, stamped, answered, wakes;
 	int32_t in_use;
 };

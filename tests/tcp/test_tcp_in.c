@@ -734,6 +734,26 @@ START_TEST(time_wait_syn_without_listener_keeps_it)
 }
 END_TEST
 
+/* A flood of SYNs that nobody completes must not shut a listener. */
+START_TEST(full_queue_of_half_open_connections_gives_one_up)
+{
+	pcb_listen();
+	for (uint16_t i = 0; i < 70; i++) {
+		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
+		ck_assert_uint_eq(t.out.n, 1);
+		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	}
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 64);
+	ck_assert_int_eq(t.fake.in_use, 64);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_SYN_EVICT], 6);
+	ck_assert_uint_eq(env_drops(DROP_TCP_BACKLOG), 0);
+	/* The newest one is not the one that was given up. */
+	RX(.flags = S, .peer_port = PEER_PORT);
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 64);
+}
+END_TEST
+
 static TCase *
 opening(void)
 {
@@ -749,6 +769,7 @@ opening(void)
 	tcase_add_test(c, listen_neither_syn_ack_nor_rst_is_ignored);
 	tcase_add_test(c, listen_syn_makes_a_child_and_syn_ack);
 	tcase_add_test(c, listen_syn_options_are_answered_in_kind);
+	tcase_add_test(c, full_queue_of_half_open_connections_gives_one_up);
 	tcase_add_test(c, syn_sent_syn_ack_enters_established);
 	tcase_add_test(c, syn_sent_syn_offers_all_options);
 	tcase_add_test(c, syn_sent_bad_ack_gets_rst);

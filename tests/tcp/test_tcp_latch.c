@@ -327,6 +327,97 @@ START_TEST(mss_leaves_room_for_the_protection)
 }
 END_TEST
 
+/* F-30: what policy refuses is no new incarnation; the old one keeps its quiet time. */
+START_TEST(time_wait_new_syn_that_policy_refuses_keeps_it)
+{
+	time_wait_server();
+	verdict_break(TL_LATCH_PEER_CONFLICT);
+	t.fake.drop_unowned = true;
+	RX(.flags = S, .seq = 100);
+	EXPECT_NONE();
+	EXPECT_STATE(TIME_WAIT);
+	ck_assert_uint_eq(t.fake.released, 0);
+	ck_assert_uint_eq(env_drops(DROP_SPD_CLEAR), 1);
+	/* It still owns its 5-tuple and answers. */
+	t.fake.verdict = VERDICT_ACCEPT;
+	RX(.flags = F | A, .seq = 1, .ack = 2);
+	EXPECT(A, 2, 2, 0);
+	env_wait_us(60000000);
+	EXPECT_STATE(CLOSED);
+}
+END_TEST
+
+START_TEST(time_wait_new_syn_that_gets_no_connection_keeps_it)
+{
+	time_wait_server();
+	t.fake.spawn_rc = _i == 0 ? -EHOSTUNREACH : -EACCES;
+	RX(.flags = S, .seq = 100);
+	EXPECT_NONE();
+	EXPECT_STATE(TIME_WAIT);
+	ck_assert_uint_eq(t.fake.released, 0);
+	ck_assert_uint_eq(env_drops(_i == 0 ? DROP_ESP_NOSA : DROP_LATCH_M5), 1);
+	t.fake.spawn_rc = 0;
+	RX(.flags = S, .seq = 100);
+	EXPECT_STATE(CLOSED);
+	ck_assert_uint_eq(t.out.n, 1);
+	ck_assert_uint_eq(t.fake.released, 1);
+}
+END_TEST
+
+/* F-1: what waited in the queue is asked once more about its SA. */
+START_TEST(out_of_order_segment_of_a_revoked_sa_is_dropped)
+{
+	uint8_t buf[4];
+
+	pcb_established();
+	RX(.flags = A | F, .seq = 5, .ack = 1, .len = 4);
+	EXPECT(A, 1, 1, 0);
+	t.fake.stale = true;
+	RX(.flags = A, .seq = 1, .ack = 1, .len = 4);
+	EXPECT(A, 1, 5, 0);
+	ck_assert_uint_eq(env_drops(DROP_ESP_STALE), 1);
+	ck_assert_uint_eq(t.p->ooo_n, 0);
+	EXPECT_STATE(ESTABLISHED);
+	ck_assert_int_eq(s_recv(buf, 4), 4);
+	ck_assert_int_eq(s_recv(buf, 4), -EAGAIN);
+	/* Sent again under the next SA it is taken. */
+	t.fake.stale = false;
+	RX(.flags = A | F, .seq = 5, .ack = 1, .len = 4);
+	EXPECT(A, 1, 10, 0);
+	EXPECT_STATE(CLOSE_WAIT);
+}
+END_TEST
+
+/* RFC 4301 s8.2: the path of a tunnel's packets is the path to the other gateway. */
+START_TEST(mss_fits_the_path_of_the_tunnel)
+{
+	struct sock_addr a = {
+		.addr = ip_addr_v4(RTE_BE32(0x0a000002)), .port = RTE_BE16(PEER_PORT)};
+	uint16_t mtu = _i == 0 ? 1400 : 9000;
+	uint16_t mss = _i == 0 ? 1360 : 1460;
+
+	t.fake.tun_mtu = mtu;
+	ck_assert_int_eq(tcp_sock_ops.connect(t.lc, &t.s, &a), -EINPROGRESS);
+	t.p = t.s.pcb;
+	env_turn();
+	ck_assert_uint_eq(env_tx(NULL).mss, mss);
+	RX(.flags = S | A, .ack = 1);
+	EXPECT(A, 1, 1, 0);
+	s_send(3000);
+	env_turn();
+	EXPECT(A, 1, 1, mss);
+}
+END_TEST
+
+START_TEST(mss_of_an_accepted_connection_fits_the_path_of_the_tunnel)
+{
+	t.fake.tun_mtu = 1300;
+	pcb_listen();
+	RX(.flags = S);
+	ck_assert_uint_eq(env_tx(NULL).mss, 1260);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -352,6 +443,11 @@ main(void)
 	tcase_add_test(c, packet_dropped_by_recheck_is_not_touched);
 	tcase_add_test(c, missing_verdict_drops);
 	tcase_add_test(c, mss_leaves_room_for_the_protection);
+	tcase_add_test(c, time_wait_new_syn_that_policy_refuses_keeps_it);
+	tcase_add_loop_test(c, time_wait_new_syn_that_gets_no_connection_keeps_it, 0, 2);
+	tcase_add_test(c, out_of_order_segment_of_a_revoked_sa_is_dropped);
+	tcase_add_loop_test(c, mss_fits_the_path_of_the_tunnel, 0, 2);
+	tcase_add_test(c, mss_of_an_accepted_connection_fits_the_path_of_the_tunnel);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

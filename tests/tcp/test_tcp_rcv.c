@@ -337,6 +337,119 @@ START_TEST(peek_leaves_the_data)
 }
 END_TEST
 
+/* A held octet costs a whole packet buffer: so many as the receive buffer is worth twice. */
+START_TEST(tiny_out_of_order_segments_count_as_full_ones)
+{
+	small_rcvbuf(32 * MSS);
+	pcb_established();
+	for (uint32_t i = 0; i < 100; i++) {
+		rx_at(100 + 2 * i, 1, 0);
+		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	}
+	ck_assert_uint_eq(t.p->ooo_n, 64);
+	ck_assert_uint_eq(env_drops(DROP_TCP_OOO_LIMIT), 36);
+}
+END_TEST
+
+/* Two connections, and room for 16 held segments together. Returns the second one. */
+static struct tcp_pcb *
+two_connections(void)
+{
+	struct tcp_pcb *first, *second;
+
+	t.lc->tcp->ooo_max = 16;
+	pcb_established();
+	first = t.p;
+	t.p = NULL;
+	pcb_passive_queued();
+	second = t.p;
+	t.p = first;
+	return second;
+}
+
+/* n segments of one octet each with a hole before them, from the octet `from` on. */
+static void
+hold(struct tcp_pcb *p, uint32_t from, uint32_t n)
+{
+	struct tcp_pcb *before = t.p;
+
+	t.p = p;
+	for (uint32_t i = 0; i < n; i++) {
+		rx_at(from + 2 * i, 1, 0);
+		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	}
+	t.p = before;
+}
+
+START_TEST(connection_above_its_share_makes_room_for_another)
+{
+	struct tcp_pcb *second = two_connections();
+
+	hold(t.p, 100, 16);
+	hold(second, 100, 1);
+	ck_assert_uint_eq(t.p->ooo_n, 0);
+	ck_assert_uint_eq(second->ooo_n, 1);
+	ck_assert_uint_eq(t.lc->tcp->ooo_n, 1);
+	ck_assert_uint_eq(env_drops(DROP_TCP_OOO_LIMIT), 16);
+	/* What was given up comes again, and the stream is whole. */
+	hold(t.p, 100, 8);
+	rx_at(0, 200, 0);
+	EXPECT(A, 1, 201, 0);
+	ck_assert_uint_eq(read_all(), 200);
+	ck_assert_mem_eq(got, pattern(), 200);
+}
+END_TEST
+
+START_TEST(connection_above_its_share_gives_up_its_own)
+{
+	struct tcp_pcb *second = two_connections();
+
+	hold(t.p, 100, 12);
+	hold(second, 100, 4);
+	hold(t.p, 300, 1);
+	ck_assert_uint_eq(t.p->ooo_n, 1);
+	ck_assert_uint_eq(second->ooo_n, 4);
+	ck_assert_uint_eq(env_drops(DROP_TCP_OOO_LIMIT), 12);
+}
+END_TEST
+
+START_TEST(connections_at_their_share_get_no_more)
+{
+	struct tcp_pcb *second = two_connections();
+
+	hold(t.p, 100, 8);
+	hold(second, 100, 8);
+	hold(second, 300, 1);
+	hold(t.p, 300, 1);
+	ck_assert_uint_eq(t.p->ooo_n, 8);
+	ck_assert_uint_eq(second->ooo_n, 8);
+	ck_assert_uint_eq(env_drops(DROP_TCP_OOO_LIMIT), 2);
+}
+END_TEST
+
+/* The last chunks of the pool are for those who have none. */
+START_TEST(receive_buffer_leaves_the_last_chunks_to_others)
+{
+	struct buf hog;
+
+	pcb_established();
+	buf_init(&hog, UINT32_MAX);
+	while (buf_pool_in_use(t.lc->buf) < 230)
+		buf_append(t.lc, &hog, pattern(), 8160);
+	for (uint32_t i = 0; i < 6; i++)
+		rx_at(i * MSS, MSS, 0);
+	ck_assert_uint_eq(buf_len(&t.p->rcv), 8160);
+	ck_assert_uint_eq(buf_pool_in_use(t.lc->buf), 231);
+	ck_assert_uint_eq(env_drops(DROP_TCP_MEM), 1);
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	ck_assert_uint_eq(read_all(), 8160);
+	rx_at(5 * MSS, MSS, 0);
+	ck_assert_uint_eq(read_all(), 6 * MSS - 8160);
+	buf_clear(t.lc, &hog);
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -361,6 +474,11 @@ main(void)
 	tcase_add_test(c, reading_at_once_sends_no_window_updates);
 	tcase_add_test(c, exhausted_chunks_lose_the_segment_only);
 	tcase_add_test(c, peek_leaves_the_data);
+	tcase_add_test(c, tiny_out_of_order_segments_count_as_full_ones);
+	tcase_add_test(c, connection_above_its_share_makes_room_for_another);
+	tcase_add_test(c, connection_above_its_share_gives_up_its_own);
+	tcase_add_test(c, connections_at_their_share_get_no_more);
+	tcase_add_test(c, receive_buffer_leaves_the_last_chunks_to_others);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

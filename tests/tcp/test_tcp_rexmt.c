@@ -428,6 +428,55 @@ START_TEST(idle_connection_starts_from_the_initial_window)
 }
 END_TEST
 
+/* RFC 9293 s3.8.6.1: rarer and rarer, whether the probes are answered or not. */
+START_TEST(answered_probes_back_off_too)
+{
+	uint64_t wait_us = 200000;
+
+	pcb_established();
+	RX(.flags = A, .seq = 1, .ack = 1, .wnd_0 = true);
+	s_send(10);
+	env_turn();
+	for (int i = 0; i < 8; i++) {
+		env_wait_us(wait_us - 1);
+		EXPECT_NONE();
+		env_wait_us(1);
+		EXPECT(A, 1, 1, 1);
+		RX(.flags = A, .seq = 1, .ack = 1, .wnd_0 = true);
+		wait_us *= 2;
+	}
+	/* The next time the window closes it begins anew. */
+	RX(.flags = A, .seq = 1, .ack = 1);
+	EXPECT(A, 1, 1, 10);
+	RX(.flags = A, .seq = 1, .ack = 11, .wnd_0 = true);
+	s_send(10);
+	env_turn();
+	EXPECT_NONE();
+	env_wait_us(t.p->rto_us);
+	EXPECT(A, 11, 1, 1);
+}
+END_TEST
+
+START_TEST(probes_whose_octet_is_taken_back_off_too)
+{
+	uint32_t una = 1;
+
+	pcb_established();
+	RX(.flags = A, .seq = 1, .ack = 1, .wnd_0 = true);
+	s_send(100);
+	env_turn();
+	for (int i = 0; i < 30; i++) {
+		env_wait_us(1000000);
+		if (t.out.n == 0)
+			continue;
+		drop_out();
+		RX(.flags = A, .seq = 1, .ack = ++una, .wnd_0 = true);
+		drop_out();
+	}
+	ck_assert_uint_le(t.lc->stat.st[ST_TCP_PROBE], 8);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -457,6 +506,8 @@ main(void)
 	tcase_add_test(c, window_closed_with_data_in_flight_is_probed);
 	tcase_add_test(c, fin_alone_is_probed);
 	tcase_add_test(c, idle_connection_starts_from_the_initial_window);
+	tcase_add_test(c, answered_probes_back_off_too);
+	tcase_add_test(c, probes_whose_octet_is_taken_back_off_too);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

@@ -566,7 +566,7 @@ START_TEST(syn_without_control_block_is_dropped)
 END_TEST
 
 static void
-count_infos(const struct tcp_info *i, void *arg)
+count_infos(const struct tcp_row *i, void *arg)
 {
 	uint32_t *n = arg;
 
@@ -591,6 +591,166 @@ START_TEST(accept_into_an_opened_socket_replaces_its_block)
 	pcb_passive();
 	ck_assert_uint_eq(rte_mempool_in_use_count(t.lc->tcp->pcbs), 2);
 	ck_assert_int_eq(tcp_sock_ops.ready(t.lc, &t.s), TL_EV_OUT);
+}
+END_TEST
+
+/* TIME-WAIT keeps old duplicates away as long as there is room for it, not longer. */
+START_TEST(empty_pool_takes_the_oldest_time_wait)
+{
+	struct sock b[128];
+	int n = 0;
+
+	pcb_time_wait();
+	s_close();
+	for (; n < 128; n++) {
+		b[n] = (struct sock){.ops = &tcp_sock_ops};
+		if (tcp_sock_ops.open(t.lc, &b[n]) != 0)
+			break;
+		ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), n < 126);
+	}
+	ck_assert_int_eq(n, 127);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TW_REUSE], 1);
+	ck_assert_int_eq(t.fake.in_use, 0);
+	while (n > 0)
+		tcp_sock_ops.close(t.lc, &b[--n]);
+}
+END_TEST
+
+/* A socket still shows it: its block is not free to take. */
+START_TEST(time_wait_with_a_socket_is_not_taken)
+{
+	struct sock b[128];
+	int n = 0;
+
+	pcb_time_wait();
+	for (; n < 128; n++) {
+		b[n] = (struct sock){.ops = &tcp_sock_ops};
+		if (tcp_sock_ops.open(t.lc, &b[n]) != 0)
+			break;
+	}
+	ck_assert_int_eq(n, 126);
+	EXPECT_STATE(TIME_WAIT);
+	s_close();
+	ck_assert_int_eq(tcp_sock_ops.open(t.lc, &t.s), 0);
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 0);
+	while (n > 0)
+		tcp_sock_ops.close(t.lc, &b[--n]);
+}
+END_TEST
+
+/* There is no loopback, and TCP speaks to one host. */
+START_TEST(connect_to_ourselves_or_to_all_is_unreachable)
+{
+	ck_assert_int_eq(connect_to(&t.s, 0x0a000001, 1), -ENETUNREACH);
+	ck_assert_int_eq(connect_to(&t.s, 0x0a0000ff, 1), -ENETUNREACH);
+	ck_assert_int_eq(connect_to(&t.s, 0xffffffff, 1), -ENETUNREACH);
+	ck_assert_uint_eq(t.fake.opened, 0);
+	ck_assert_uint_eq(t.lc->flow->n, 0);
+	ck_assert_int_eq(connect_to(&t.s, 0x0a000002, 1), -EINPROGRESS);
+}
+END_TEST
+
+static void
+take_all_chunks(struct buf *hog)
+{
+	buf_init(hog, UINT32_MAX);
+	while (buf_append(t.lc, hog, pattern(), 8192) == 8192)
+		;
+}
+
+/* Level-triggered readiness that send() does not keep would make the application spin. */
+START_TEST(connection_without_chunks_is_not_writable_until_there_are_some)
+{
+	struct buf hog;
+
+	pcb_established();
+	ck_assert_uint_eq(tcp_sock_ops.ready(t.lc, &t.s), TL_EV_OUT);
+	take_all_chunks(&hog);
+	if (_i == 0)
+		ck_assert_uint_eq(tcp_sock_ops.ready(t.lc, &t.s), 0);
+	else
+		ck_assert_int_eq(s_send(1), -EAGAIN);
+	t.fake.wakes = 0;
+	env_wait_us(1000000);
+	ck_assert_uint_eq(t.fake.wakes, 0);
+	ck_assert_uint_eq(tcp_sock_ops.ready(t.lc, &t.s), 0);
+	buf_clear(t.lc, &hog);
+	env_wait_us(20000);
+	ck_assert_uint_eq(t.fake.wakes, 1);
+	ck_assert_uint_eq(tcp_sock_ops.ready(t.lc, &t.s), TL_EV_OUT);
+	ck_assert_uint_eq(tmr_next_ns(t.lc), UINT64_MAX);
+	ck_assert_int_eq(s_send(1), 1);
+}
+END_TEST
+
+START_TEST(connection_that_ends_waits_for_no_chunk)
+{
+	struct buf hog;
+
+	pcb_established();
+	take_all_chunks(&hog);
+	ck_assert_uint_eq(tcp_sock_ops.ready(t.lc, &t.s), 0);
+	ck_assert_uint_ne(tmr_next_ns(t.lc), UINT64_MAX);
+	RX(.flags = R, .seq = 1);
+	EXPECT_STATE(CLOSED);
+	ck_assert_uint_eq(tmr_next_ns(t.lc), UINT64_MAX);
+	buf_clear(t.lc, &hog);
+}
+END_TEST
+
+#ifndef TL_DEBUG
+/* House 3.6: a release build counts the mistake and resets the connection. */
+START_TEST(illegal_transition_is_refused_and_resets)
+{
+	pcb_established();
+	tcp_set_state(t.lc, t.p, TCPS_TIME_WAIT);
+	EXPECT_STATE(ESTABLISHED);
+	ck_assert_uint_eq(t.lc->stat.st[ST_ASSERTS], 1);
+	env_turn();
+	env_turn();
+	EXPECT(R | A, 1, 1, 0);
+	EXPECT_STATE(CLOSED);
+	ck_assert_int_eq(s_so_error(), ECONNABORTED);
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 0);
+}
+END_TEST
+
+START_TEST(illegal_transition_of_an_orphan_frees_it)
+{
+	pcb_fin_wait_2();
+	s_close();
+	tcp_set_state(t.lc, t.p, TCPS_LAST_ACK);
+	env_turn();
+	env_turn();
+	EXPECT(R | A, 2, 1, 0);
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 0);
+	ck_assert_uint_eq(rte_mempool_in_use_count(t.lc->tcp->pcbs), 0);
+}
+END_TEST
+#endif
+
+/* Half-open connections must not take the pool from those that would be completed. */
+START_TEST(empty_pool_gives_up_a_half_open_connection)
+{
+	struct sock b[128];
+	int n = 0;
+
+	pcb_listen();
+	for (uint16_t i = 0; i < 3; i++)
+		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
+	for (; n < 128; n++) {
+		b[n] = (struct sock){.ops = &tcp_sock_ops};
+		if (tcp_sock_ops.open(t.lc, &b[n]) != 0)
+			break;
+	}
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	RX(.flags = S, .peer_port = 6000);
+	ck_assert_uint_eq(t.out.n, 1);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_SYN_EVICT], 1);
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 3);
+	ck_assert_int_eq(t.fake.in_use, 3);
+	while (n > 0)
+		tcp_sock_ops.close(t.lc, &b[--n]);
 }
 END_TEST
 
@@ -634,6 +794,17 @@ main(void)
 	tcase_add_test(c, syn_without_control_block_is_dropped);
 	tcase_add_test(c, foreach_shows_listeners_and_connections);
 	tcase_add_test(c, accept_into_an_opened_socket_replaces_its_block);
+	tcase_add_test(c, empty_pool_takes_the_oldest_time_wait);
+	tcase_add_test(c, time_wait_with_a_socket_is_not_taken);
+	tcase_add_test(c, connect_to_ourselves_or_to_all_is_unreachable);
+	tcase_add_loop_test(
+		c, connection_without_chunks_is_not_writable_until_there_are_some, 0, 2);
+	tcase_add_test(c, connection_that_ends_waits_for_no_chunk);
+#ifndef TL_DEBUG
+	tcase_add_test(c, illegal_transition_is_refused_and_resets);
+	tcase_add_test(c, illegal_transition_of_an_orphan_frees_it);
+#endif
+	tcase_add_test(c, empty_pool_gives_up_a_half_open_connection);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

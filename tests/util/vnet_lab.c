@@ -333,12 +333,12 @@ lab_send(struct lab *l, uint32_t d, struct craft_sa *sa, const struct craft_seg 
 }
 
 struct find {
-	struct tcp_info *out;
+	struct tcp_row *out;
 	bool found;
 };
 
 static void
-look(const struct tcp_info *i, void *arg)
+look(const struct tcp_row *i, void *arg)
 {
 	struct find *f = arg;
 
@@ -349,7 +349,7 @@ look(const struct tcp_info *i, void *arg)
 }
 
 bool
-lab_pcb(struct lab *l, uint32_t node, struct tcp_info *out)
+lab_pcb(struct lab *l, uint32_t node, struct tcp_row *out)
 {
 	struct tl_stack *s = l->n[node]->s;
 	struct find f = {.out = out};
@@ -362,7 +362,7 @@ lab_pcb(struct lab *l, uint32_t node, struct tcp_info *out)
 const char *
 lab_state(struct lab *l, uint32_t node)
 {
-	struct tcp_info i;
+	struct tcp_row i;
 
 	return lab_pcb(l, node, &i) ? i.state : "CLOSED";
 }

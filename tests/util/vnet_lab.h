@@ -87,8 +87,8 @@ void lab_send(struct lab *l, uint32_t d, struct craft_sa *sa, const struct craft
 uint32_t lab_sent(const struct lab *l, uint32_t d);
 
 /* The control block of the connection at a node (not a listener); false if there is none. */
-struct tcp_info;
-bool lab_pcb(struct lab *l, uint32_t node, struct tcp_info *out);
+struct tcp_row;
+bool lab_pcb(struct lab *l, uint32_t node, struct tcp_row *out);
 const char *lab_state(struct lab *l, uint32_t node);
 
 uint64_t lab_stat(struct lab *l, uint32_t node, const char *name);
