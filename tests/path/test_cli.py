@@ -2,6 +2,7 @@
 """test_cli.py BUILD - the programs as a user meets them: help, errors, tables. Prints TAP."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -176,6 +177,26 @@ rc, out, err = run("tl-pmd", "-c", "start; sleep 50; role echo 7; stop; start; s
 test("start and stop as often as one likes; what does not fit is said",
      rc == 1 and out.count("started") == 2 and out.count("stopped") == 2 and
      "stop the stack first" in out and "runs already" in out, out + err)
+
+
+def stops_on(sig):
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "t.ini")
+        with open(path, "w") as f:
+            f.write(GOOD)
+        os.chmod(path, 0o600)
+        p = subprocess.Popen([os.path.join(BUILD, "apps", "tl-pmd"), "-f", path, "-c",
+                              "start; wait; print DONE"], stdout=subprocess.PIPE, text=True, env=ENV)
+        while "started" not in p.stdout.readline():
+            pass
+        p.send_signal(sig)
+        out, _ = p.communicate(timeout=60)
+    test(f"{sig.name} stops the workers and ends the program cleanly",
+         p.returncode == 0 and "DONE" in out, f"exit {p.returncode}\n{out}")
+
+
+stops_on(signal.SIGINT)
+stops_on(signal.SIGTERM)
 rc, out, err = run("tl-pmd", "-c", "add sa x spi=0x2000 direction=out local=10.1.0.1 "
                    f"remote=10.1.0.2 key={KEY[::-1]} local-id=me peer-id=peer; start; "
                    "delete sa x; delete sa x; add sa y spi=1; quit", conf=GOOD)
