@@ -86,13 +86,16 @@ use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
  * inbound SA has its replay window off, which the outbound one cannot tell (C.2).
  */
 static uint32_t
-inbound_profile(struct lcore *lc, const struct esp_sa_ref *out, const struct flow_key *k)
+inbound_profile(
+	struct lcore *lc, struct latch *l, const struct esp_sa_ref *out, const struct flow_key *k)
 {
 	const struct profile *p;
 	struct esp_sa_ref in;
 
+	l->in_owner = out->owner;
 	if (esp_sad_find_in(lc, out, k, &in) != 0)
 		return out->profile;
+	l->in_owner = in.owner;
 	p = profile_get(lc->latch->tables, in.profile);
 	return p != NULL && p->out_twin == out->profile ? in.profile : out->profile;
 }
@@ -114,7 +117,7 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	if (sa.local_id == 0 || sa.peer_id == 0)
 		return -EACCES; /* F-39: nobody can be latched */
 	l->profile_out = sa.profile;
-	l->profile_in = inbound_profile(lc, &sa, k);
+	l->profile_in = inbound_profile(lc, l, &sa, k);
 	use_sa(lc, l, &sa);
 	set_state(lc, l, TL_LATCH_ESTABLISHED, TL_LATCH_REASON_NONE);
 	go_live(lc, l);
@@ -137,6 +140,7 @@ latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 	if (esp_sad_find_out(lc, p->out_twin, &pkt_meta(m)->key, &sa) != 0)
 		return -EHOSTUNREACH;
 	l->profile_in = pkt_tag(lc, m)->profile;
+	l->in_owner = lc->id; /* it was decrypted here, or the peer speaks clear */
 	l->profile_out = p->out_twin;
 	use_sa(lc, l, &sa);
 	set_state(lc, l, TL_LATCH_ESTABLISHED, TL_LATCH_REASON_NONE);

@@ -26,10 +26,11 @@
  * immutable parameter sets; they never change after ESTABLISHED (G-16).
  */
 struct latch {
-	uint8_t state;  /* enum tl_latch_state; written by latch.c only */
-	uint8_t reason; /* enum tl_latch_reason */
-	uint8_t mode;   /* TL_LATCH_MODE_* of the SA */
-	bool live;      /* counted by latch_in_use() */
+	uint8_t state;     /* enum tl_latch_state; written by latch.c only */
+	uint8_t reason;    /* enum tl_latch_reason */
+	uint8_t mode;      /* TL_LATCH_MODE_* of the SA */
+	bool live;         /* counted by latch_in_use() */
+	uint16_t in_owner; /* the worker that decrypts what the peer sends */
 	uint32_t profile_in;
 	uint32_t profile_out;
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */

@@ -251,6 +251,23 @@ connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr 
 	return key->lport == 0 ? -EADDRNOTAVAIL : 0;
 }
 
+/*
+ * With several workers: whether the peer's segments find this one. They do when the port names it
+ * or its SA is here; a port that the program chose may do neither.
+ */
+static bool
+comes_back(const struct lcore *lc, const struct tcp_pcb *pcb)
+{
+	const struct tcp_conf *c = &lc->tcp->conf;
+	uint16_t port = rte_be_to_cpu_16(pcb->fe.key.lport);
+
+	if (lc->nb_workers == 1)
+		return true;
+	if (port >= c->port_first && port <= c->port_last && port % lc->nb_workers == lc->id)
+		return true;
+	return pcb->latch.state == TL_LATCH_ESTABLISHED && pcb->latch.in_owner == lc->id;
+}
+
 /* T-3: the latch, then the flow; both before the SYN. pcb->fe.key is set. */
 static int
 connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
@@ -263,7 +280,7 @@ connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
 	rc = latch_open(lc, &pcb->latch, &pcb->fe.key);
 	if (rc != 0)
 		return rc;
-	rc = flow_insert(lc, &pcb->fe);
+	rc = comes_back(lc, pcb) ? flow_insert(lc, &pcb->fe) : -EADDRNOTAVAIL;
 	if (rc != 0)
 		latch_release(lc, &pcb->latch);
 	return rc;

@@ -60,7 +60,9 @@ int tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len
 /**
  * Begins a connection and its latch (RFC 5660 s2.4).
  * @return -1 with EINPROGRESS; TL_EV_OUT tells the end and SO_ERROR the result. EACCES if policy
- *   says DISCARD, EHOSTUNREACH if policy says PROTECT and no SA fits, ENETUNREACH, EADDRINUSE
+ *   says DISCARD, EHOSTUNREACH if policy says PROTECT and no SA fits, ENETUNREACH, EADDRINUSE;
+ *   EADDRNOTAVAIL if no ephemeral port is left or, with several workers, if the bound port would
+ *   bring the peer's segments to another worker
  */
 int tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len);
 

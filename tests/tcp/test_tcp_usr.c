@@ -181,6 +181,33 @@ START_TEST(ephemeral_ports_lead_to_this_worker)
 }
 END_TEST
 
+static int
+connect_from(uint16_t port)
+{
+	struct sock_addr a = {.port = rte_cpu_to_be_16(port)};
+	struct sock b;
+	int rc;
+
+	sock_new(&b);
+	ck_assert_int_eq(tcp_sock_ops.bind(t.lc, &b, &a), 0);
+	rc = connect_to(&b, 0x0a000002, 1);
+	tcp_sock_ops.close(t.lc, &b);
+	return rc;
+}
+
+/* A connection whose segments come to another worker could never be answered. */
+START_TEST(bound_port_must_lead_to_this_worker)
+{
+	t.lc->nb_workers = 4;
+	t.lc->id = 0; /* the fake latch says that the SA is worker 0's */
+	ck_assert_int_eq(connect_from(1001), -EINPROGRESS);
+	t.lc->id = 3;
+	ck_assert_int_eq(connect_from(1001), -EADDRNOTAVAIL);
+	ck_assert_int_eq(connect_from(50002), -EADDRNOTAVAIL);
+	ck_assert_int_eq(connect_from(50003), -EINPROGRESS);
+}
+END_TEST
+
 START_TEST(ephemeral_ports_run_out)
 {
 	struct sock b[5];
@@ -769,6 +796,7 @@ main(void)
 	tcase_add_test(c, same_tuple_twice_is_in_use);
 	tcase_add_test(c, failed_connect_may_be_tried_again);
 	tcase_add_test(c, ephemeral_ports_lead_to_this_worker);
+	tcase_add_test(c, bound_port_must_lead_to_this_worker);
 	tcase_add_test(c, ephemeral_ports_run_out);
 	tcase_add_test(c, control_blocks_run_out);
 	tcase_add_test(c, close_sends_data_then_fin_and_lives_until_time_wait_ends);
