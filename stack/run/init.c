@@ -185,7 +185,7 @@ worker_alloc(struct tl_stack *s, uint16_t id)
 	lc->nb_workers = (uint16_t)s->conf.workers;
 	lc->run = r;
 	r->stack = s;
-	r->tsc_hz = rte_get_tsc_hz();
+	r->ns_per_tsc = (uint64_t)(((unsigned __int128)1000000000u << 32) / rte_get_tsc_hz());
 	r->tsc_base = rte_rdtsc();
 	r->port_first = s->conf.tcp.port_first;
 	r->port_last = s->conf.tcp.port_last;

@@ -17,7 +17,7 @@ clock_ns(struct lcore *lc)
 
 	if (r->is_virtual)
 		return lc->now_ns;
-	return (uint64_t)((unsigned __int128)(rte_rdtsc() - r->tsc_base) * 1000000000u / r->tsc_hz);
+	return (uint64_t)(((unsigned __int128)(rte_rdtsc() - r->tsc_base) * r->ns_per_tsc) >> 32);
 }
 
 /* Whole frames need no stage. */

@@ -21,8 +21,8 @@ struct run_ctx {
 	struct tl_stack *stack;
 	tl_turn_fn *fn;
 	void *arg;
-	bool is_virtual; /* time comes from tl_turn() */
-	uint64_t tsc_hz;
+	bool is_virtual;     /* time comes from tl_turn() */
+	uint64_t ns_per_tsc; /* fixed point, 32 bits behind the point */
 	uint64_t tsc_base;
 	uint64_t last_work_ns;
 	uint64_t last_turn_ns;

@@ -29,7 +29,7 @@ END_TEST
 
 START_TEST(every_length_and_alignment_agrees_with_the_naive_sum)
 {
-	for (size_t len = 0; len <= 130; len++) {
+	for (size_t len = 0; len <= 1600; len += len < 130 || (len > 250 && len < 300) ? 1 : 13) {
 		for (size_t off = 0; off < 9; off++) {
 			uint8_t *buf = malloc(len + off), *copy = malloc(len);
 
