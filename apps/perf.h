@@ -22,7 +22,6 @@ struct perf_opts {
 	uint32_t key_bits;
 	uint32_t sessions; /* server: end after so many connections, 0: never */
 	bool json;
-	bool nodelay;
 };
 
 /* Both return the program's exit code. */

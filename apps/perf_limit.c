@@ -146,7 +146,7 @@ perf_limit(const struct perf_opts *o)
 		return 1;
 	}
 	memset(buf, 7, BUF_BYTES);
-	if (o->size_bytes != 0 && o->size_bytes <= 16000) {
+	if (o->size_bytes != 0) {
 		line(o, &r, buf, o->size_bytes);
 	} else {
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)

@@ -101,7 +101,7 @@ conn_new(struct tl_worker *w, struct perf *p, int fd, bool is_server)
 	c->rng = 0x9e3779b97f4a7c15u * (is_server ? 3 : 5) + tl_now_ns(w);
 	p->conns = c;
 	p->open++;
-	if (p->o->nodelay || p->o->kind == PERF_RR)
+	if (p->o->kind == PERF_RR)
 		tl_setsockopt(w, fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof(on));
 	return c;
 }
@@ -574,7 +574,7 @@ totals_of(struct perf *p)
 					      : t.rr_max_us;
 		}
 	}
-	t.seconds = (double)(p->last_ns - p->first_ns) / 1e9;
+	t.seconds = p->last_ns > p->first_ns ? (double)(p->last_ns - p->first_ns) / 1e9 : 0;
 	t.gbit_s = t.seconds > 0 ? (double)t.bytes * 8 / t.seconds / 1e9 : 0;
 	t.packets = ctl_stat(p->stack, "rx-packets") + ctl_stat(p->stack, "tx-packets");
 	t.rexmt = ctl_stat(p->stack, "tcp-retransmits");
@@ -627,7 +627,7 @@ drive(struct tl_stack *s, const struct perf_opts *o, tl_turn_fn *fn, const char 
 	stop_on_signals(NULL);
 	if (rc == 0)
 		summary(&p, end);
-	rc = rc != 0 || p.failed != 0 ? 1 : 0;
+	rc = rc != 0 || p.failed != 0 || (fn == client_turn && p.open != 0) ? 1 : 0;
 	conns_free(&p);
 	return rc;
 }

@@ -128,6 +128,13 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 }
 
 static void
+refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "tl-perf: %s: %s\n", what, why);
+	exit(EXIT_CONFIG);
+}
+
+static void
 parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts *o)
 {
 	static const struct option longs[] = {
@@ -152,6 +159,14 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:k:m:jVh", longs, NULL)) != -1)
 		one_option(opt, c, a, o);
 	a->mode = optind < argc ? argv[optind] : "";
+	if (optind + 1 < argc)
+		refuse("unexpected argument", argv[optind + 1]);
+	if (o->key_bits != 128 && o->key_bits != 256)
+		refuse("--key-bits", "expected 128 or 256");
+	if (o->connections == 0)
+		refuse("--connections", "expected at least 1");
+	if (strcmp(a->mode, "limit") == 0 && o->size_bytes > 16000)
+		refuse("--length", "limit: expected at most 16000");
 }
 
 static int
@@ -192,7 +207,7 @@ run_wire(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
 {
 	struct tl_error e = {""};
 
-	if (a->file != NULL && tl_conf_load(c, a->file, &e) != 0)
+	if ((a->file != NULL && tl_conf_load(c, a->file, &e) != 0) || tl_conf_check(c, &e) != 0)
 		die_config(&e);
 	return perf_wire(c, o, strcmp(a->mode, "wire-tx") == 0);
 }
@@ -210,7 +225,7 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_client(c, a, o, PERF_EXCHANGE);
 	if (strcmp(a->mode, "limit") == 0)
 		return perf_limit(o);
-	if (strncmp(a->mode, "wire-", 5) == 0)
+	if (strcmp(a->mode, "wire-tx") == 0 || strcmp(a->mode, "wire-rx") == 0)
 		return run_wire(c, a, o);
 	fprintf(stderr,
 		"tl-perf: expected server, bulk, rr, exchange, limit, wire-tx or wire-rx\n");

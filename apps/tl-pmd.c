@@ -124,6 +124,7 @@ wait_for_stop(void)
 {
 	while (tl_is_running(pmd.stack))
 		usleep(10000);
+	tl_wait_stopped(pmd.stack);
 }
 
 static void
@@ -346,9 +347,11 @@ run_line(struct cmdline *cl, const char *text)
 	text += strspn(text, " \t");
 	if (*text == '\0' || *text == '\n' || *text == '#')
 		return;
-	snprintf(line, sizeof(line), "%s\n", text);
-	line[strcspn(line, "\n")] = '\n';
-	line[strcspn(line, "\n") + 1] = '\0';
+	if (snprintf(line, sizeof(line), "%.*s\n", (int)strcspn(text, "\n"), text) >=
+		(int)sizeof(line)) {
+		fail("%s\n", "line too long");
+		return;
+	}
 	rc = cmdline_parse(cl, line);
 	if (rc < 0) {
 		line[strcspn(line, "\n")] = '\0';
@@ -441,6 +444,10 @@ parse_args(int argc, char **argv, struct tl_conf *c, struct options *o)
 			usage(stderr);
 			exit(EXIT_CONFIG);
 		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "tl-pmd: unexpected \"%s\"; a file goes after -f\n", argv[optind]);
+		exit(EXIT_CONFIG);
 	}
 }
 

@@ -2,8 +2,7 @@
 /*
  * crypto.h - the seam between ESP and the engines that compute.
  *
- * An engine is chosen per SA when the SA is added. It works on a burst of operations that may
- * name different SAs. A third engine, on the NIC, fits by doing nothing here.
+ * An engine is chosen per SA when the SA is added; each call computes one packet, in place.
  */
 #ifndef TL_ESP_CRYPTO_H
 #define TL_ESP_CRYPTO_H
@@ -24,7 +23,7 @@ struct crypto_op {
 	uint32_t len;
 	uint32_t aad_len; /* 8, or 12 with ESN (RFC 4106 s5) */
 	uint8_t aad[12];
-	bool ok; /* decrypt: the ICV was right */
+	bool ok; /* decrypt: the ICV was right; encrypt: set before, cleared if the engine failed */
 	uint64_t seq;
 };
 

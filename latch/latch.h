@@ -96,9 +96,9 @@ void latch_destroy(struct lcore *lc);
 void latch_in(struct lcore *lc, struct pkt_sort *s);
 
 /*
- * Judges one packet again if the flow table changed since latch_in() looked: an earlier packet of
- * the burst may have made or ended a connection. Call it directly before a packet is processed.
- * Returns false if the packet was dropped; else meta's flow and verdict are current.
+ * Judges one packet again if the flow table or a latch changed since latch_in() looked: an earlier
+ * packet of the burst may have made or ended a connection. Call it directly before a packet is
+ * processed. Returns false if the packet was dropped; else meta's flow and verdict are current.
  */
 bool latch_recheck(struct lcore *lc, struct rte_mbuf *m);
 

@@ -56,7 +56,7 @@ classify(struct lcore *lc, struct latch *l, uint32_t profile, bool again)
 		l->drop_qop += !again;
 		return break_or_drop(c->conf.m2_drop, TL_LATCH_QOP_CONFLICT, DROP_LATCH_M2);
 	}
-	l->drop_peer++;
+	l->drop_peer += !again;
 	return break_or_drop(c->conf.m3_drop, TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
 }
 

@@ -8,8 +8,9 @@
 struct profile {
 	struct latch_profile p;
 	/*
-	 * The same values as an outbound SA has them: replay protection on, since a sender never
-	 * lets its counter cycle, whatever the receiver checks (RFC 4303 s3.3.3). Its own handle
+	 * The same values as an outbound SA has them: replay protection on, since this
+	 * stack never lets its counter cycle, whatever the receiver checks. That is stricter than
+	 * RFC 4303 s3.3.3, which lets it when anti-replay is off. Its own handle
 	 * when it is one already.
 	 */
 	uint32_t out_twin;

@@ -23,7 +23,6 @@ enum { MSG_RING_SIZE = 1024, HANDOFF_RING_SIZE = 2048 };
 struct msg {
 	void (*fn)(struct lcore *lc, void *arg);
 	void *arg;
-	int rc;
 	_Atomic bool done;
 };
 

@@ -54,7 +54,7 @@ enum pkt_handoff {
 	HANDOFF_NONE = 0,
 	HANDOFF_ARP, /* arp_in: every worker learns what one of them heard */
 	HANDOFF_IP,  /* ip_in: a fragment, or ESP for another worker's SA */
-	HANDOFF_L4,  /* latch_in: decrypted and tagged */
+	HANDOFF_L4,  /* latch_in: past ESP, tagged or clear */
 	HANDOFF_TX,  /* tx_path: plaintext with its request tag */
 };
 
@@ -87,7 +87,7 @@ struct pkt_meta {
 	uint8_t ttl;
 	uint8_t flags;   /* PKT_F_* */
 	uint8_t verdict; /* enum pkt_verdict */
-	uint8_t reason;  /* of a BREAK: enum latch_reason */
+	uint8_t reason;  /* of a BREAK: enum tl_latch_reason */
 	uint8_t handoff; /* enum pkt_handoff */
 	uint8_t tunnel;  /* send: spd_out chose a tunnel mode SA */
 };

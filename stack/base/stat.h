@@ -43,7 +43,6 @@
 	X(FRAG_TIMEOUT,       "frag-timeout",       "datagram incomplete in time")                 \
 	X(FRAG_TOOBIG,        "frag-toobig",        "reassembled datagram does not fit a buffer")  \
 	X(ESP_SHORT,          "esp-short",          "too short, or ciphertext not aligned")        \
-	X(ESP_FRAG,           "esp-frag",           "ESP header in a fragment (E-8)")              \
 	X(ESP_SPI,            "esp-spi",            "no SA with this SPI (E-9)")                   \
 	X(ESP_ADDR,           "esp-addr",           "outer addresses are not the SA's")            \
 	X(ESP_SEQ,            "esp-seq",            "sequence number zero")                        \
@@ -54,7 +53,6 @@
 	X(ESP_NEXT,           "esp-next",           "next header does not fit the mode of the SA") \
 	X(ESP_SELECTOR,       "esp-selector",       "inner packet outside the SA's selectors (E-1, M1)") \
 	X(ESP_NESTED,         "esp-nested",         "ESP inside ESP")                              \
-	X(ESP_DEPTH,          "esp-depth",          "too many decapsulations")                     \
 	X(ESP_NOSA,           "esp-nosa",           "policy says PROTECT and no SA fits")          \
 	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
 	X(ESP_CRYPTO,         "esp-crypto",         "the crypto engine reported a failure")           \
@@ -67,7 +65,6 @@
 	X(LATCH_M0,           "latch-m0",           "clear packet on a latched connection")        \
 	X(LATCH_M2,           "latch-m2",           "same peer, other protection")                 \
 	X(LATCH_M3,           "latch-m3",           "another identity")                            \
-	X(LATCH_M4,           "latch-m4",           "its SA was revoked")                          \
 	X(LATCH_M5,           "latch-m5",           "the SA's identity is unknown")                \
 	X(LATCH_M6,           "latch-m6",           "protected packet on a connection latched clear") \
 	X(LATCH_CLOSED,       "latch-closed",       "the latch is closed or broken")               \

@@ -33,15 +33,15 @@ struct tl_conf *tl_conf_new(void);
 void tl_conf_free(struct tl_conf *c);
 
 /**
- * Reads an INI file (see taglatch.conf(5)); keys set before it win over those in the file.
+ * Reads an INI file (see taglatch.conf(5)); keys set before it win over those in the file. One file
+ * for each configuration: a second call is -EINVAL.
  * @return 0, or -EINVAL / -errno with *e filled
  */
 int tl_conf_load(struct tl_conf *c, const char *path, struct tl_error *e);
 
 /**
  * Sets one key, as "--set SECTION.KEY=VALUE" does: key is "SECTION.KEY", split at its last dot.
- * A later call and a file loaded later do not change a key that was set here earlier; a later
- * tl_conf_set() does.
+ * A file loaded later does not change a key that was set here; a later tl_conf_set() does.
  * @return 0, -EINVAL, -ENOMEM
  */
 int tl_conf_set(struct tl_conf *c, const char *key, const char *value, struct tl_error *e);
@@ -90,12 +90,14 @@ unsigned int tl_worker_id(const struct tl_worker *w);
 /** The time of the current turn, ns; only differences mean something. */
 uint64_t tl_now_ns(const struct tl_worker *w);
 
-/** Called once in every turn of every worker, after the stack did its part. */
+/** Called once in every turn of every worker, after input and timers and before output, so that
+ * what it writes leaves in the same turn. */
 typedef void tl_turn_fn(struct tl_worker *w, void *arg);
 
 /**
  * Drives the stack until tl_stop(): worker 0 on the calling thread, the others on DPDK lcores.
- * An idle worker polls for 50 us, then pauses, then sleeps until its next timer, 1 ms at most.
+ * An idle worker polls for 50 us, pauses until 200 us, then sleeps: a quarter of its idle time, 1
+ * ms at most, never beyond its next timer.
  * @return 0, -EBUSY if it runs already, -EINVAL if DPDK has too few lcores
  */
 int tl_run(struct tl_stack *s, tl_turn_fn *fn, void *arg);
@@ -103,7 +105,8 @@ int tl_run(struct tl_stack *s, tl_turn_fn *fn, void *arg);
 /** As tl_run(), but every worker gets a DPDK lcore of its own and the call returns. */
 int tl_start(struct tl_stack *s, tl_turn_fn *fn, void *arg);
 
-/** Ends tl_run() or what tl_start() began; may be called from a signal handler. */
+/** Ends tl_run() or what tl_start() began; may be called from a signal handler. A stop before the
+ * start ends that start at once, unless tl_wait_stopped() comes between. */
 void tl_stop(struct tl_stack *s);
 
 /** Waits for the workers of tl_start() after tl_stop(). */
@@ -120,14 +123,14 @@ bool tl_is_running(const struct tl_stack *s);
  */
 uint64_t tl_turn(struct tl_worker *w, uint64_t now_ns);
 
-/** The callback that tl_turn() runs at the end of a turn. */
+/** The callback that tl_turn() runs in each turn (see tl_turn_fn). */
 void tl_set_turn_fn(struct tl_worker *w, tl_turn_fn *fn, void *arg);
 
 /**
  * Adds an SA to a stack, running or not: settings are the keys of an [sa NAME] section as
  * "key=value" words. Every worker knows the SA when the call returns. Any thread but a worker's,
  * one at a time. A key that this stack had before is refused: its nonces could repeat.
- * @return 0, -EEXIST, -EINVAL, -ENOSPC, with *e filled
+ * @return 0, -EEXIST, -EINVAL, -ENOSPC, -ENOMEM, -ENOTSUP, with *e filled
  */
 int tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
 

@@ -16,14 +16,16 @@ extern "C" {
 /** Level of tl_getsockopt() for the options below. */
 enum { SOL_TL_IPSEC = 0x7465 };
 
-/** Options at SOL_TL_IPSEC. */
+/** Options at SOL_TL_IPSEC. A buffer that is too small gives EMSGSIZE and the size in *len; the
+ * identities give ENOTCONN if the connection is not latched. */
 enum {
 	TL_LATCH_INFO = 1,     /**< get: struct tl_latch_info; at any time until tl_close() (Q-1) */
 	TL_LATCH_LOCAL_ID = 2, /**< get: struct tl_ident */
 	TL_LATCH_PEER_ID = 3,  /**< get: struct tl_ident */
 };
 
-/** States of RFC 5660 s2.2; NONE means that the connection is not latched. */
+/** LISTENER, ESTABLISHED, BROKEN and CLOSED are those of RFC 5660 s2.2; NONE: not latched (Q-9).
+ * This version reports NONE, ESTABLISHED and CLOSED only. */
 enum tl_latch_state {
 	TL_LATCH_NONE = 0,
 	TL_LATCH_WANTED,

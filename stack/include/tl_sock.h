@@ -81,8 +81,8 @@ int tl_close(struct tl_worker *w, int fd);
 
 /**
  * SOL_SOCKET: SO_REUSEADDR, SO_RCVBUF, SO_SNDBUF, SO_LINGER (get: also SO_ERROR, SO_TYPE,
- * SO_ACCEPTCONN); IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG (get: also TCP_INFO's state as one int by
- * TL_TCP_STATE); SOL_TL_IPSEC: see tl_ipsec.h. Anything else is ENOPROTOOPT: no option is
+ * SO_ACCEPTCONN); IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG (get: also TL_TCP_STATE, the name of the
+ * state as a string); SOL_TL_IPSEC: see tl_ipsec.h. Anything else is ENOPROTOOPT: no option is
  * accepted and ignored.
  */
 int tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len);

@@ -37,7 +37,7 @@ struct conf_mport {
 struct tl_conf {
 	struct conf_ent *head, **tail;
 	struct conf_mport *mport;
-	char *file;           /* last one loaded */
+	char *file;           /* the one that was loaded, or NULL */
 	bool file_is_private; /* readable by its owner only */
 };
 
@@ -77,7 +77,6 @@ struct conf_sa {
 
 /* Everything checked; handles of identities and profiles are of `tables`. */
 struct stack_conf {
-	char name[16];
 	uint32_t workers;
 	uint32_t mbufs, chunks, sockets; /* of each worker */
 	bool manual_keys;

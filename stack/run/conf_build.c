@@ -19,7 +19,6 @@
 enum value_type {
 	V_U32,
 	V_U16,
-	V_U8,
 	V_BOOL,
 	V_TEXT,
 	V_ADDR,
@@ -67,7 +66,6 @@ static const struct key_rule rules[] = {
 	{"eal", "hugepages", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "memory-mb", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "cpus", V_IGNORE, 0, 0, 0, ""},
-	{"stack", "name", V_TEXT, AT(stack_conf, name), 15, 0, "at most 15 characters"},
 	{"stack", "workers", V_U32, AT(stack_conf, workers), 1, LC_MAX_WORKERS, "1 to 16"},
 	{"stack", "mbufs", V_U32, AT(stack_conf, mbufs), 256, 1 << 22, "256 to 4194304"},
 	{"stack", "buffer-chunks", V_U32, AT(stack_conf, chunks), 16, 1 << 22, "16 to 4194304"},
@@ -132,7 +130,6 @@ static const struct key_rule rules[] = {
 /* clang-format on */
 
 struct reader {
-	const struct tl_conf *c;
 	struct stack_conf *sc;
 	const struct conf_ent *at;
 	const struct key_rule *rule;
@@ -420,7 +417,6 @@ read_value(struct reader *r)
 	switch (r->rule->type) {
 	case V_U32:
 	case V_U16:
-	case V_U8:
 	case V_US:
 		return read_sized(r);
 	case V_BOOL:
@@ -512,12 +508,11 @@ fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 }
 
 static int
-read_ent(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at, void *obj,
-	struct tl_error *e)
+read_ent(struct stack_conf *sc, const struct conf_ent *at, void *obj, struct tl_error *e)
 {
 	char kind[CONF_NAME];
 	const char *name;
-	struct reader r = {.c = c, .sc = sc, .at = at, .obj = obj};
+	struct reader r = {.sc = sc, .at = at, .obj = obj};
 
 	split_section(at->section, kind, &name);
 	r.rule = rule_of(kind, at->key);
@@ -797,7 +792,7 @@ sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
 	return latch_profile_intern(t, &p);
 }
 
-/* The only look at a clock outside the loop: neither a restart nor an SA that comes again may
+/* The only look at the wall clock: neither a restart nor an SA that comes again may
  * repeat an IV (E-13). */
 static uint64_t
 wall_clock_ns(void)
@@ -905,7 +900,6 @@ static void
 defaults(struct stack_conf *sc)
 {
 	memset(sc, 0, sizeof(*sc));
-	snprintf(sc->name, sizeof(sc->name), "tl");
 	sc->workers = 1;
 	sc->mbufs = 16384;
 	sc->chunks = 8192;
@@ -929,7 +923,7 @@ conf_build(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 		if (obj == NULL)
 			rc = conf_fail(e, at, "bad name, or too many sections of this kind");
 		else
-			rc = read_ent(sc, c, at, obj, e);
+			rc = read_ent(sc, at, obj, e);
 	}
 	return rc != 0 ? rc : finish(c, sc, e);
 }
@@ -947,7 +941,7 @@ conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 	sa_defaults(&sa);
 	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next) {
 		if (strcmp(at->section, section) == 0)
-			rc = read_ent(sc, c, at, &sa, e);
+			rc = read_ent(sc, at, &sa, e);
 	}
 	if (rc == 0)
 		rc = finish_sa(c, sc, &sa, e);

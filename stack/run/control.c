@@ -183,6 +183,7 @@ control_sa_add(
 	if (rc != 0)
 		return rc;
 	if (!slot_take(s, &j.index)) {
+		s->keys.n--; /* it protected nothing */
 		conf_fail(e, NULL, "[sa %s]: the SAD is full (%d SAs)", name, ESP_SAD_SLOTS);
 		return -ENOSPC;
 	}
@@ -191,6 +192,7 @@ control_sa_add(
 	rc = add_everywhere(s, &j);
 	if (rc != 0) {
 		del_everywhere(s, &j);
+		s->keys.n--; /* the owner comes last, so it protected nothing */
 		conf_fail(e, NULL, "[sa %s]: %s", name,
 			rc == -EEXIST    ? "an inbound SA with this SPI exists"
 			: rc == -ENOTSUP ? "this build has no such crypto engine, or the engine "
@@ -199,7 +201,6 @@ control_sa_add(
 		return rc;
 	}
 	snprintf(ms->name, sizeof(ms->name), "%s", name);
-	ms->spi = sa->spi;
 	ms->inbound = sa->inbound;
 	ms->owner = sa->owner;
 	ms->sel = sa->sel;

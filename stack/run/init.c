@@ -465,13 +465,14 @@ tl_stop(struct tl_stack *s)
 void
 tl_wait_stopped(struct tl_stack *s)
 {
-	if (!s->started)
-		return;
-	rte_eal_mp_wait_lcore();
-	/* Reads what the workers' last decrement released: all that they wrote is visible now. */
-	while (atomic_load_explicit(&s->running, memory_order_acquire) != 0)
-		rte_pause();
-	s->started = false;
+	if (s->started) {
+		rte_eal_mp_wait_lcore();
+		/* Reads what the workers' last decrement released: all that they wrote is visible
+		 * now. */
+		while (atomic_load_explicit(&s->running, memory_order_acquire) != 0)
+			rte_pause();
+		s->started = false;
+	}
 	atomic_store(&s->stop, false);
 }
 

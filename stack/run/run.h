@@ -33,7 +33,6 @@ struct run_ctx {
 struct master_sa {
 	char name[CONF_NAME]; /* empty: slot free */
 	uint32_t gen;
-	uint32_t spi;
 	uint16_t owner;
 	bool inbound;
 	struct esp_sel sel;

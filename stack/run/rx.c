@@ -13,8 +13,6 @@
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
-enum { RX_MAX_DECAP = 2 };
-
 /*
  * A connection that this host opened lives where connect() ran, and its port says where that is;
  * its segments may have been decrypted elsewhere. Every other flow lives where its SA is.
@@ -79,12 +77,9 @@ rx_transports(struct lcore *lc, struct pkt_sort *s)
 static void
 rx_ip(struct lcore *lc, struct pkt_sort *s)
 {
-	unsigned int depth = 0;
-
+	/* Two rounds at most: ESP inside ESP is dropped. */
 	while (s->v[NX_IP].n > 0 || s->v[NX_ESP].n > 0) {
 		ip_in(lc, s);
-		if (depth++ == RX_MAX_DECAP)
-			pkt_vec_drop(lc, &s->v[NX_ESP], DROP_ESP_DEPTH);
 		esp_in(lc, &s->v[NX_ESP], s); /* tunnel: NX_IP again; transport: its L4 */
 	}
 	steer(lc, &s->v[NX_TCP]);

@@ -208,6 +208,22 @@ rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; 
 stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
 test("an idle stack sleeps and leaves the core",
      stats["sleeps"] > 200 and stats["busy-permille"] < 100 and stats["idle-ns"] > 1e9, stats)
+rc, out, err = run("tl-pmd", "-c", "stop; start; sleep 300; json on; show stats; quit", conf=GOOD)
+stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
+test("a stop before the start does not end the start", stats.get("turns", 0) > 10, out)
+rc, out, err = run("tl-pmd", "-c", "print " + "x" * 3000, conf=GOOD)
+test("a command line that is too long is refused", rc == 1 and "line too long" in out, out + err)
+add = ("add sa {} spi={} direction=in local=10.1.0.1 remote=10.1.0.2 "
+       f"key={KEY[::-1]} local-id=me peer-id=peer")
+rc, out, err = run("tl-pmd", "-c", add.format("x", 0x1000) + ";" + add.format("x", 0x1001),
+                   conf=GOOD)
+test("a key of an SA that was refused may be used", "SPI exists" in out and "SA x added" in out, out)
+for args in (["limit", "-k", "192"], ["wire-foo"], ["limit", "-l", "20000"], ["bulk", "-c", "0"],
+             ["limit", "more"], ["wire-tx", "-s", "stack.nonsense=1"]):
+    rc, out, err = run("tl-perf", *args)
+    test(f"tl-perf {' '.join(args)} exits 2", rc == 2 and err, f"{rc} {out} {err}")
+rc, out, err = run("tl-pmd", "stack.ini")
+test("a file without -f is pointed out", rc == 2 and "goes after -f" in err, err)
 rc, out, err = run("tl-perf", "limit", "-l", "1024", "--json")
 test("tl-perf limit", rc == 0 and json.loads(out)["encrypt_cycles"] > 0, out + err)
 rc, out, err = run("tl-perf", "bulk", conf=GOOD)
