@@ -5,53 +5,13 @@
  * One table says for each key where its value goes, how it is read and what was expected. Sections
  * with names make objects in the order of the file; policies keep that order.
  */
-#include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <time.h>
 #include <openssl/crypto.h>
 
-#include "stack/run/conf.h"
-
-enum value_type {
-	V_U32,
-	V_U16,
-	V_BOOL,
-	V_TEXT,
-	V_ADDR,
-	V_PREFIX,
-	V_ADDRS,
-	V_MAC,
-	V_PORTS,
-	V_PROTO,
-	V_HEX,
-	V_MODE,
-	V_ENCR,
-	V_DIR_SA,
-	V_DIR_RULE,
-	V_ACTION,
-	V_ENGINE,
-	V_IDENT,
-	V_LINK,
-	V_CONSENT,
-	V_DROP,
-	V_SEED,
-	V_U64,
-	V_US,
-	V_IGNORE,
-};
-
-struct key_rule {
-	const char *kind;
-	const char *key;
-	enum value_type type;
-	uint32_t offset; /* into the object of the section */
-	uint32_t min, max;
-	const char *expected;
-};
+#include "stack/run/conf_value.h"
 
 #define AT(type, member) ((uint32_t)offsetof(struct type, member))
 #define ADDR_TEXT        "an IP address"
@@ -129,345 +89,6 @@ static const struct key_rule rules[] = {
 };
 /* clang-format on */
 
-struct reader {
-	struct stack_conf *sc;
-	const struct conf_ent *at;
-	const struct key_rule *rule;
-	uint8_t *field;
-	void *obj;
-};
-
-static bool
-read_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(text, &end, 0);
-	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= min &&
-	       *out <= max;
-}
-
-/* "a,b,c" against one word; returns its position or -1. */
-static int
-one_of(const char *text, const char *words)
-{
-	size_t n = strlen(text);
-
-	for (int i = 0; *words != '\0'; i++) {
-		size_t w = strcspn(words, ",");
-
-		if (w == n && strncasecmp(words, text, n) == 0)
-			return i;
-		words += w + (words[w] == ',');
-	}
-	return -1;
-}
-
-static bool
-read_bool(const char *text, bool *out)
-{
-	int i = one_of(text, "no,yes,false,true,0,1,off,on");
-
-	*out = (i & 1) != 0;
-	return i >= 0;
-}
-
-static bool
-read_choice(const char *text, const char *words, uint8_t *out)
-{
-	int i = one_of(text, words);
-
-	*out = (uint8_t)i;
-	return i >= 0;
-}
-
-/* "10.0.0.0/24", "10.0.0.1" or "any" to an address and a length of 128 bits. */
-static bool
-read_prefix(const char *text, struct ip_addr *net, uint8_t *plen)
-{
-	char buf[IP_ADDR_STRLEN];
-	const char *slash = strchr(text, '/');
-	size_t n = slash == NULL ? strlen(text) : (size_t)(slash - text);
-	uint64_t len;
-	uint32_t max;
-
-	if (strcasecmp(text, "any") == 0) {
-		*plen = 0;
-		return true;
-	}
-	if (n >= sizeof(buf))
-		return false;
-	snprintf(buf, sizeof(buf), "%.*s", (int)n, text);
-	if (ip_addr_parse(buf, net) != 0)
-		return false;
-	max = ip_addr_is_v4(net) ? 32 : 128;
-	if (slash == NULL)
-		len = max;
-	else if (!read_number(slash + 1, 0, max, &len))
-		return false;
-	*plen = (uint8_t)(128 - max + len);
-	return true;
-}
-
-static bool
-read_addrs(const char *text, struct conf_port *p)
-{
-	char buf[256], *save = NULL, *word;
-
-	snprintf(buf, sizeof(buf), "%s", text);
-	for (word = strtok_r(buf, ", \t", &save); word != NULL;
-		word = strtok_r(NULL, ", \t", &save)) {
-		struct port_addr *a = &p->addr[p->nb_addrs];
-
-		if (p->nb_addrs == PORT_MAX_ADDRS || strchr(word, '/') == NULL)
-			return false;
-		if (!read_prefix(word, &a->addr, &a->plen) || !ip_addr_is_v4(&a->addr))
-			return false;
-		a->plen = (uint8_t)(a->plen - 96);
-		p->nb_addrs++;
-	}
-	return p->nb_addrs > 0;
-}
-
-static bool
-read_ports(const char *text, uint16_t lo_hi[2])
-{
-	char *end;
-	unsigned long lo, hi;
-
-	if (strcasecmp(text, "any") == 0)
-		return true;
-	lo = hi = strtoul(text, &end, 10);
-	if (*end == '-')
-		hi = strtoul(end + 1, &end, 10);
-	if (end == text || *end != '\0' || lo > hi || hi > 65535)
-		return false;
-	lo_hi[0] = (uint16_t)lo;
-	lo_hi[1] = (uint16_t)hi;
-	return true;
-}
-
-static bool
-read_proto(const char *text, uint8_t *out)
-{
-	static const uint8_t number[] = {
-		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP};
-	int i = one_of(text, "any,tcp,udp,sctp,icmp");
-	uint64_t n;
-
-	if (i >= 0) {
-		*out = number[i];
-		return true;
-	}
-	if (!read_number(text, 1, 255, &n))
-		return false;
-	*out = (uint8_t)n;
-	return true;
-}
-
-static bool
-read_hex(const char *text, uint8_t *out, size_t cap, size_t *len)
-{
-	size_t n;
-
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-		text += 2;
-	n = strlen(text);
-	if (n % 2 != 0 || n / 2 > cap)
-		return false;
-	for (size_t i = 0; i < n; i += 2) {
-		char pair[3] = {text[i], text[i + 1], '\0'};
-
-		if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
-			return false;
-		out[i / 2] = (uint8_t)strtoul(pair, NULL, 16);
-	}
-	*len = n / 2;
-	return true;
-}
-
-static bool
-read_key(const char *text, struct conf_sa *sa)
-{
-	size_t len;
-
-	if (!read_hex(text, sa->sa.key, sizeof(sa->sa.key), &len) || (len != 20 && len != 36))
-		return false;
-	sa->sa.key_len = (uint8_t)len;
-	sa->sa.encr_bits = (uint16_t)((len - 4) * 8);
-	return true;
-}
-
-static bool
-read_mac(const char *text, struct conf_port *p)
-{
-	p->has_mac = true;
-	return rte_ether_unformat_addr(text, &p->mac) == 0 &&
-	       rte_is_valid_assigned_ether_addr(&p->mac);
-}
-
-static bool
-read_ident(struct reader *r, uint32_t *out)
-{
-	for (uint32_t i = 0; i < r->sc->nb_idents; i++) {
-		if (strcmp(r->sc->ident[i].name, r->at->value) == 0) {
-			*out = r->sc->ident[i].handle;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-read_sized(struct reader *r)
-{
-	uint64_t n;
-
-	if (!read_number(r->at->value, r->rule->min, r->rule->max, &n))
-		return false;
-	if (r->rule->type == V_U32)
-		*(uint32_t *)(void *)r->field = (uint32_t)n;
-	else if (r->rule->type == V_US)
-		*(uint32_t *)(void *)r->field = (uint32_t)n * 1000;
-	else if (r->rule->type == V_U16)
-		*(uint16_t *)(void *)r->field = (uint16_t)n;
-	else
-		*r->field = (uint8_t)n;
-	return true;
-}
-
-static bool
-read_sel_net(struct reader *r)
-{
-	struct esp_sel *sel = strcmp(r->rule->kind, "sa") == 0 ? &((struct conf_sa *)r->obj)->sa.sel
-							       : &((struct spd_rule *)r->obj)->sel;
-
-	if (r->rule->min == 0)
-		return read_prefix(r->at->value, &sel->local, &sel->local_plen);
-	return read_prefix(r->at->value, &sel->remote, &sel->remote_plen);
-}
-
-static bool
-read_seed(const char *text, struct stack_conf *sc)
-{
-	uint64_t n;
-
-	if (!read_number(text, 0, UINT64_MAX, &n))
-		return false;
-	memcpy(sc->seed, &n, sizeof(n));
-	sc->has_seed = true;
-	return true;
-}
-
-static bool
-read_encr(const char *text, uint16_t *out)
-{
-	*out = ESP_ENCR_AES_GCM_16;
-	return strcasecmp(text, "ENCR_AES_GCM_16") == 0 || strcasecmp(text, "AES-GCM-16") == 0;
-}
-
-static bool
-read_text(struct reader *r)
-{
-	if (strlen(r->at->value) > r->rule->min || r->at->value[0] == '\0')
-		return false;
-	strcpy((char *)r->field, r->at->value);
-	return true;
-}
-
-static bool
-read_direction_sa(const char *text, bool *inbound)
-{
-	uint8_t i;
-
-	if (!read_choice(text, "out,in", &i))
-		return false;
-	*inbound = i == 1;
-	return true;
-}
-
-static bool
-read_direction_rule(const char *text, uint8_t *dir)
-{
-	if (!read_choice(text, "in,out,both", dir))
-		return false;
-	(*dir)++;
-	return true;
-}
-
-static bool
-read_flag(const char *text, const char *words, bool *out)
-{
-	uint8_t i;
-
-	if (!read_choice(text, words, &i))
-		return false;
-	*out = i == 1;
-	return true;
-}
-
-/* long: one row for each type of value. */
-static bool
-read_value(struct reader *r)
-{
-	const char *v = r->at->value;
-	bool *flag = (bool *)(void *)r->field;
-
-	switch (r->rule->type) {
-	case V_U32:
-	case V_U16:
-	case V_US:
-		return read_sized(r);
-	case V_BOOL:
-		return read_bool(v, flag);
-	case V_TEXT:
-		return read_text(r);
-	case V_ADDR:
-		return ip_addr_parse(v, (struct ip_addr *)(void *)r->field) == 0;
-	case V_PREFIX:
-		return read_sel_net(r);
-	case V_ADDRS:
-		return read_addrs(v, r->obj);
-	case V_MAC:
-		return read_mac(v, r->obj);
-	case V_PORTS:
-		return read_ports(v, (uint16_t *)(void *)r->field);
-	case V_PROTO:
-		return read_proto(v, r->field);
-	case V_HEX:
-		return read_key(v, r->obj);
-	case V_MODE:
-		return read_choice(v, "any,transport,tunnel", r->field) &&
-		       *r->field >= r->rule->min;
-	case V_ENCR:
-		return read_encr(v, (uint16_t *)(void *)r->field);
-	case V_DIR_SA:
-		return read_direction_sa(v, flag);
-	case V_DIR_RULE:
-		return read_direction_rule(v, r->field);
-	case V_ACTION:
-		return read_choice(v, "discard,bypass,protect", r->field);
-	case V_ENGINE:
-		return read_choice(v, "auto,ipsec-mb,libcrypto", r->field);
-	case V_IDENT:
-		return read_ident(r, (uint32_t *)(void *)r->field);
-	case V_LINK:
-		return read_flag(v, "ethernet,ip", flag);
-	case V_CONSENT:
-		*flag = strcmp(v, "i-accept-the-risk") == 0;
-		return *flag;
-	case V_SEED:
-		return read_seed(v, r->sc);
-	case V_U64:
-		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
-	case V_DROP:
-		return read_flag(v, "break,drop", flag);
-	default:
-		return true;
-	}
-}
-
 /* Splits "sa NAME" into kind and name; the name is empty for [stack]. */
 static void
 split_section(const char *section, char kind[CONF_NAME], const char **name)
@@ -519,7 +140,7 @@ read_ent(struct stack_conf *sc, const struct conf_ent *at, void *obj, struct tl_
 	if (r.rule == NULL)
 		return fail_unknown(e, at, kind);
 	r.field = (uint8_t *)obj + r.rule->offset;
-	if (!read_value(&r)) {
+	if (!conf_value_read(&r)) {
 		bool secret = strcmp(at->key, "key") == 0;
 
 		return conf_fail(e, at, "expected %s%s%s%s", r.rule->expected,
@@ -554,7 +175,7 @@ route_obj(struct stack_conf *sc, const char *name)
 {
 	struct conf_route *r, want = {0};
 
-	if (!read_prefix(name, &want.net, &want.plen) || !ip_addr_is_v4(&want.net))
+	if (!conf_read_prefix(name, &want.net, &want.plen) || !ip_addr_is_v4(&want.net))
 		return NULL;
 	want.plen = (uint8_t)(want.plen - 96);
 	for (uint32_t i = 0; i < sc->nb_routes; i++) {
@@ -649,7 +270,7 @@ ident_value(const char *text, struct tl_ident *id)
 		return true;
 	}
 	if (id->type == TL_ID_DER_ASN1_DN || id->type == TL_ID_KEY_ID) {
-		if (!read_hex(text, id->data, sizeof(id->data), &len))
+		if (!conf_read_hex(text, id->data, sizeof(id->data), &len))
 			return false;
 		id->len = (uint16_t)len;
 		return true;
@@ -674,7 +295,7 @@ add_ident(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent 
 	struct conf_ident *ci;
 	char kind[CONF_NAME];
 	const char *name;
-	int i = one_of(type->value, "fqdn,ipv4,ipv6,rfc822,dn,key-id");
+	int i = conf_one_of(type->value, "fqdn,ipv4,ipv6,rfc822,dn,key-id");
 
 	split_section(type->section, kind, &name);
 	if (i < 0)

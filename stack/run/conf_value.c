@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* conf_value.c - the readers of configuration values, one for each type. */
+#include "stack/run/conf_value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+static bool
+read_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 0);
+	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= min &&
+	       *out <= max;
+}
+
+int
+conf_one_of(const char *text, const char *words)
+{
+	size_t n = strlen(text);
+
+	for (int i = 0; *words != '\0'; i++) {
+		size_t w = strcspn(words, ",");
+
+		if (w == n && strncasecmp(words, text, n) == 0)
+			return i;
+		words += w + (words[w] == ',');
+	}
+	return -1;
+}
+
+static bool
+read_bool(const char *text, bool *out)
+{
+	int i = conf_one_of(text, "no,yes,false,true,0,1,off,on");
+
+	*out = (i & 1) != 0;
+	return i >= 0;
+}
+
+static bool
+read_choice(const char *text, const char *words, uint8_t *out)
+{
+	int i = conf_one_of(text, words);
+
+	*out = (uint8_t)i;
+	return i >= 0;
+}
+
+bool
+conf_read_prefix(const char *text, struct ip_addr *net, uint8_t *plen)
+{
+	char buf[IP_ADDR_STRLEN];
+	const char *slash = strchr(text, '/');
+	size_t n = slash == NULL ? strlen(text) : (size_t)(slash - text);
+	uint64_t len;
+	uint32_t max;
+
+	if (strcasecmp(text, "any") == 0) {
+		*plen = 0;
+		return true;
+	}
+	if (n >= sizeof(buf))
+		return false;
+	snprintf(buf, sizeof(buf), "%.*s", (int)n, text);
+	if (ip_addr_parse(buf, net) != 0)
+		return false;
+	max = ip_addr_is_v4(net) ? 32 : 128;
+	if (slash == NULL)
+		len = max;
+	else if (!read_number(slash + 1, 0, max, &len))
+		return false;
+	*plen = (uint8_t)(128 - max + len);
+	return true;
+}
+
+static bool
+read_addrs(const char *text, struct conf_port *p)
+{
+	char buf[256], *save = NULL, *word;
+
+	snprintf(buf, sizeof(buf), "%s", text);
+	for (word = strtok_r(buf, ", \t", &save); word != NULL;
+		word = strtok_r(NULL, ", \t", &save)) {
+		struct port_addr *a = &p->addr[p->nb_addrs];
+
+		if (p->nb_addrs == PORT_MAX_ADDRS || strchr(word, '/') == NULL)
+			return false;
+		if (!conf_read_prefix(word, &a->addr, &a->plen) || !ip_addr_is_v4(&a->addr))
+			return false;
+		a->plen = (uint8_t)(a->plen - 96);
+		p->nb_addrs++;
+	}
+	return p->nb_addrs > 0;
+}
+
+static bool
+read_ports(const char *text, uint16_t lo_hi[2])
+{
+	char *end;
+	unsigned long lo, hi;
+
+	if (strcasecmp(text, "any") == 0)
+		return true;
+	lo = hi = strtoul(text, &end, 10);
+	if (*end == '-')
+		hi = strtoul(end + 1, &end, 10);
+	if (end == text || *end != '\0' || lo > hi || hi > 65535)
+		return false;
+	lo_hi[0] = (uint16_t)lo;
+	lo_hi[1] = (uint16_t)hi;
+	return true;
+}
+
+static bool
+read_proto(const char *text, uint8_t *out)
+{
+	static const uint8_t number[] = {
+		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP};
+	int i = conf_one_of(text, "any,tcp,udp,sctp,icmp");
+	uint64_t n;
+
+	if (i >= 0) {
+		*out = number[i];
+		return true;
+	}
+	if (!read_number(text, 1, 255, &n))
+		return false;
+	*out = (uint8_t)n;
+	return true;
+}
+
+bool
+conf_read_hex(const char *text, uint8_t *out, size_t cap, size_t *len)
+{
+	size_t n;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		text += 2;
+	n = strlen(text);
+	if (n % 2 != 0 || n / 2 > cap)
+		return false;
+	for (size_t i = 0; i < n; i += 2) {
+		char pair[3] = {text[i], text[i + 1], '\0'};
+
+		if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
+			return false;
+		out[i / 2] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	*len = n / 2;
+	return true;
+}
+
+static bool
+read_key(const char *text, struct conf_sa *sa)
+{
+	size_t len;
+
+	if (!conf_read_hex(text, sa->sa.key, sizeof(sa->sa.key), &len) || (len != 20 && len != 36))
+		return false;
+	sa->sa.key_len = (uint8_t)len;
+	sa->sa.encr_bits = (uint16_t)((len - 4) * 8);
+	return true;
+}
+
+static bool
+read_mac(const char *text, struct conf_port *p)
+{
+	p->has_mac = true;
+	return rte_ether_unformat_addr(text, &p->mac) == 0 &&
+	       rte_is_valid_assigned_ether_addr(&p->mac);
+}
+
+static bool
+read_ident(struct reader *r, uint32_t *out)
+{
+	for (uint32_t i = 0; i < r->sc->nb_idents; i++) {
+		if (strcmp(r->sc->ident[i].name, r->at->value) == 0) {
+			*out = r->sc->ident[i].handle;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+read_sized(struct reader *r)
+{
+	uint64_t n;
+
+	if (!read_number(r->at->value, r->rule->min, r->rule->max, &n))
+		return false;
+	if (r->rule->type == V_U32)
+		*(uint32_t *)(void *)r->field = (uint32_t)n;
+	else if (r->rule->type == V_US)
+		*(uint32_t *)(void *)r->field = (uint32_t)n * 1000;
+	else if (r->rule->type == V_U16)
+		*(uint16_t *)(void *)r->field = (uint16_t)n;
+	else
+		*r->field = (uint8_t)n;
+	return true;
+}
+
+static bool
+read_sel_net(struct reader *r)
+{
+	struct esp_sel *sel = strcmp(r->rule->kind, "sa") == 0 ? &((struct conf_sa *)r->obj)->sa.sel
+							       : &((struct spd_rule *)r->obj)->sel;
+
+	if (r->rule->min == 0)
+		return conf_read_prefix(r->at->value, &sel->local, &sel->local_plen);
+	return conf_read_prefix(r->at->value, &sel->remote, &sel->remote_plen);
+}
+
+static bool
+read_seed(const char *text, struct stack_conf *sc)
+{
+	uint64_t n;
+
+	if (!read_number(text, 0, UINT64_MAX, &n))
+		return false;
+	memcpy(sc->seed, &n, sizeof(n));
+	sc->has_seed = true;
+	return true;
+}
+
+static bool
+read_encr(const char *text, uint16_t *out)
+{
+	*out = ESP_ENCR_AES_GCM_16;
+	return strcasecmp(text, "ENCR_AES_GCM_16") == 0 || strcasecmp(text, "AES-GCM-16") == 0;
+}
+
+static bool
+read_text(struct reader *r)
+{
+	if (strlen(r->at->value) > r->rule->min || r->at->value[0] == '\0')
+		return false;
+	strcpy((char *)r->field, r->at->value);
+	return true;
+}
+
+static bool
+read_direction_sa(const char *text, bool *inbound)
+{
+	uint8_t i;
+
+	if (!read_choice(text, "out,in", &i))
+		return false;
+	*inbound = i == 1;
+	return true;
+}
+
+static bool
+read_direction_rule(const char *text, uint8_t *dir)
+{
+	if (!read_choice(text, "in,out,both", dir))
+		return false;
+	(*dir)++;
+	return true;
+}
+
+static bool
+read_flag(const char *text, const char *words, bool *out)
+{
+	uint8_t i;
+
+	if (!read_choice(text, words, &i))
+		return false;
+	*out = i == 1;
+	return true;
+}
+
+/* long: one row for each type of value. */
+bool
+conf_value_read(struct reader *r)
+{
+	const char *v = r->at->value;
+	bool *flag = (bool *)(void *)r->field;
+
+	switch (r->rule->type) {
+	case V_U32:
+	case V_U16:
+	case V_US:
+		return read_sized(r);
+	case V_BOOL:
+		return read_bool(v, flag);
+	case V_TEXT:
+		return read_text(r);
+	case V_ADDR:
+		return ip_addr_parse(v, (struct ip_addr *)(void *)r->field) == 0;
+	case V_PREFIX:
+		return read_sel_net(r);
+	case V_ADDRS:
+		return read_addrs(v, r->obj);
+	case V_MAC:
+		return read_mac(v, r->obj);
+	case V_PORTS:
+		return read_ports(v, (uint16_t *)(void *)r->field);
+	case V_PROTO:
+		return read_proto(v, r->field);
+	case V_HEX:
+		return read_key(v, r->obj);
+	case V_MODE:
+		return read_choice(v, "any,transport,tunnel", r->field) &&
+		       *r->field >= r->rule->min;
+	case V_ENCR:
+		return read_encr(v, (uint16_t *)(void *)r->field);
+	case V_DIR_SA:
+		return read_direction_sa(v, flag);
+	case V_DIR_RULE:
+		return read_direction_rule(v, r->field);
+	case V_ACTION:
+		return read_choice(v, "discard,bypass,protect", r->field);
+	case V_ENGINE:
+		return read_choice(v, "auto,ipsec-mb,libcrypto", r->field);
+	case V_IDENT:
+		return read_ident(r, (uint32_t *)(void *)r->field);
+	case V_LINK:
+		return read_flag(v, "ethernet,ip", flag);
+	case V_CONSENT:
+		*flag = strcmp(v, "i-accept-the-risk") == 0;
+		return *flag;
+	case V_SEED:
+		return read_seed(v, r->sc);
+	case V_U64:
+		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
+	case V_DROP:
+		return read_flag(v, "break,drop", flag);
+	default:
+		return true;
+	}
+}
