@@ -94,6 +94,15 @@ def exchange(build, d, peer, mode, bits, linux_role):
     return f"{MB} MB each way in {time.time() - start:.1f} s"
 
 
+def ping(build, d, peer, mode, bits):
+    stack = lab.Stack(build, set_sas(peer, mode, bits), d, name="ping")
+    stack.run("start")
+    out = peer.run(f"ping -c 5 -i 0.2 -s 1300 {STACK_IP}")
+    check(out, " 0% packet loss" in out)
+    check("the answers were protected", stack.stat("esp-out") >= 5)
+    check("exit 0", stack.stop() == 0)
+
+
 ECHO = """
 import os, socket, sys, time
 s = socket.create_connection(("10.9.0.1", 7), timeout=5)
@@ -299,9 +308,12 @@ def run(build):
     if LONG:
         combos = [(m, b, r) for m in ("transport", "tunnel") for b in (128, 256)
                   for r in ("client", "server")]
-    print(f"1..{len(combos) + 12}", flush=True)
+    print(f"1..{len(combos) + 14}", flush=True)
     if os.environ.get("TL_TRACE"):
         peer.lines.log = "peer: "
+    for mode, bits in (("transport", 128), ("tunnel", 256)):
+        tap.test(f"the Linux kernel pings over {mode} AES-GCM-{bits}", ping, build, d, peer, mode,
+                 bits)
     for mode, bits, role in combos:
         tap.test(f"{mode} AES-GCM-{bits}, Linux as {role}: {MB} MB each way, digests equal",
                  exchange, build, d, peer, mode, bits, role)
