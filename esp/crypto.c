@@ -13,7 +13,7 @@ crypto_engine_get(enum esp_engine_id id)
 	case ESP_ENGINE_LIBCRYPTO:
 		return crypto_ossl_engine();
 	default:
-		return crypto_mb_engine() != NULL ? crypto_mb_engine() : crypto_ossl_engine();
+		return NULL;
 	}
 }
 

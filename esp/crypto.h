@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "esp/esp.h"
 
@@ -40,12 +41,20 @@ struct crypto_engine {
 	void (*decrypt)(void *ctx, void *key, uint32_t salt, struct crypto_op *op);
 };
 
-/* The engine, or NULL if this build has none of that name. */
+/* The engine, or NULL if this build has none of that name; AUTO is resolved before. */
 const struct crypto_engine *crypto_engine_get(enum esp_engine_id id);
 
 /* NULL in a build without ipsec-mb. */
 const struct crypto_engine *crypto_mb_engine(void);
 const struct crypto_engine *crypto_ossl_engine(void);
+
+/* RFC 4106 s4: the nonce is the salt and the explicit IV. */
+static inline void
+crypto_nonce(uint8_t nonce[12], uint32_t salt, const struct crypto_op *op)
+{
+	memcpy(nonce, &salt, 4);
+	memcpy(nonce + 4, op->iv, 8);
+}
 
 /* Compares two ICVs in time that does not depend on them. */
 bool crypto_icv_equal(const uint8_t *a, const uint8_t *b, uint32_t len);

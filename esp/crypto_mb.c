@@ -69,14 +69,6 @@ mb_key_free(void *key)
 	rte_free(key);
 }
 
-/* RFC 4106 s4: the nonce is the salt and the explicit IV. */
-static void
-make_nonce(uint8_t nonce[12], uint32_t salt, const struct crypto_op *op)
-{
-	memcpy(nonce, &salt, 4);
-	memcpy(nonce + 4, op->iv, 8);
-}
-
 static void
 mb_encrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
 {
@@ -85,7 +77,7 @@ mb_encrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
 	struct gcm_context_data gc;
 	uint8_t nonce[12];
 
-	make_nonce(nonce, salt, op);
+	crypto_nonce(nonce, salt, op);
 	if (k->is_256)
 		IMB_AES256_GCM_ENC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
 			op->aad_len, op->icv, ESP_ICV_BYTES);
@@ -102,7 +94,7 @@ mb_decrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
 	struct gcm_context_data gc;
 	uint8_t nonce[12], icv[ESP_ICV_BYTES];
 
-	make_nonce(nonce, salt, op);
+	crypto_nonce(nonce, salt, op);
 	if (k->is_256)
 		IMB_AES256_GCM_DEC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
 			op->aad_len, icv, ESP_ICV_BYTES);

@@ -63,11 +63,10 @@ ossl_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
 static bool
 start(struct ossl_key *k, uint32_t salt, struct crypto_op *op, int enc)
 {
-	uint8_t nonce[12]; /* RFC 4106 s4 */
+	uint8_t nonce[12];
 	int n;
 
-	memcpy(nonce, &salt, 4);
-	memcpy(nonce + 4, op->iv, 8);
+	crypto_nonce(nonce, salt, op);
 	return EVP_CipherInit_ex(k->evp, NULL, NULL, NULL, nonce, enc) == 1 &&
 	       EVP_CipherUpdate(k->evp, NULL, &n, op->aad, (int)op->aad_len) == 1 &&
 	       EVP_CipherUpdate(k->evp, op->data, &n, op->data, (int)op->len) == 1;

@@ -63,27 +63,16 @@ find_sa(struct lcore *lc, struct rte_mbuf *m)
 	return sa;
 }
 
-/* The 64-bit sequence number and the AAD (RFC 4106 s5). Returns false if replayed. */
+/* The 64-bit sequence number. Returns false if replayed. */
 static bool
 sequence(struct esp_sa *sa, const uint8_t *esp, struct crypto_op *op)
 {
 	rte_be32_t seql;
 
 	memcpy(&seql, esp + 4, 4);
-	if (sa->conf.esn) {
-		rte_be32_t seqh;
-
-		op->seq = replay_esn(&sa->replay, rte_be_to_cpu_32(seql));
-		seqh = rte_cpu_to_be_32((uint32_t)(op->seq >> 32));
-		memcpy(op->aad, esp, 4);
-		memcpy(op->aad + 4, &seqh, 4);
-		memcpy(op->aad + 8, &seql, 4);
-		op->aad_len = 12;
-	} else {
-		op->seq = rte_be_to_cpu_32(seql);
-		memcpy(op->aad, esp, 8);
-		op->aad_len = 8;
-	}
+	op->seq = rte_be_to_cpu_32(seql);
+	if (sa->conf.esn)
+		op->seq = replay_esn(&sa->replay, (uint32_t)op->seq);
 	return replay_check(&sa->replay, op->seq);
 }
 
@@ -115,6 +104,7 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 	op->len = pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES;
 	op->icv = op->data + op->len;
 	op->ok = false;
+	esp_sa_aad(sa, op);
 	return true;
 }
 
@@ -165,21 +155,7 @@ inner_selected(const struct esp_sa *sa, const uint8_t *ip, uint32_t len)
 	k.proto = h.next_proto_id;
 	if ((rte_be_to_cpu_16(h.fragment_offset) & 0x3fff) != 0)
 		return takes_fragments(&sa->conf.sel) && esp_sel_match(&sa->conf.sel, &k);
-	if (k.proto == IPPROTO_N_TCP || k.proto == IPPROTO_N_UDP || k.proto == IPPROTO_N_SCTP) {
-		if (len < hlen + 4)
-			return false;
-		memcpy(&k.rport, ip + hlen, 2);
-		memcpy(&k.lport, ip + hlen + 2, 2);
-	}
-	return esp_sel_match(&sa->conf.sel, &k);
-}
-
-static void
-tag(struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa)
-{
-	pkt_tag_set(lc, m,
-		(struct tl_tag){
-			.sad_index = sa->index, .sad_gen = sa->gen, .profile = sa->conf.profile});
+	return pkt_read_ports(&k, ip + hlen, len - hlen) && esp_sel_match(&sa->conf.sel, &k);
 }
 
 static void
@@ -194,7 +170,7 @@ finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, 
 	}
 	pm->l3_off = (uint16_t)(pm->l4_off + ESP_HDR_BYTES + ESP_IV_BYTES);
 	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - pm->l3_off - len));
-	tag(lc, m, op->sa);
+	esp_sa_tag(lc, m, op->sa);
 	pkt_vec_add(&s->v[NX_IP], m);
 }
 
@@ -220,7 +196,7 @@ finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *o
 		return;
 	}
 	pm->flags &= (uint8_t)~PKT_F_CSUM_OK; /* the port saw ciphertext */
-	tag(lc, m, op->sa);
+	esp_sa_tag(lc, m, op->sa);
 	/* F-60: IP-in-IP in transport mode is no tunnel of ours, so it has no handler either. */
 	pkt_vec_add(&s->v[nx == NX_MAX ? NX_OTHER : nx], m);
 }

@@ -31,24 +31,15 @@ make_room(struct rte_mbuf *m, uint32_t pad_len)
 }
 
 static void
-write_header(uint8_t *esp, struct esp_sa *sa, struct crypto_op *op)
+write_header(uint8_t *esp, struct esp_sa *sa, const struct crypto_op *op)
 {
 	rte_be32_t spi = rte_cpu_to_be_32(sa->conf.spi);
-	rte_be32_t seqh = rte_cpu_to_be_32((uint32_t)(op->seq >> 32));
 	rte_be32_t seql = rte_cpu_to_be_32((uint32_t)op->seq);
 	uint64_t iv = rte_cpu_to_be_64(++sa->iv);
 
 	memcpy(esp, &spi, 4);
 	memcpy(esp + 4, &seql, 4);
 	memcpy(esp + ESP_HDR_BYTES, &iv, ESP_IV_BYTES);
-	memcpy(op->aad, &spi, 4);
-	op->aad_len = sa->conf.esn ? 12 : 8;
-	if (sa->conf.esn) {
-		memcpy(op->aad + 4, &seqh, 4);
-		memcpy(op->aad + 8, &seql, 4);
-	} else {
-		memcpy(op->aad + 4, &seql, 4);
-	}
 }
 
 static void
@@ -85,6 +76,7 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 	op->icv = op->data + op->len;
 	op->ok = true;
 	write_header(esp, sa, op);
+	esp_sa_aad(sa, op);
 	write_trailer(op->data + payload, pad_len, pm->nxt);
 	return true;
 }

@@ -141,6 +141,28 @@ esp_sa_is_usable(const struct esp_sa *sa)
 }
 
 void
+esp_sa_aad(const struct esp_sa *sa, struct crypto_op *op)
+{
+	rte_be32_t spi = rte_cpu_to_be_32(sa->conf.spi);
+	rte_be32_t seqh = rte_cpu_to_be_32((uint32_t)(op->seq >> 32));
+	rte_be32_t seql = rte_cpu_to_be_32((uint32_t)op->seq);
+
+	memcpy(op->aad, &spi, 4);
+	op->aad_len = sa->conf.esn ? 12 : 8;
+	if (sa->conf.esn)
+		memcpy(op->aad + 4, &seqh, 4);
+	memcpy(op->aad + op->aad_len - 4, &seql, 4);
+}
+
+void
+esp_sa_tag(const struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa)
+{
+	pkt_tag_set(lc, m,
+		(struct tl_tag){
+			.sad_index = sa->index, .sad_gen = sa->gen, .profile = sa->conf.profile});
+}
+
+void
 esp_sa_free(struct lcore *lc, struct esp_sa *sa)
 {
 	if (sa->key != NULL)

@@ -50,6 +50,12 @@ int esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **
 /* RFC 4303 s3.3.3: false when the sequence numbers of an outbound SA are used up. */
 bool esp_sa_is_usable(const struct esp_sa *sa);
 
+/* The AAD of op->seq under this SA (RFC 4106 s5). */
+void esp_sa_aad(const struct esp_sa *sa, struct crypto_op *op);
+
+/* Tags m with this SA. */
+void esp_sa_tag(const struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa);
+
 /* Wipes the key and frees. */
 void esp_sa_free(struct lcore *lc, struct esp_sa *sa);
 

@@ -117,9 +117,7 @@ by_policy(struct lcore *lc, struct rte_mbuf *m, struct esp_sa **sa)
 static void
 hand_over(struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa)
 {
-	pkt_tag_set(lc, m,
-		(struct tl_tag){
-			.sad_index = sa->index, .sad_gen = sa->gen, .profile = sa->conf.profile});
+	esp_sa_tag(lc, m, sa);
 	msg_handoff(lc, sa->conf.owner, HANDOFF_TX, m);
 }
 

@@ -40,6 +40,20 @@ has_ports(uint8_t nxt)
 }
 
 bool
+pkt_read_ports(struct flow_key *k, const uint8_t *l4, uint32_t len)
+{
+	k->lport = 0;
+	k->rport = 0;
+	if (!has_ports(k->proto))
+		return true;
+	if (len < 4)
+		return false;
+	memcpy(&k->rport, l4, 2);
+	memcpy(&k->lport, l4 + 2, 2);
+	return true;
+}
+
+bool
 pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len)
 {
 	struct pkt_meta *pm = pkt_meta(m);
@@ -48,15 +62,7 @@ pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len)
 	pm->l4_off = (uint16_t)off;
 	pm->l4_len = (uint16_t)len;
 	pm->key.proto = nxt;
-	pm->key.lport = 0;
-	pm->key.rport = 0;
-	if (!has_ports(nxt))
-		return true;
-	if (len < 4)
-		return false;
-	memcpy(&pm->key.rport, pkt_data(m, off), 2);
-	memcpy(&pm->key.lport, pkt_data(m, off + 2), 2);
-	return true;
+	return pkt_read_ports(&pm->key, pkt_data(m, off), len);
 }
 
 enum pkt_next

@@ -171,6 +171,12 @@ struct rte_mbuf *pkt_alloc(struct lcore *lc);
  */
 bool pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len);
 
+/*
+ * Reads the ports of a received L4 header into k, when its protocol has them. Returns false if they
+ * do not fit in len.
+ */
+bool pkt_read_ports(struct flow_key *k, const uint8_t *l4, uint32_t len);
+
 /* The vector for an L4 protocol, NX_MAX if it has no handler. */
 enum pkt_next pkt_next_of(uint8_t nxt);
 
