@@ -203,10 +203,58 @@ line_check(char *line, char *section, char *key)
 	return NULL;
 }
 
-/* Checks the syntax of the whole file (want_key NULL), or finds the line of one key. */
+/* Where each key of a file stands. */
+struct key_line {
+	char section[CONF_NAME];
+	char key[CONF_NAME];
+	uint32_t line;
+};
+
+struct key_lines {
+	struct key_line *v;
+	uint32_t n, cap;
+	uint32_t at; /* after the last one found: keys are asked for in the order of the file */
+};
+
+static bool
+key_line_add(struct key_lines *kl, const char *section, const char *key, uint32_t line)
+{
+	struct key_line *k;
+
+	if (kl->n == kl->cap) {
+		uint32_t cap = kl->cap == 0 ? 64 : kl->cap * 2;
+
+		k = realloc(kl->v, cap * sizeof(*k));
+		if (k == NULL)
+			return false;
+		kl->v = k;
+		kl->cap = cap;
+	}
+	k = &kl->v[kl->n++];
+	strcpy(k->section, section);
+	strcpy(k->key, key);
+	k->line = line;
+	return true;
+}
+
+static uint32_t
+key_line_find(struct key_lines *kl, const char *section, const char *key)
+{
+	for (uint32_t i = 0; i < kl->n; i++) {
+		uint32_t at = (kl->at + i) % kl->n;
+		const struct key_line *k = &kl->v[at];
+
+		if (strcmp(k->key, key) == 0 && strcmp(k->section, section) == 0) {
+			kl->at = at + 1;
+			return k->line;
+		}
+	}
+	return 0;
+}
+
+/* Checks the syntax of the whole file and notes where each key stands. */
 static int
-scan(const char *path, const char *want_section, const char *want_key, uint32_t *line_no,
-	struct tl_error *e)
+scan(const char *path, struct key_lines *kl, struct tl_error *e)
 {
 	char line[512], section[CONF_NAME] = "", key[CONF_NAME];
 	FILE *f = fopen(path, "re");
@@ -217,20 +265,15 @@ scan(const char *path, const char *want_section, const char *want_key, uint32_t 
 		snprintf(e->text, sizeof(e->text), "%s: %s", path, strerror(errno));
 		return -errno;
 	}
-	while (fgets(line, sizeof(line), f) != NULL) {
-		const char *bad;
+	while (rc == 0 && fgets(line, sizeof(line), f) != NULL) {
+		const char *bad = line_check(line, section, key);
 
 		n++;
-		bad = line_check(line, section, key);
-		if (bad != NULL && want_key == NULL) {
+		if (bad == NULL && key[0] != '\0' && !key_line_add(kl, section, key, n))
+			bad = "out of memory";
+		if (bad != NULL) {
 			snprintf(e->text, sizeof(e->text), "%s:%u: %s", path, n, bad);
 			rc = -EINVAL;
-			break;
-		}
-		if (want_key != NULL && strcmp(section, want_section) == 0 &&
-			strcmp(key, want_key) == 0) {
-			*line_no = n;
-			break;
 		}
 	}
 	OPENSSL_cleanse(line, sizeof(line));
@@ -239,9 +282,28 @@ scan(const char *path, const char *want_section, const char *want_key, uint32_t 
 }
 
 static int
-take_section(struct tl_conf *c, struct rte_cfgfile *cfg, const char *section, struct tl_error *e)
+take_entry(struct tl_conf *c, const char *section, const struct rte_cfgfile_entry *ent,
+	struct key_lines *kl, struct tl_error *e)
 {
-	int n = rte_cfgfile_section_num_entries(cfg, section);
+	struct conf_ent origin = {.file = c->file};
+	const struct conf_ent *old = conf_find(c, section, ent->name);
+
+	if (old != NULL && old->is_override)
+		return 0;
+	if (old != NULL) {
+		snprintf(e->text, sizeof(e->text), "%s:%u: [%s] %s: expected each key once",
+			c->file, old->line, section, old->key);
+		return -EINVAL;
+	}
+	origin.line = key_line_find(kl, section, ent->name);
+	return add(c, section, ent->name, ent->value, &origin);
+}
+
+static int
+take_section(struct tl_conf *c, struct rte_cfgfile *cfg, const char *section, struct key_lines *kl,
+	struct tl_error *e)
+{
+	int n = rte_cfgfile_section_num_entries(cfg, section), rc = 0;
 	struct rte_cfgfile_entry *ents;
 
 	if (n <= 0)
@@ -250,29 +312,15 @@ take_section(struct tl_conf *c, struct rte_cfgfile *cfg, const char *section, st
 	if (ents == NULL)
 		return -ENOMEM;
 	n = rte_cfgfile_section_entries(cfg, section, ents, n);
-	for (int i = 0; i < n; i++) {
-		struct conf_ent origin = {.file = c->file};
-		const struct conf_ent *old = conf_find(c, section, ents[i].name);
-
-		if (old != NULL && old->is_override)
-			continue;
-		scan(c->file, section, ents[i].name, &origin.line, e);
-		if (old != NULL) {
-			free(ents);
-			snprintf(e->text, sizeof(e->text), "%s:%u: [%s] %s: expected each key once",
-				c->file, old->line, section, old->key);
-			return -EINVAL;
-		}
-		if (add(c, section, ents[i].name, ents[i].value, &origin) != 0)
-			break;
-	}
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = take_entry(c, section, &ents[i], kl, e);
 	OPENSSL_cleanse(ents, (size_t)n * sizeof(*ents));
 	free(ents);
-	return 0;
+	return rc;
 }
 
 static int
-take_file(struct tl_conf *c, struct rte_cfgfile *cfg, struct tl_error *e)
+take_file(struct tl_conf *c, struct rte_cfgfile *cfg, struct key_lines *kl, struct tl_error *e)
 {
 	int n = rte_cfgfile_num_sections(cfg, NULL, 0), rc = 0;
 	char **names = calloc((size_t)n, sizeof(*names));
@@ -286,33 +334,45 @@ take_file(struct tl_conf *c, struct rte_cfgfile *cfg, struct tl_error *e)
 		names[i] = text + (size_t)i * CFG_NAME_LEN;
 	n = rte_cfgfile_sections(cfg, names, n);
 	for (int i = 0; i < n && rc == 0; i++)
-		rc = take_section(c, cfg, names[i], e);
+		rc = take_section(c, cfg, names[i], kl, e);
 out:
 	free(names);
 	free(text);
 	return rc;
 }
 
-int
-tl_conf_load(struct tl_conf *c, const char *path, struct tl_error *e)
+static int
+read_file(struct tl_conf *c, const char *path, struct key_lines *kl, struct tl_error *e)
 {
 	struct rte_cfgfile *cfg;
 	struct stat st;
-	int rc;
+	int rc = scan(path, kl, e);
 
-	if (c->file != NULL)
-		return conf_fail(e, NULL, "%s: expected one file only, %s was read", path, c->file);
-	rc = scan(path, NULL, NULL, NULL, e);
 	if (rc != 0)
 		return rc;
 	c->file_is_private = stat(path, &st) == 0 && (st.st_mode & 077) == 0;
 	c->file = strdup(path);
 	cfg = rte_cfgfile_load(path, 0);
 	if (cfg == NULL || c->file == NULL) {
-		snprintf(e->text, sizeof(e->text), "%s: expected an INI file", path);
-		return -EINVAL;
+		rte_cfgfile_close(cfg);
+		return conf_fail(e, NULL, "%s: expected an INI file", path);
 	}
-	rc = take_file(c, cfg, e);
+	rc = take_file(c, cfg, kl, e);
 	rte_cfgfile_close(cfg);
+	return rc;
+}
+
+int
+tl_conf_load(struct tl_conf *c, const char *path, struct tl_error *e)
+{
+	struct key_lines kl = {.v = NULL};
+	int rc;
+
+	if (c->file != NULL)
+		return conf_fail(e, NULL, "%s: expected one file only, %s was read", path, c->file);
+	rc = read_file(c, path, &kl, e);
+	if (rc == -ENOMEM)
+		conf_fail(e, NULL, "%s: out of memory", path);
+	free(kl.v);
 	return rc;
 }
