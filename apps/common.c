@@ -2,6 +2,7 @@
 /* common.c - start-up that all programs share. */
 #include "apps/common.h"
 
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,28 @@ conf_set_arg(struct tl_conf *c, const char *arg)
 	if (key == NULL || tl_conf_set(c, key, eq + 1, &e) != 0)
 		die_config(&e);
 	free(key);
+}
+
+void
+common_option(int opt, struct tl_conf *c, const char **file, void (*usage)(FILE *out))
+{
+	switch (opt) {
+	case 'f':
+		*file = optarg;
+		break;
+	case 's':
+		conf_set_arg(c, optarg);
+		break;
+	case 'V':
+		printf("taglatch %s\n", tl_version());
+		exit(0);
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		usage(stderr);
+		exit(EXIT_CONFIG);
+	}
 }
 
 struct tl_stack *

@@ -3,12 +3,20 @@
 #ifndef TL_APPS_COMMON_H
 #define TL_APPS_COMMON_H
 
+#include <stdio.h>
+
 #include "stack/include/tl.h"
 
 enum { EXIT_CONFIG = 2 };
 
 /* Prints e and ends the program with EXIT_CONFIG. */
 void die_config(const struct tl_error *e) __attribute__((noreturn));
+
+/*
+ * What every program understands: -f, -s, -V, -h. -V and -h end the program with 0; any other
+ * letter is no option of it, and ends it with EXIT_CONFIG after its usage.
+ */
+void common_option(int opt, struct tl_conf *c, const char **file, void (*usage)(FILE *out));
 
 /* "SECTION.KEY=VALUE" of --set; ends the program if it is none. */
 void conf_set_arg(struct tl_conf *c, const char *arg);

@@ -74,17 +74,10 @@ number(const char *opt, const char *text, uint64_t max)
 	return n;
 }
 
-/* long: one case for each option. */
 static void
 one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 {
 	switch (opt) {
-	case 'f':
-		a->file = optarg;
-		break;
-	case 's':
-		conf_set_arg(c, optarg);
-		break;
 	case 'a':
 		a->address = optarg;
 		break;
@@ -115,15 +108,8 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 	case 'j':
 		o->json = true;
 		break;
-	case 'V':
-		printf("taglatch %s\n", tl_version());
-		exit(0);
-	case 'h':
-		usage(stdout);
-		exit(0);
 	default:
-		usage(stderr);
-		exit(EXIT_CONFIG);
+		common_option(opt, c, &a->file, usage);
 	}
 }
 

@@ -419,12 +419,6 @@ parse_args(int argc, char **argv, struct tl_conf *c, struct options *o)
 
 	while ((opt = getopt_long(argc, argv, "f:s:c:ijVh", longs, NULL)) != -1) {
 		switch (opt) {
-		case 'f':
-			o->file = optarg;
-			break;
-		case 's':
-			conf_set_arg(c, optarg);
-			break;
 		case 'c':
 			o->commands = optarg;
 			break;
@@ -434,15 +428,8 @@ parse_args(int argc, char **argv, struct tl_conf *c, struct options *o)
 		case 'j':
 			pmd.json = true;
 			break;
-		case 'V':
-			printf("taglatch %s\n", tl_version());
-			exit(0);
-		case 'h':
-			usage(stdout);
-			exit(0);
 		default:
-			usage(stderr);
-			exit(EXIT_CONFIG);
+			common_option(opt, c, &o->file, usage);
 		}
 	}
 	if (optind < argc) {

@@ -100,7 +100,7 @@ rx_path(struct lcore *lc, struct pkt_vec *in)
 static bool
 is_current(struct lcore *lc, struct rte_mbuf *m)
 {
-	if (!pkt_is_tagged(lc, m) || esp_tag_current(lc, pkt_tag(lc, m)))
+	if (latch_is_current(lc, m))
 		return true;
 	pkt_drop(lc, m, DROP_ESP_STALE);
 	return false;
