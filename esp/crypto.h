@@ -2,7 +2,8 @@
 /*
  * crypto.h - the seam between ESP and the engines that compute.
  *
- * An engine is chosen per SA when the SA is added; each call computes one packet, in place.
+ * An engine is chosen per SA when the SA is added. A call computes a run of packets, in place; they
+ * may belong to different SAs and suites of the engine.
  */
 #ifndef TL_ESP_CRYPTO_H
 #define TL_ESP_CRYPTO_H
@@ -12,19 +13,29 @@
 #include <string.h>
 
 #include "esp/esp.h"
+#include "esp/suite.h"
 
 struct esp_sa;
 
-/* One packet's AEAD operation, in place. */
+/*
+ * One packet. In memory: ESP header at esp, IV (suite's iv_bytes), data, ICV (suite's icv_bytes),
+ * each directly behind the other.
+ *
+ * A MAC (SUITE_MAC, RFC 4303 s2.8) covers esp up to the ICV, and with ESN the high half of the
+ * sequence number behind that (s2.2.1), which is not sent: an engine may write it where the ICV
+ * lies while it computes. An AEAD takes aad; SUITE_GMAC takes aad, IV and data (RFC 4543 s3.3).
+ */
 struct crypto_op {
 	struct esp_sa *sa;
-	uint8_t *iv;   /* the 8 explicit bytes in the packet */
-	uint8_t *data; /* from behind the IV to before the ICV */
+	void *key; /* of the engine, made by key_new() */
+	uint8_t *esp;
+	uint8_t *data; /* plaintext or ciphertext, trailer included */
 	uint8_t *icv;
-	uint32_t len;
+	uint32_t len;     /* of data: a multiple of the suite's align */
 	uint32_t aad_len; /* 8, or 12 with ESN (RFC 4106 s5) */
 	uint8_t aad[12];
-	bool ok; /* decrypt: the ICV was right; encrypt: set before, cleared if the engine failed */
+	bool esn;
+	bool ok; /* decrypt: the ICV was right; encrypt: computed */
 	uint64_t seq;
 };
 
@@ -33,12 +44,17 @@ struct crypto_engine {
 	/* Worker-wide state. Returns 0 or -errno; NULL function: none needed. */
 	int (*create)(void **ctx);
 	void (*destroy)(void *ctx);
-	/* Expands the key of c into *key. Returns 0, -ENOTSUP (suite) or -ENOMEM. */
-	int (*key_new)(void *ctx, const struct esp_sa_conf *c, void **key);
+	/* Expands the keys of c, for the direction of c, into *key. Returns 0, -ENOTSUP or -ENOMEM.
+	 */
+	int (*key_new)(
+		void *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **key);
 	/* Wipes and frees. */
 	void (*key_free)(void *key);
-	void (*encrypt)(void *ctx, void *key, uint32_t salt, struct crypto_op *op);
-	void (*decrypt)(void *ctx, void *key, uint32_t salt, struct crypto_op *op);
+	/* Encrypts n packets and writes their ICVs; the explicit IV is in the packet already. */
+	void (*encrypt)(void *ctx, struct crypto_op *op, uint32_t n);
+	/* Checks the ICV before any plaintext is of use (E-11): where ok is false, data is garbage.
+	 */
+	void (*decrypt)(void *ctx, struct crypto_op *op, uint32_t n);
 };
 
 /* The engine, or NULL if this build has none of that name; AUTO is resolved before. */
@@ -48,12 +64,24 @@ const struct crypto_engine *crypto_engine_get(enum esp_engine_id id);
 const struct crypto_engine *crypto_mb_engine(void);
 const struct crypto_engine *crypto_ossl_engine(void);
 
-/* RFC 4106 s4: the nonce is the salt and the explicit IV. */
-static inline void
-crypto_nonce(uint8_t nonce[12], uint32_t salt, const struct crypto_op *op)
+/*
+ * The nonce of an AEAD or counter suite: salt, then the explicit IV (RFC 4106 s4), or the sequence
+ * number where it is implicit (RFC 8750 s3). Returns its bytes, salt_bytes + 8.
+ */
+static inline uint32_t
+crypto_nonce(uint8_t nonce[12], const struct esp_suite *s, const uint8_t *salt,
+	const struct crypto_op *op)
 {
-	memcpy(nonce, &salt, 4);
-	memcpy(nonce + 4, op->iv, 8);
+	uint64_t seq;
+
+	memcpy(nonce, salt, s->salt_bytes);
+	if (s->iv_implicit) {
+		seq = rte_cpu_to_be_64(op->seq);
+		memcpy(nonce + s->salt_bytes, &seq, 8);
+	} else {
+		memcpy(nonce + s->salt_bytes, op->esp + ESP_HDR_BYTES, 8);
+	}
+	return s->salt_bytes + 8u;
 }
 
 /* Compares two ICVs in time that does not depend on them. */

@@ -17,6 +17,8 @@
 
 struct mb_key {
 	struct gcm_key_data gcm;
+	struct esp_suite suite;
+	uint8_t salt[4];
 	bool is_256;
 };
 
@@ -43,7 +45,7 @@ mb_destroy(void *ctx)
 }
 
 static int
-mb_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
+mb_key_new(void *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **out)
 {
 	IMB_MGR *mgr = ctx;
 	struct mb_key *k;
@@ -53,6 +55,8 @@ mb_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
 	k = rte_zmalloc("mb_key", sizeof(*k), 64);
 	if (k == NULL)
 		return -ENOMEM;
+	k->suite = *s;
+	memcpy(k->salt, c->key + s->key_bytes - s->salt_bytes, s->salt_bytes);
 	k->is_256 = c->encr_bits == 256;
 	if (k->is_256)
 		IMB_AES256_GCM_PRE(mgr, c->key, &k->gcm);
@@ -70,38 +74,52 @@ mb_key_free(void *key)
 }
 
 static void
-mb_encrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
+encrypt_one(IMB_MGR *mgr, struct crypto_op *op)
 {
-	IMB_MGR *mgr = ctx;
-	struct mb_key *k = key;
+	struct mb_key *k = op->key;
 	struct gcm_context_data gc;
 	uint8_t nonce[12];
 
-	crypto_nonce(nonce, salt, op);
+	crypto_nonce(nonce, &k->suite, k->salt, op);
 	if (k->is_256)
 		IMB_AES256_GCM_ENC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
-			op->aad_len, op->icv, ESP_ICV_BYTES);
+			op->aad_len, op->icv, 16);
 	else
 		IMB_AES128_GCM_ENC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
-			op->aad_len, op->icv, ESP_ICV_BYTES);
+			op->aad_len, op->icv, 16);
 }
 
 static void
-mb_decrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
+decrypt_one(IMB_MGR *mgr, struct crypto_op *op)
 {
-	IMB_MGR *mgr = ctx;
-	struct mb_key *k = key;
+	struct mb_key *k = op->key;
 	struct gcm_context_data gc;
-	uint8_t nonce[12], icv[ESP_ICV_BYTES];
+	uint8_t nonce[12], icv[16];
 
-	crypto_nonce(nonce, salt, op);
+	crypto_nonce(nonce, &k->suite, k->salt, op);
 	if (k->is_256)
 		IMB_AES256_GCM_DEC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
-			op->aad_len, icv, ESP_ICV_BYTES);
+			op->aad_len, icv, 16);
 	else
 		IMB_AES128_GCM_DEC(mgr, &k->gcm, &gc, op->data, op->data, op->len, nonce, op->aad,
-			op->aad_len, icv, ESP_ICV_BYTES);
-	op->ok = crypto_icv_equal(icv, op->icv, ESP_ICV_BYTES);
+			op->aad_len, icv, 16);
+	op->ok = crypto_icv_equal(icv, op->icv, 16);
+}
+
+static void
+mb_encrypt(void *ctx, struct crypto_op *op, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		encrypt_one(ctx, &op[i]);
+		op[i].ok = true;
+	}
+}
+
+static void
+mb_decrypt(void *ctx, struct crypto_op *op, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		decrypt_one(ctx, &op[i]);
 }
 
 const struct crypto_engine *

@@ -12,6 +12,8 @@
 
 struct ossl_key {
 	EVP_CIPHER_CTX *evp;
+	struct esp_suite suite;
+	uint8_t salt[4];
 };
 
 static const EVP_CIPHER *
@@ -39,7 +41,7 @@ ossl_key_free(void *key)
 }
 
 static int
-ossl_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
+ossl_key_new(void *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **out)
 {
 	const EVP_CIPHER *cipher = cipher_of(c);
 	struct ossl_key *k;
@@ -50,6 +52,8 @@ ossl_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return -ENOMEM;
+	k->suite = *s;
+	memcpy(k->salt, c->key + s->key_bytes - s->salt_bytes, s->salt_bytes);
 	k->evp = EVP_CIPHER_CTX_new();
 	if (k->evp == NULL ||
 		EVP_CipherInit_ex(k->evp, cipher, NULL, c->key, NULL, !c->inbound) != 1) {
@@ -61,40 +65,54 @@ ossl_key_new(void *ctx, const struct esp_sa_conf *c, void **out)
 }
 
 static bool
-start(struct ossl_key *k, uint32_t salt, struct crypto_op *op, int enc)
+start(struct ossl_key *k, struct crypto_op *op, int enc)
 {
 	uint8_t nonce[12];
 	int n;
 
-	crypto_nonce(nonce, salt, op);
+	crypto_nonce(nonce, &k->suite, k->salt, op);
 	return EVP_CipherInit_ex(k->evp, NULL, NULL, NULL, nonce, enc) == 1 &&
 	       EVP_CipherUpdate(k->evp, NULL, &n, op->aad, (int)op->aad_len) == 1 &&
 	       EVP_CipherUpdate(k->evp, op->data, &n, op->data, (int)op->len) == 1;
 }
 
 static void
-ossl_encrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
+encrypt_one(struct crypto_op *op)
 {
-	struct ossl_key *k = key;
+	struct ossl_key *k = op->key;
 	uint8_t tail[16];
 	int n;
 
-	(void)ctx;
-	op->ok = start(k, salt, op, 1) && EVP_CipherFinal_ex(k->evp, tail, &n) == 1 &&
-		 EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_GET_TAG, ESP_ICV_BYTES, op->icv) == 1;
+	op->ok = start(k, op, 1) && EVP_CipherFinal_ex(k->evp, tail, &n) == 1 &&
+		 EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_GET_TAG, 16, op->icv) == 1;
 }
 
 static void
-ossl_decrypt(void *ctx, void *key, uint32_t salt, struct crypto_op *op)
+decrypt_one(struct crypto_op *op)
 {
-	struct ossl_key *k = key;
+	struct ossl_key *k = op->key;
 	uint8_t tail[16];
 	int n;
 
-	(void)ctx;
-	op->ok = start(k, salt, op, 0) &&
-		 EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_SET_TAG, ESP_ICV_BYTES, op->icv) == 1 &&
+	op->ok = start(k, op, 0) &&
+		 EVP_CIPHER_CTX_ctrl(k->evp, EVP_CTRL_AEAD_SET_TAG, 16, op->icv) == 1 &&
 		 EVP_CipherFinal_ex(k->evp, tail, &n) == 1;
+}
+
+static void
+ossl_encrypt(void *ctx, struct crypto_op *op, uint32_t n)
+{
+	(void)ctx;
+	for (uint32_t i = 0; i < n; i++)
+		encrypt_one(&op[i]);
+}
+
+static void
+ossl_decrypt(void *ctx, struct crypto_op *op, uint32_t n)
+{
+	(void)ctx;
+	for (uint32_t i = 0; i < n; i++)
+		decrypt_one(&op[i]);
 }
 
 const struct crypto_engine *

@@ -16,14 +16,41 @@
 #include "stack/base/lcore.h"
 #include "stack/base/pkt.h"
 
-enum { ESP_KEY_MAX = 36, ESP_REPLAY_MAX = 4096, ESP_REPLAY_DEFAULT = 64, ESP_SAD_SLOTS = 4096 };
-enum { ESP_HDR_BYTES = 8, ESP_IV_BYTES = 8, ESP_ICV_BYTES = 16, ESP_TRAILER_BYTES = 2 };
+enum { ESP_KEY_MAX = 36, ESP_AUTH_KEY_MAX = 64 };
+enum { ESP_REPLAY_MAX = 4096, ESP_REPLAY_DEFAULT = 64, ESP_SAD_SLOTS = 4096 };
+enum { ESP_HDR_BYTES = 8, ESP_IV_MAX = 16, ESP_ICV_MAX = 32, ESP_TRAILER_BYTES = 2 };
 
 enum esp_mode { ESP_MODE_ANY = 0, ESP_MODE_TRANSPORT = 1, ESP_MODE_TUNNEL = 2 };
 enum esp_engine_id { ESP_ENGINE_AUTO = 0, ESP_ENGINE_IPSEC_MB, ESP_ENGINE_LIBCRYPTO, ESP_ENGINES };
 
-/* IANA IKEv2 encryption transforms that this version has. */
-enum { ESP_ENCR_AES_GCM_16 = 20 };
+/* IANA IKEv2 encryption transforms (type 1) that this version computes. */
+enum {
+	ESP_ENCR_NULL = 11,
+	ESP_ENCR_AES_CBC = 12,
+	ESP_ENCR_AES_CTR = 13,
+	ESP_ENCR_AES_CCM_8 = 14,
+	ESP_ENCR_AES_CCM_12 = 15,
+	ESP_ENCR_AES_CCM_16 = 16,
+	ESP_ENCR_AES_GCM_8 = 18,
+	ESP_ENCR_AES_GCM_12 = 19,
+	ESP_ENCR_AES_GCM_16 = 20,
+	ESP_ENCR_NULL_AUTH_AES_GMAC = 21,
+	ESP_ENCR_CHACHA20_POLY1305 = 28,
+	ESP_ENCR_AES_CCM_8_IIV = 29,
+	ESP_ENCR_AES_GCM_16_IIV = 30,
+	ESP_ENCR_CHACHA20_POLY1305_IIV = 31,
+};
+
+/* IANA IKEv2 integrity transforms (type 3) that this version computes. */
+enum {
+	ESP_AUTH_NONE = 0,
+	ESP_AUTH_HMAC_SHA1_96 = 2,
+	ESP_AUTH_AES_XCBC_96 = 5,
+	ESP_AUTH_AES_CMAC_96 = 8,
+	ESP_AUTH_HMAC_SHA2_256_128 = 12,
+	ESP_AUTH_HMAC_SHA2_384_192 = 13,
+	ESP_AUTH_HMAC_SHA2_512_256 = 14,
+};
 
 /* Which flows an SA or a policy covers (RFC 4301 s4.4.1.1), as this host sees them. */
 struct esp_sel {
@@ -51,13 +78,17 @@ struct esp_sa_conf {
 	uint64_t iv_start;      /* outbound: first explicit IV; never used again with this key */
 	uint16_t encr;          /* IANA transform */
 	uint16_t encr_bits;     /* without salt */
+	uint16_t integ;         /* IANA transform; 0 with an AEAD */
 	uint16_t owner;         /* worker */
 	uint8_t engine;         /* enum esp_engine_id */
 	uint8_t mode;           /* enum esp_mode, not ANY */
 	bool inbound;
 	bool esn;
-	uint8_t key_len; /* key and 4 bytes of salt (RFC 4106 s8.1) */
+	bool manual;     /* the keys were typed, not negotiated (E-13) */
+	uint8_t key_len; /* cipher key, then its salt (as in RFC 4106 s8.1) */
+	uint8_t auth_key_len;
 	uint8_t key[ESP_KEY_MAX];
+	uint8_t auth_key[ESP_AUTH_KEY_MAX];
 };
 
 /* Why an SA goes away (F-3): packets already decrypted stay good except after REVOKED. */
@@ -69,10 +100,11 @@ struct esp_sa_ref {
 	uint32_t gen;
 	uint32_t profile;
 	uint32_t local_id, peer_id;
-	uint16_t encr, encr_bits;
+	uint16_t encr, encr_bits, integ;
 	uint16_t owner;
-	uint16_t overhead_bytes; /* header, IV, trailer, ICV, without padding; tunnel: and inner IP
+	uint16_t overhead_bytes; /* header, IV, trailer, ICV, without padding; tunnel: and outer IP
 				  */
+	uint8_t align;           /* payload, padding and trailer fill multiples of it */
 	uint8_t mode;
 	struct ip_addr local, remote; /* outer */
 };
@@ -88,6 +120,7 @@ struct spd_rule {
 	uint8_t mode;   /* PROTECT: enum esp_mode, ANY allows both */
 	uint16_t encr;  /* PROTECT: 0 allows every suite */
 	uint16_t encr_bits;
+	uint16_t integ;
 	uint32_t local_id; /* PROTECT: 0 allows every identity */
 	uint32_t peer_id;
 	char name[32];
@@ -105,7 +138,23 @@ bool esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b);
 int esp_create(struct lcore *lc, const char *name, int socket_id);
 void esp_destroy(struct lcore *lc);
 
-/* Refuses what is not supported, with the reason in *why. Returns 0 or -EINVAL / -ENOTSUP. */
+/* Names of IANA's registry, such as ENCR_AES_GCM_16; "?" for an unknown number. */
+const char *esp_encr_name(uint16_t encr);
+const char *esp_integ_name(uint16_t integ);
+bool esp_encr_by_name(const char *name, uint16_t *encr);
+bool esp_integ_by_name(const char *name, uint16_t *integ);
+
+/* The key bits of a key with its salt in so many bytes; 0 if that cannot be one. */
+uint16_t esp_encr_bits_of_key(uint16_t encr, size_t key_bytes);
+
+/* Bits of the ICV, and whether the algorithms hide the content; 0 and false for no suite. */
+uint16_t esp_icv_bits(uint16_t encr, uint16_t encr_bits, uint16_t integ);
+bool esp_is_confidential(uint16_t encr, uint16_t encr_bits, uint16_t integ);
+
+/* Whether the keys are those of a suite that may be used; called by esp_sa_check(). */
+int esp_sa_check_keys(const struct esp_sa_conf *c, const char **why);
+
+/* Refuses what is not supported, with the reason in *why. Returns 0 or -EINVAL. */
 int esp_sa_check(const struct esp_sa_conf *c, const char **why);
 
 /*

@@ -12,14 +12,14 @@
 #include "esp/sa.h"
 #include "stack/base/msg.h"
 
-enum { ESP_MIN_BYTES = ESP_HDR_BYTES + ESP_IV_BYTES + 4 + ESP_ICV_BYTES };
-
 static bool
-lengths_ok(const struct pkt_meta *pm)
+lengths_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
 {
-	/* RFC 4303 s2.4: the ciphertext ends on a 4-byte boundary. */
-	return pm->l4_len >= ESP_MIN_BYTES &&
-	       (pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES) % 4 == 0;
+	const struct esp_suite *s = &sa->suite;
+	uint32_t fixed = (uint32_t)ESP_HDR_BYTES + s->iv_bytes + s->icv_bytes;
+
+	/* RFC 4303 s2.4: the ciphertext fills whole blocks, and 4-byte words at least. */
+	return pm->l4_len >= fixed + s->align && (pm->l4_len - fixed) % s->align == 0;
 }
 
 static bool
@@ -42,7 +42,7 @@ find_sa(struct lcore *lc, struct rte_mbuf *m)
 		pkt_drop(lc, m, DROP_ESP_NESTED);
 		return NULL;
 	}
-	if (!lengths_ok(pm)) {
+	if (pm->l4_len < ESP_HDR_BYTES) {
 		pkt_drop(lc, m, DROP_ESP_SHORT);
 		return NULL;
 	}
@@ -54,6 +54,10 @@ find_sa(struct lcore *lc, struct rte_mbuf *m)
 	}
 	if (!addresses_ok(sa, pm)) {
 		pkt_drop(lc, m, DROP_ESP_ADDR);
+		return NULL;
+	}
+	if (!lengths_ok(sa, pm)) {
+		pkt_drop(lc, m, DROP_ESP_SHORT);
 		return NULL;
 	}
 	if (sa->key == NULL) {
@@ -98,13 +102,8 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 		pkt_drop(lc, m, op->seq == 0 ? DROP_ESP_SEQ : DROP_ESP_REPLAY);
 		return false;
 	}
-	op->sa = sa;
-	op->iv = esp + ESP_HDR_BYTES;
-	op->data = op->iv + ESP_IV_BYTES;
-	op->len = pm->l4_len - ESP_HDR_BYTES - ESP_IV_BYTES - ESP_ICV_BYTES;
-	op->icv = op->data + op->len;
 	op->ok = false;
-	esp_sa_aad(sa, op);
+	esp_sa_op(sa, op, esp, pm->l4_len);
 	return true;
 }
 
@@ -168,7 +167,7 @@ finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, 
 		pkt_drop(lc, m, DROP_ESP_SELECTOR);
 		return;
 	}
-	pm->l3_off = (uint16_t)(pm->l4_off + ESP_HDR_BYTES + ESP_IV_BYTES);
+	pm->l3_off = (uint16_t)(pm->l4_off + ESP_HDR_BYTES + op->sa->suite.iv_bytes);
 	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - pm->l3_off - len));
 	esp_sa_tag(lc, m, op->sa);
 	pkt_vec_add(&s->v[NX_IP], m);
@@ -180,7 +179,7 @@ finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *o
 	uint32_t len, struct pkt_sort *s)
 {
 	struct pkt_meta *pm = pkt_meta(m);
-	uint32_t off = (uint32_t)pm->l4_off + ESP_HDR_BYTES + ESP_IV_BYTES;
+	uint32_t off = (uint32_t)pm->l4_off + ESP_HDR_BYTES + op->sa->suite.iv_bytes;
 	enum pkt_next nx = pkt_next_of(nxt);
 
 	if (nx == NX_ESP) {
@@ -261,10 +260,11 @@ esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s)
 		if (prepare(lc, v->m[i], &op[n]))
 			m[n++] = v->m[i];
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		struct esp_sa *sa = op[i].sa;
+	for (uint32_t i = 0, run; i < n; i += run) {
+		const struct esp_sa *sa = op[i].sa;
 
-		sa->engine->decrypt(sa->engine_ctx, sa->key, sa->salt, &op[i]);
+		run = esp_op_run(op + i, n - i);
+		sa->engine->decrypt(sa->engine_ctx, op + i, run);
 	}
 	for (uint32_t i = 0; i < n; i++)
 		finish(lc, m[i], &op[i], s);

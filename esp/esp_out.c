@@ -7,20 +7,21 @@
  * packet that has room for its header and trailer.
  */
 #include "esp/sa.h"
+#include "stack/base/rand.h"
 
+/* RFC 4303 s2.4: padding brings the end of the trailer to a boundary of 4 bytes, or of a block. */
 static uint32_t
-pad_len_of(uint32_t payload_bytes)
+pad_len_of(const struct esp_suite *s, uint32_t payload_bytes)
 {
-	/* RFC 4303 s2.4: padding brings the trailer to a 4-byte boundary. */
-	return -(payload_bytes + ESP_TRAILER_BYTES) & 3u;
+	return -(payload_bytes + ESP_TRAILER_BYTES) & (s->align - 1u);
 }
 
 /* Makes room for header, IV, padding, trailer and ICV. Returns NULL if there is none. */
 static uint8_t *
-make_room(struct rte_mbuf *m, uint32_t pad_len)
+make_room(struct rte_mbuf *m, const struct esp_suite *s, uint32_t pad_len)
 {
-	uint32_t tail = pad_len + ESP_TRAILER_BYTES + ESP_ICV_BYTES;
-	uint32_t head = ESP_HDR_BYTES + ESP_IV_BYTES;
+	uint32_t tail = pad_len + ESP_TRAILER_BYTES + s->icv_bytes;
+	uint32_t head = (uint32_t)ESP_HDR_BYTES + s->iv_bytes;
 
 	if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0)
 		return NULL;
@@ -30,16 +31,28 @@ make_room(struct rte_mbuf *m, uint32_t pad_len)
 	return (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)head);
 }
 
+/* A counter never repeats under a key; CBC wants what nobody can guess (RFC 3602 s3). */
 static void
-write_header(uint8_t *esp, struct esp_sa *sa, const struct crypto_op *op)
+write_iv(struct lcore *lc, uint8_t *to, struct esp_sa *sa)
+{
+	uint64_t iv;
+
+	if (sa->suite.iv_random) {
+		rand_bytes(lc->rand, to, sa->suite.iv_bytes);
+	} else if (sa->suite.iv_bytes != 0) {
+		iv = rte_cpu_to_be_64(++sa->iv);
+		memcpy(to, &iv, sizeof(iv));
+	}
+}
+
+static void
+write_header(uint8_t *esp, const struct esp_sa *sa, const struct crypto_op *op)
 {
 	rte_be32_t spi = rte_cpu_to_be_32(sa->conf.spi);
 	rte_be32_t seql = rte_cpu_to_be_32((uint32_t)op->seq);
-	uint64_t iv = rte_cpu_to_be_64(++sa->iv);
 
 	memcpy(esp, &spi, 4);
 	memcpy(esp + 4, &seql, 4);
-	memcpy(esp + ESP_HDR_BYTES, &iv, ESP_IV_BYTES);
 }
 
 static void
@@ -56,27 +69,23 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 	struct esp_sa *sa = pm->sa;
-	uint32_t payload = m->pkt_len, pad_len = pad_len_of(payload);
+	uint32_t payload = m->pkt_len, pad_len = pad_len_of(&sa->suite, payload);
 	uint8_t *esp;
 
 	if (!esp_sa_is_usable(sa)) {
 		pkt_drop(lc, m, DROP_ESP_SEQ_END);
 		return false;
 	}
-	esp = make_room(m, pad_len);
+	esp = make_room(m, &sa->suite, pad_len);
 	if (esp == NULL) {
 		pkt_drop(lc, m, DROP_ESP_TOOBIG);
 		return false;
 	}
 	op->seq = ++sa->seq;
-	op->sa = sa;
-	op->iv = esp + ESP_HDR_BYTES;
-	op->data = op->iv + ESP_IV_BYTES;
-	op->len = payload + pad_len + ESP_TRAILER_BYTES;
-	op->icv = op->data + op->len;
 	op->ok = true;
+	esp_sa_op(sa, op, esp, m->pkt_len);
 	write_header(esp, sa, op);
-	esp_sa_aad(sa, op);
+	write_iv(lc, esp + ESP_HDR_BYTES, sa);
 	write_trailer(op->data + payload, pad_len, pm->nxt);
 	return true;
 }
@@ -120,10 +129,11 @@ esp_out(struct lcore *lc, struct pkt_vec *v)
 	uint32_t n = prepare_all(lc, v, op), kept = 0;
 	const struct crypto_op *o = op;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct esp_sa *sa = op[i].sa;
+	for (uint32_t i = 0, run; i < n; i += run) {
+		const struct esp_sa *sa = op[i].sa;
 
-		sa->engine->encrypt(sa->engine_ctx, sa->key, sa->salt, &op[i]);
+		run = esp_op_run(op + i, n - i);
+		sa->engine->encrypt(sa->engine_ctx, op + i, run);
 	}
 	for (uint32_t i = 0; i < v->n; i++) {
 		struct rte_mbuf *m = v->m[i];

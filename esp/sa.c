@@ -61,35 +61,69 @@ esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b)
 	       prefix_overlap(&a->remote, a->remote_plen, &b->remote, b->remote_plen);
 }
 
+static const char *
+keys_refused(const struct esp_sa_conf *c, const struct esp_suite *s)
+{
+	if (c->key_len != s->key_bytes)
+		return "the key must have the bits of its algorithm and its salt: 4 bytes with "
+		       "GCM, GMAC, CTR and ChaCha20, 3 with CCM, none with CBC";
+	if (c->auth_key_len != s->auth_key_bytes)
+		return "the integrity key must have the length of its algorithm (RFC 4868 s2.6, "
+		       "RFC 2404, RFC 3566, RFC 4494)";
+	if (s->iv_implicit && c->manual)
+		return "implicit IVs need negotiated keys: a manual key starts its sequence "
+		       "numbers, so its nonces, again (RFC 8750 s6)";
+	if (c->engine != ESP_ENGINE_AUTO && !esp_suite_has_engine(s, c->engine))
+		return "this engine does not compute this suite";
+	return NULL;
+}
+
+int
+esp_sa_check_keys(const struct esp_sa_conf *c, const char **why)
+{
+	struct esp_suite s;
+
+	if (esp_suite_find(c->encr, c->encr_bits, c->integ, &s, why) != 0)
+		return -EINVAL;
+	*why = keys_refused(c, &s);
+	return *why == NULL ? 0 : -EINVAL;
+}
+
 int
 esp_sa_check(const struct esp_sa_conf *c, const char **why)
 {
-	*why = NULL;
+	if (esp_sa_check_keys(c, why) != 0)
+		return -EINVAL;
 	if (c->spi < 256)
 		*why = "SPI 0 to 255 are reserved (RFC 4303 s2.1)";
-	else if (c->encr != ESP_ENCR_AES_GCM_16)
-		*why = "only ENCR_AES_GCM_16 is supported";
-	else if (c->encr_bits != 128 && c->encr_bits != 256)
-		*why = "AES-GCM keys have 128 or 256 bits";
-	else if (c->key_len != c->encr_bits / 8 + 4)
-		*why = "the key must have its bits and 4 bytes of salt (RFC 4106 s8.1)";
 	else if (c->mode != ESP_MODE_TRANSPORT && c->mode != ESP_MODE_TUNNEL)
 		*why = "mode is transport or tunnel";
 	else if (c->inbound && c->replay_window != 0 &&
 		 (c->replay_window < 32 || c->replay_window > ESP_REPLAY_MAX))
 		*why = "the replay window is 0, or 32 to 4096 packets (RFC 4303 s3.4.3)";
-	else if (!ip_addr_is_v4(&c->local) || !ip_addr_is_v4(&c->remote))
-		*why = "outer addresses must be IPv4";
+	else if (ip_addr_is_v4(&c->local) != ip_addr_is_v4(&c->remote))
+		*why = "both outer addresses must be of one IP version";
 	return *why == NULL ? 0 : -EINVAL;
 }
 
-/* What ESP adds at most, padding apart (RFC 4303 s2, RFC 4106 s3 and s6). */
+/* What ESP adds at most, padding apart (RFC 4303 s2). */
 static uint16_t
-overhead(const struct esp_sa_conf *c)
+overhead(const struct esp_sa_conf *c, const struct esp_suite *s)
 {
-	uint16_t n = ESP_HDR_BYTES + ESP_IV_BYTES + ESP_TRAILER_BYTES + ESP_ICV_BYTES;
+	uint32_t n = (uint32_t)ESP_HDR_BYTES + s->iv_bytes + ESP_TRAILER_BYTES + s->icv_bytes;
 
-	return (uint16_t)(n + (c->mode == ESP_MODE_TUNNEL ? 20 : 0));
+	if (c->mode == ESP_MODE_TUNNEL)
+		n += ip_addr_is_v4(&c->remote) ? 20 : 40;
+	return (uint16_t)n;
+}
+
+/* The faster one that has the suite. */
+static enum esp_engine_id
+engine_choice(const struct esp_suite *s)
+{
+	if (crypto_mb_engine() != NULL && esp_suite_has_engine(s, ESP_ENGINE_IPSEC_MB))
+		return ESP_ENGINE_IPSEC_MB;
+	return ESP_ENGINE_LIBCRYPTO;
 }
 
 static int
@@ -98,29 +132,34 @@ key_expand(struct lcore *lc, struct esp_sa *sa, const struct esp_sa_conf *c)
 	enum esp_engine_id id = c->engine;
 
 	if (id == ESP_ENGINE_AUTO)
-		id = crypto_mb_engine() != NULL ? ESP_ENGINE_IPSEC_MB : ESP_ENGINE_LIBCRYPTO;
+		id = engine_choice(&sa->suite);
 	sa->engine = crypto_engine_get(id);
 	if (sa->engine == NULL)
 		return -ENOTSUP;
 	sa->engine_ctx = lc->esp->engine_ctx[id];
-	memcpy(&sa->salt, c->key + c->encr_bits / 8, 4);
-	return sa->engine->key_new(sa->engine_ctx, c, &sa->key);
+	return sa->engine->key_new(sa->engine_ctx, &sa->suite, c, &sa->key);
 }
 
 int
 esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **out)
 {
+	struct esp_suite suite;
 	struct esp_sa *sa;
+	const char *why;
 	void *obj;
 	int rc;
 
+	if (esp_suite_find(c->encr, c->encr_bits, c->integ, &suite, &why) != 0)
+		return -ENOTSUP;
 	if (rte_mempool_get(lc->esp->sa_pool, &obj) != 0)
 		return -ENOMEM;
 	sa = obj;
 	memset(sa, 0, sizeof(*sa));
 	sa->conf = *c;
+	sa->suite = suite;
 	OPENSSL_cleanse(sa->conf.key, sizeof(sa->conf.key));
-	sa->overhead_bytes = overhead(c);
+	OPENSSL_cleanse(sa->conf.auth_key, sizeof(sa->conf.auth_key));
+	sa->overhead_bytes = overhead(c, &suite);
 	sa->iv = c->iv_start - 1;
 	replay_init(&sa->replay, c->replay_window);
 	if (c->owner == lc->id) {
@@ -140,8 +179,9 @@ esp_sa_is_usable(const struct esp_sa *sa)
 	return sa->seq < (sa->conf.esn ? UINT64_MAX : UINT32_MAX);
 }
 
-void
-esp_sa_aad(const struct esp_sa *sa, struct crypto_op *op)
+/* RFC 4106 s5: SPI and sequence number, all 64 bits of it with ESN. */
+static void
+write_aad(const struct esp_sa *sa, struct crypto_op *op)
 {
 	rte_be32_t spi = rte_cpu_to_be_32(sa->conf.spi);
 	rte_be32_t seqh = rte_cpu_to_be_32((uint32_t)(op->seq >> 32));
@@ -152,6 +192,21 @@ esp_sa_aad(const struct esp_sa *sa, struct crypto_op *op)
 	if (sa->conf.esn)
 		memcpy(op->aad + 4, &seqh, 4);
 	memcpy(op->aad + op->aad_len - 4, &seql, 4);
+}
+
+void
+esp_sa_op(struct esp_sa *sa, struct crypto_op *op, uint8_t *esp, uint32_t bytes)
+{
+	const struct esp_suite *s = &sa->suite;
+
+	op->sa = sa;
+	op->key = sa->key;
+	op->esp = esp;
+	op->data = esp + ESP_HDR_BYTES + s->iv_bytes;
+	op->len = bytes - ESP_HDR_BYTES - s->iv_bytes - s->icv_bytes;
+	op->icv = op->data + op->len;
+	op->esn = sa->conf.esn;
+	write_aad(sa, op);
 }
 
 void
@@ -182,6 +237,8 @@ esp_sa_ref_fill(const struct esp_sa *sa, struct esp_sa_ref *out)
 		.peer_id = sa->conf.peer_id,
 		.encr = sa->conf.encr,
 		.encr_bits = sa->conf.encr_bits,
+		.integ = sa->conf.integ,
+		.align = sa->suite.align,
 		.owner = sa->conf.owner,
 		.overhead_bytes = sa->overhead_bytes,
 		.mode = sa->conf.mode,

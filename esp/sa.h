@@ -6,18 +6,19 @@
 #include "esp/crypto.h"
 #include "esp/esp.h"
 #include "esp/replay.h"
+#include "esp/suite.h"
 
 enum { SAD_BUCKETS = 1024 };
 
 /* Owned by the SAD of a worker. `key` is NULL where the worker does not own the SA. */
 struct esp_sa {
-	struct esp_sa_conf conf;  /* without the key */
+	struct esp_sa_conf conf; /* without the keys */
+	struct esp_suite suite;
 	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
 	struct esp_sa *age_next;  /* all of this direction, newest first */
 	const struct crypto_engine *engine;
 	void *engine_ctx;
 	void *key;
-	uint32_t salt; /* as it lies in memory */
 	uint32_t index;
 	uint32_t gen;
 	uint16_t overhead_bytes;
@@ -50,8 +51,20 @@ int esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **
 /* RFC 4303 s3.3.3: false when the sequence numbers of an outbound SA are used up. */
 bool esp_sa_is_usable(const struct esp_sa *sa);
 
-/* The AAD of op->seq under this SA (RFC 4106 s5). */
-void esp_sa_aad(const struct esp_sa *sa, struct crypto_op *op);
+/* Points op at a packet: ESP header at esp, so many bytes up to the end of the ICV. Sets everything
+ * but ok; seq must be set. */
+void esp_sa_op(struct esp_sa *sa, struct crypto_op *op, uint8_t *esp, uint32_t bytes);
+
+/* How many of the n operations at op are of the first one's engine. */
+static inline uint32_t
+esp_op_run(const struct crypto_op *op, uint32_t n)
+{
+	uint32_t i = 1;
+
+	while (i < n && op[i].sa->engine == op[0].sa->engine)
+		i++;
+	return i;
+}
 
 /* Tags m with this SA. */
 void esp_sa_tag(const struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa);

@@ -172,7 +172,8 @@ esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct fl
 
 		if (c->local_id == like->local_id && c->peer_id == like->peer_id &&
 			c->mode == like->mode && c->encr == like->encr &&
-			c->encr_bits == like->encr_bits && esp_sel_match(&c->sel, k)) {
+			c->encr_bits == like->encr_bits && c->integ == like->integ &&
+			esp_sel_match(&c->sel, k)) {
 			esp_sa_ref_fill(sa, out);
 			return 0;
 		}

@@ -54,6 +54,8 @@ spd_sa_fits(const struct spd_rule *r, const struct esp_sa_ref *sa)
 		return false;
 	if (r->encr_bits != 0 && r->encr_bits != sa->encr_bits)
 		return false;
+	if (r->integ != 0 && r->integ != sa->integ)
+		return false;
 	if (r->local_id != 0 && r->local_id != sa->local_id)
 		return false;
 	return r->peer_id == 0 || r->peer_id == sa->peer_id;

@@ -78,6 +78,7 @@ use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
 	l->sad_gen = sa->gen;
 	l->sad_version = esp_sad_version(lc);
 	l->overhead_bytes = sa->overhead_bytes;
+	l->align = sa->align;
 	l->tun_remote = sa->remote;
 }
 
@@ -211,10 +212,10 @@ latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes)
 
 	if (l->profile_out == 0)
 		return mtu_bytes - ip_hlen_bytes;
-	/* RFC 4303 s2.4: payload and trailer together fill whole 4-byte words. */
+	/* RFC 4303 s2.4: payload and trailer together fill whole words or blocks. */
 	inner = l->mode == TL_LATCH_MODE_TUNNEL ? ip_hlen_bytes : 0;
-	fixed = l->overhead_bytes - ESP_TRAILER_BYTES - inner;
-	room = (mtu_bytes - ip_hlen_bytes - fixed) & ~3u;
+	fixed = l->overhead_bytes - ESP_TRAILER_BYTES + ip_hlen_bytes - inner;
+	room = (mtu_bytes - fixed) & ~(l->align - 1u);
 	return room - ESP_TRAILER_BYTES - inner;
 }
 

@@ -35,9 +35,10 @@ struct latch {
 	uint32_t profile_out;
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
 	uint32_t sad_gen;
-	uint32_t sad_version;      /* the hint is good while the SAD has this version */
-	uint16_t overhead_bytes;   /* what ESP adds at most, without the outer IP header's size in
-				      transport mode, tunnel header included in tunnel mode */
+	uint32_t sad_version;    /* the hint is good while the SAD has this version */
+	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and the outer IP header in
+				    tunnel mode */
+	uint8_t align;           /* payload and trailer fill multiples of it */
 	struct ip_addr tun_remote; /* mode TUNNEL: where the outer packets go, for their MTU */
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;
 };
@@ -131,7 +132,8 @@ void latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struc
 
 /*
  * How many bytes of L4 (header and payload) fit in one packet of mtu_bytes under this latch:
- * RFC 4303 s2.4's padding, IV and ICV are taken off. ip_hlen_bytes: header of the outer packet.
+ * RFC 4303 s2.4's padding, IV and ICV are taken off. ip_hlen_bytes: of the header in front of L4;
+ * that of a tunnel is counted here.
  */
 uint32_t latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes);
 

@@ -98,6 +98,7 @@ by_policy(struct lcore *lc, const struct rte_mbuf *m)
 	sa.mode = p->mode;
 	sa.encr = p->encr;
 	sa.encr_bits = p->encr_bits;
+	sa.integ = p->integ;
 	sa.local_id = p->local_id;
 	sa.peer_id = p->peer_id;
 	return spd_sa_fits(r, &sa) ? accept_it : drop_it(DROP_SPD_PROTECTION);

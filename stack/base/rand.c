@@ -67,8 +67,8 @@ refill(struct rand_ctx *r)
 	r->pos = 0;
 }
 
-static void
-draw(struct rand_ctx *r, void *out, size_t len)
+void
+rand_bytes(struct rand_ctx *r, void *out, size_t len)
 {
 	if (r->pos + len > sizeof(r->block))
 		refill(r);
@@ -81,7 +81,7 @@ rand_u32(struct rand_ctx *r)
 {
 	uint32_t v;
 
-	draw(r, &v, sizeof(v));
+	rand_bytes(r, &v, sizeof(v));
 	return v;
 }
 
@@ -90,7 +90,7 @@ rand_u64(struct rand_ctx *r)
 {
 	uint64_t v;
 
-	draw(r, &v, sizeof(v));
+	rand_bytes(r, &v, sizeof(v));
 	return v;
 }
 

@@ -19,6 +19,7 @@ enum { RAND_SEED_LEN = 32 };
 int rand_create(const uint8_t *seed, struct rand_ctx **out);
 void rand_free(struct rand_ctx *r);
 
+void rand_bytes(struct rand_ctx *r, void *out, size_t len);
 uint32_t rand_u32(struct rand_ctx *r);
 uint64_t rand_u64(struct rand_ctx *r);
 

@@ -160,6 +160,26 @@ identities_of(struct lcore *lc, void *arg)
 
 /* ---- SAD and SPD ---- */
 
+/* "aes-gcm-16-128" or "aes-cbc-256/hmac-sha2-256-128": the IANA names in short. */
+static void
+put_suite(struct table *t, const struct esp_sa_ref *sa)
+{
+	const char *encr = strchr(esp_encr_name(sa->encr), '_');
+	const char *integ = strchr(esp_integ_name(sa->integ), '_');
+	char text[64];
+	int n;
+
+	n = snprintf(text, sizeof(text), "%s", encr == NULL ? "?" : encr + 1);
+	if (sa->encr_bits != 0)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "-%u", sa->encr_bits);
+	if (sa->integ != 0)
+		snprintf(
+			text + n, sizeof(text) - (size_t)n, "/%s", integ == NULL ? "?" : integ + 1);
+	for (char *c = text; *c != '\0'; c++)
+		*c = *c == '_' ? '-' : *c;
+	table_put(t, "%s", text);
+}
+
 static void
 sa_row(const struct esp_sa_info *i, void *arg)
 {
@@ -175,7 +195,7 @@ sa_row(const struct esp_sa_info *i, void *arg)
 	table_put(f->t, "%s", i->inbound ? "in" : "out");
 	table_put(f->t, "0x%08x", i->spi);
 	table_put(f->t, "%s", mode_name(i->ref.mode));
-	table_put(f->t, "AES-GCM-16-%u", i->ref.encr_bits);
+	put_suite(f->t, &i->ref);
 	table_put(f->t, "%s", i->esn ? "yes" : "no");
 	table_put(f->t, "%u", i->replay_window);
 	table_put(f->t, "%s", ip_addr_str(&i->ref.remote, addr));

@@ -18,6 +18,8 @@
 #define PREFIX_TEXT      "an IP prefix such as 10.0.0.0/24, or any"
 #define PORTS_TEXT       "a port, a range such as 1-1023, or any"
 #define PROTO_TEXT       "tcp, udp, sctp, icmp, a protocol number, or any"
+#define ENCR_TEXT        "the IANA name of an encryption transform, such as ENCR_AES_GCM_16"
+#define INTEG_TEXT       "the IANA name of an integrity transform, such as AUTH_HMAC_SHA2_256_128"
 #define IDENT_TEXT       "the name of an [identity NAME] section"
 
 /* clang-format off */
@@ -59,8 +61,10 @@ static const struct key_rule rules[] = {
 	{"sa", "mode", V_MODE, AT(conf_sa, sa.mode), 1, 2, "transport or tunnel"},
 	{"sa", "local", V_ADDR, AT(conf_sa, sa.local), 0, 0, ADDR_TEXT},
 	{"sa", "remote", V_ADDR, AT(conf_sa, sa.remote), 0, 0, ADDR_TEXT},
-	{"sa", "encryption", V_ENCR, AT(conf_sa, sa.encr), 0, 0, "ENCR_AES_GCM_16"},
-	{"sa", "key", V_HEX, 0, 0, 0, "hexadecimal key and salt: 20 bytes for AES-128, 36 for AES-256"},
+	{"sa", "encryption", V_ENCR, AT(conf_sa, sa.encr), 0, 0, ENCR_TEXT},
+	{"sa", "key", V_HEX, 0, 0, 0, "hexadecimal key and salt, such as 20 bytes for AES-GCM with 128 bits, 36 for 256"},
+	{"sa", "integrity", V_INTEG, AT(conf_sa, sa.integ), 0, 0, INTEG_TEXT},
+	{"sa", "integrity-key", V_AUTH_HEX, 0, 0, 0, "the hexadecimal key of the integrity algorithm"},
 	{"sa", "esn", V_BOOL, AT(conf_sa, sa.esn), 0, 0, "yes or no"},
 	{"sa", "replay-window", V_U32, AT(conf_sa, sa.replay_window), 0, ESP_REPLAY_MAX, "0 (off), or 32 to 4096 packets"},
 	{"sa", "local-id", V_IDENT, AT(conf_sa, sa.local_id), 0, 0, IDENT_TEXT},
@@ -76,8 +80,9 @@ static const struct key_rule rules[] = {
 	{"policy", "action", V_ACTION, AT(spd_rule, action), 0, 0, "protect, bypass or discard"},
 	{"policy", "direction", V_DIR_RULE, AT(spd_rule, dir), 0, 0, "in, out or both"},
 	{"policy", "mode", V_MODE, AT(spd_rule, mode), 0, 2, "any, transport or tunnel"},
-	{"policy", "encryption", V_ENCR, AT(spd_rule, encr), 0, 0, "ENCR_AES_GCM_16"},
-	{"policy", "key-bits", V_U16, AT(spd_rule, encr_bits), 128, 256, "128 or 256"},
+	{"policy", "encryption", V_ENCR, AT(spd_rule, encr), 0, 0, ENCR_TEXT},
+	{"policy", "key-bits", V_U16, AT(spd_rule, encr_bits), 128, 256, "128, 192 or 256"},
+	{"policy", "integrity", V_INTEG, AT(spd_rule, integ), 0, 0, INTEG_TEXT},
 	{"policy", "local-id", V_IDENT, AT(spd_rule, local_id), 0, 0, IDENT_TEXT},
 	{"policy", "peer-id", V_IDENT, AT(spd_rule, peer_id), 0, 0, IDENT_TEXT},
 	{"policy", "realm", V_U32, AT(spd_rule, sel.realm), 0, UINT32_MAX, "a number"},
@@ -397,15 +402,18 @@ sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
 	struct latch_profile p = {
 		.proto = IPPROTO_N_ESP,
 		.mode = sa->mode,
-		.type = TL_LATCH_TYPE_CONF | TL_LATCH_TYPE_INTEG,
+		.type = TL_LATCH_TYPE_INTEG,
 		.encr = sa->encr,
 		.encr_bits = sa->encr_bits,
-		.icv_bits = ESP_ICV_BYTES * 8,
+		.integ = sa->integ,
+		.icv_bits = esp_icv_bits(sa->encr, sa->encr_bits, sa->integ),
 		.local_id = sa->local_id,
 		.peer_id = sa->peer_id,
 		.realm = sa->realm,
 	};
 
+	if (esp_is_confidential(sa->encr, sa->encr_bits, sa->integ))
+		p.type |= TL_LATCH_TYPE_CONF;
 	if (!sa->inbound || sa->replay_window != 0)
 		p.replay |= TL_LATCH_REPLAY_ON;
 	if (sa->esn)
@@ -439,10 +447,32 @@ check_tunnel(const struct tl_conf *c, const struct conf_sa *sa, struct tl_error 
 }
 
 static int
+check_keys(const struct tl_conf *c, const struct stack_conf *sc, struct conf_sa *sa,
+	struct tl_error *e)
+{
+	const struct conf_ent *key = sa_key(c, sa->name, "key");
+	const struct conf_ent *auth_key = sa_key(c, sa->name, "integrity-key");
+	const char *why;
+	int rc = 0;
+
+	if (key == NULL && auth_key == NULL)
+		return conf_fail(e, NULL, "[sa %s]: expected a key \"key\"", sa->name);
+	sa->sa.manual = true;
+	sa->sa.encr_bits = esp_encr_bits_of_key(sa->sa.encr, sa->sa.key_len);
+	if (key != NULL)
+		rc = check_consent(c, sc, key, e);
+	if (rc == 0 && auth_key != NULL)
+		rc = check_consent(c, sc, auth_key, e);
+	if (rc == 0 && esp_sa_check_keys(&sa->sa, &why) != 0)
+		rc = conf_fail(e, key != NULL ? key : auth_key, "%s", why);
+	return rc;
+}
+
+static int
 finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, struct tl_error *e)
 {
 	static const char *const needed[] = {
-		"spi", "direction", "local", "remote", "key", "local-id", "peer-id"};
+		"spi", "direction", "local", "remote", "local-id", "peer-id"};
 	const char *why;
 	int rc;
 
@@ -453,7 +483,7 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 	}
 	rc = check_tunnel(c, sa, e);
 	if (rc == 0)
-		rc = check_consent(c, sc, sa_key(c, sa->name, "key"), e);
+		rc = check_keys(c, sc, sa, e);
 	if (rc != 0)
 		return rc;
 	if (sa->sa.owner >= sc->workers)
@@ -489,8 +519,9 @@ check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct t
 		for (uint32_t j = 0; j < i; j++) {
 			const struct esp_sa_conf *a = &sc->sa[i].sa, *b = &sc->sa[j].sa;
 
-			if (a->key_len == b->key_len &&
-				CRYPTO_memcmp(a->key, b->key, a->key_len) == 0)
+			if (a->key_len == b->key_len && a->auth_key_len == b->auth_key_len &&
+				CRYPTO_memcmp(a->key, b->key, a->key_len) == 0 &&
+				CRYPTO_memcmp(a->auth_key, b->auth_key, a->auth_key_len) == 0)
 				return conf_fail(e, sa_key(c, sc->sa[i].name, "key"),
 					"expected a key of its own; [sa %s] has the same, so "
 					"AES-GCM "

@@ -160,10 +160,20 @@ read_key(const char *text, struct conf_sa *sa)
 {
 	size_t len;
 
-	if (!conf_read_hex(text, sa->sa.key, sizeof(sa->sa.key), &len) || (len != 20 && len != 36))
+	if (!conf_read_hex(text, sa->sa.key, sizeof(sa->sa.key), &len))
 		return false;
 	sa->sa.key_len = (uint8_t)len;
-	sa->sa.encr_bits = (uint16_t)((len - 4) * 8);
+	return true;
+}
+
+static bool
+read_auth_key(const char *text, struct conf_sa *sa)
+{
+	size_t len;
+
+	if (!conf_read_hex(text, sa->sa.auth_key, sizeof(sa->sa.auth_key), &len))
+		return false;
+	sa->sa.auth_key_len = (uint8_t)len;
 	return true;
 }
 
@@ -226,13 +236,6 @@ read_seed(const char *text, struct stack_conf *sc)
 	memcpy(sc->seed, &n, sizeof(n));
 	sc->has_seed = true;
 	return true;
-}
-
-static bool
-read_encr(const char *text, uint16_t *out)
-{
-	*out = ESP_ENCR_AES_GCM_16;
-	return strcasecmp(text, "ENCR_AES_GCM_16") == 0 || strcasecmp(text, "AES-GCM-16") == 0;
 }
 
 static bool
@@ -308,8 +311,12 @@ conf_value_read(struct reader *r)
 	case V_MODE:
 		return read_choice(v, "any,transport,tunnel", r->field) &&
 		       *r->field >= r->rule->min;
+	case V_AUTH_HEX:
+		return read_auth_key(v, r->obj);
 	case V_ENCR:
-		return read_encr(v, (uint16_t *)(void *)r->field);
+		return esp_encr_by_name(v, (uint16_t *)(void *)r->field);
+	case V_INTEG:
+		return esp_integ_by_name(v, (uint16_t *)(void *)r->field);
 	case V_DIR_SA:
 		return read_direction_sa(v, flag);
 	case V_DIR_RULE:

@@ -104,7 +104,7 @@ master_find(struct tl_stack *s, const char *name)
 static int
 key_remember(struct key_memory *k, const struct esp_sa_conf *sa)
 {
-	uint8_t text[sizeof(k->salt) + ESP_KEY_MAX], d[32];
+	uint8_t text[sizeof(k->salt) + ESP_KEY_MAX + ESP_AUTH_KEY_MAX], d[32];
 	unsigned int len = sizeof(d);
 
 	if (k->n == k->cap) {
@@ -120,6 +120,7 @@ key_remember(struct key_memory *k, const struct esp_sa_conf *sa)
 	}
 	memcpy(text, k->salt, sizeof(k->salt));
 	memcpy(text + sizeof(k->salt), sa->key, ESP_KEY_MAX);
+	memcpy(text + sizeof(k->salt) + ESP_KEY_MAX, sa->auth_key, ESP_AUTH_KEY_MAX);
 	EVP_Digest(text, sizeof(text), d, &len, EVP_sha256(), NULL);
 	OPENSSL_cleanse(text, sizeof(text));
 	for (uint32_t i = 0; i < k->n; i++) {

@@ -46,23 +46,39 @@ unhex(const char *text, uint8_t *out)
 
 struct unit {
 	const struct crypto_engine *e;
+	struct esp_suite suite;
 	void *ctx, *key;
 };
 
+/* A packet: ESP header, IV, data, ICV. */
+static void
+op_over(struct crypto_op *op, const struct unit *u, uint8_t *packet, uint32_t len)
+{
+	op->key = u->key;
+	op->esp = packet;
+	op->data = packet + 8 + u->suite.iv_bytes;
+	op->len = len;
+	op->icv = op->data + len;
+}
+
 static bool
-unit_open(struct unit *u, enum esp_engine_id id, const uint8_t *key, uint16_t bits, bool inbound)
+unit_open(struct unit *u, enum esp_engine_id id, const uint8_t *key, uint16_t bits,
+	const uint8_t salt[4], bool inbound)
 {
 	struct esp_sa_conf c = {.encr = ESP_ENCR_AES_GCM_16, .encr_bits = bits, .inbound = inbound};
+	const char *why;
 
 	env_eal_init();
 	memset(u, 0, sizeof(*u));
 	u->e = crypto_engine_get(id);
 	if (u->e == NULL)
 		return false;
+	ck_assert_int_eq(esp_suite_find(c.encr, bits, 0, &u->suite, &why), 0);
 	memcpy(c.key, key, bits / 8);
+	memcpy(c.key + bits / 8, salt, 4);
 	if (u->e->create != NULL)
 		ck_assert_int_eq(u->e->create(&u->ctx), 0);
-	ck_assert_int_eq(u->e->key_new(u->ctx, &c, &u->key), 0);
+	ck_assert_int_eq(u->e->key_new(u->ctx, &u->suite, &c, &u->key), 0);
 	return true;
 }
 
@@ -80,64 +96,67 @@ static const enum esp_engine_id engine_of[] = {ESP_ENGINE_IPSEC_MB, ESP_ENGINE_L
 START_TEST(engine_agrees_with_published_vector)
 {
 	const struct vector *v = &vectors[_i % 2];
-	uint8_t key[32], iv[8], want[128], plain[128], data[128], icv[16], want_icv[16];
-	struct crypto_op op = {.iv = iv, .data = data, .icv = icv};
+	uint8_t key[32], salt[4], want[128], plain[128], packet[160], want_icv[16];
 	uint16_t bits = (uint16_t)(unhex(v->key, key) * 8);
-	uint32_t salt;
+	struct crypto_op op = {0};
 	struct unit u;
 
-	if (!unit_open(&u, engine_of[_i / 2], key, bits, false)) {
+	unhex(v->salt, salt);
+	if (!unit_open(&u, engine_of[_i / 2], key, bits, salt, false)) {
 		printf("# this build has no such engine\n");
 		return;
 	}
-	unhex(v->salt, (uint8_t *)&salt);
-	unhex(v->iv, iv);
+	unhex(v->iv, packet + 8);
 	op.aad_len = (uint32_t)unhex(v->aad, op.aad);
-	op.len = (uint32_t)unhex(v->plain, plain);
-	memcpy(data, plain, op.len);
+	op_over(&op, &u, packet, (uint32_t)unhex(v->plain, plain));
+	memcpy(op.data, plain, op.len);
 	unhex(v->cipher, want);
 	unhex(v->icv, want_icv);
-	op.ok = true;
-	u.e->encrypt(u.ctx, u.key, salt, &op);
+	u.e->encrypt(u.ctx, &op, 1);
 	ck_assert(op.ok);
-	ck_assert_mem_eq(data, want, op.len);
-	ck_assert_mem_eq(icv, want_icv, 16);
+	ck_assert_mem_eq(op.data, want, op.len);
+	ck_assert_mem_eq(op.icv, want_icv, 16);
 	unit_close(&u);
-	unit_open(&u, engine_of[_i / 2], key, bits, true);
-	u.e->decrypt(u.ctx, u.key, salt, &op);
+	unit_open(&u, engine_of[_i / 2], key, bits, salt, true);
+	op.key = u.key;
+	op.ok = false;
+	u.e->decrypt(u.ctx, &op, 1);
 	ck_assert(op.ok);
-	ck_assert_mem_eq(data, plain, op.len);
+	ck_assert_mem_eq(op.data, plain, op.len);
 	unit_close(&u);
 }
 END_TEST
 
 START_TEST(engines_agree_at_every_length)
 {
-	uint8_t key[32], iv[8] = {9};
+	static const uint8_t salt[4] = {1, 2, 3, 4};
+	uint8_t key[32];
 	uint16_t bits = _i == 0 ? 128 : 256;
 	struct unit a, b;
 
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)(i * 7);
-	if (!unit_open(&a, ESP_ENGINE_IPSEC_MB, key, bits, false)) {
+	if (!unit_open(&a, ESP_ENGINE_IPSEC_MB, key, bits, salt, false)) {
 		printf("# this build has no ipsec-mb\n");
 		return;
 	}
-	unit_open(&b, ESP_ENGINE_LIBCRYPTO, key, bits, true);
+	unit_open(&b, ESP_ENGINE_LIBCRYPTO, key, bits, salt, true);
 	for (uint32_t len = 4; len <= 2048; len += len < 300 ? 4 : 124) {
-		uint8_t *data = malloc(len), *plain = malloc(len), icv[16];
-		struct crypto_op op = {
-			.iv = iv, .data = data, .icv = icv, .len = len, .aad_len = 12, .ok = true};
+		uint8_t *packet = calloc(1, 16 + len + 16), *plain = malloc(len);
+		struct crypto_op op = {.aad_len = 12};
 
+		op_over(&op, &a, packet, len);
 		for (uint32_t i = 0; i < len; i++)
 			plain[i] = (uint8_t)(i * 31 + len);
-		memcpy(data, plain, len);
-		a.e->encrypt(a.ctx, a.key, 0x12345678, &op);
-		ck_assert(memcmp(data, plain, len) != 0);
-		b.e->decrypt(b.ctx, b.key, 0x12345678, &op);
+		memcpy(op.data, plain, len);
+		a.e->encrypt(a.ctx, &op, 1);
+		ck_assert(memcmp(op.data, plain, len) != 0);
+		op.key = b.key;
+		op.ok = false;
+		b.e->decrypt(b.ctx, &op, 1);
 		ck_assert(op.ok);
-		ck_assert_mem_eq(data, plain, len);
-		free(data);
+		ck_assert_mem_eq(op.data, plain, len);
+		free(packet);
 		free(plain);
 	}
 	unit_close(&a);
@@ -148,36 +167,37 @@ END_TEST
 /* Every bit of ciphertext, ICV, IV and AAD counts. */
 START_TEST(any_flipped_bit_is_noticed)
 {
-	uint8_t key[16] = {5}, whole[8 + 32 + 16], good[sizeof(whole)];
-	struct crypto_op op = {
-		.iv = whole, .data = whole + 8, .icv = whole + 40, .len = 32, .aad_len = 8};
+	static const uint8_t salt[4] = {1};
+	uint8_t key[16] = {5}, whole[16 + 32 + 16], good[sizeof(whole)];
+	struct crypto_op op = {.aad_len = 8};
 	struct unit enc, dec;
 
-	if (!unit_open(&enc, engine_of[_i], key, 128, false)) {
+	if (!unit_open(&enc, engine_of[_i], key, 128, salt, false)) {
 		printf("# this build has no such engine\n");
 		return;
 	}
-	unit_open(&dec, engine_of[_i], key, 128, true);
+	unit_open(&dec, engine_of[_i], key, 128, salt, true);
 	memset(whole, 3, sizeof(whole));
-	op.ok = true;
-	enc.e->encrypt(enc.ctx, enc.key, 1, &op);
+	op_over(&op, &enc, whole, 32);
+	enc.e->encrypt(enc.ctx, &op, 1);
+	op.key = dec.key;
 	memcpy(good, whole, sizeof(good));
-	for (uint32_t bit = 0; bit < sizeof(whole) * 8; bit++) {
+	for (uint32_t bit = 64; bit < sizeof(whole) * 8; bit++) {
 		memcpy(whole, good, sizeof(whole));
 		whole[bit / 8] ^= (uint8_t)(1u << (bit % 8));
 		op.ok = true;
-		dec.e->decrypt(dec.ctx, dec.key, 1, &op);
+		dec.e->decrypt(dec.ctx, &op, 1);
 		ck_assert(!op.ok);
 	}
 	for (uint32_t bit = 0; bit < 64; bit++) {
 		memcpy(whole, good, sizeof(whole));
 		op.aad[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-		dec.e->decrypt(dec.ctx, dec.key, 1, &op);
+		dec.e->decrypt(dec.ctx, &op, 1);
 		ck_assert(!op.ok);
 		op.aad[bit / 8] ^= (uint8_t)(1u << (bit % 8));
 	}
 	memcpy(whole, good, sizeof(whole));
-	dec.e->decrypt(dec.ctx, dec.key, 1, &op);
+	dec.e->decrypt(dec.ctx, &op, 1);
 	ck_assert(op.ok);
 	unit_close(&enc);
 	unit_close(&dec);

@@ -516,20 +516,14 @@ with_trailer(const uint8_t *trailer, uint32_t n)
 {
 	struct esp_sa *sa = e->lc.esp->slot[1];
 	uint8_t esp[8 + 8 + 40 + 16] = {0};
-	struct crypto_op op = {.iv = esp + 8,
-		.data = esp + 16,
-		.icv = esp + 56,
-		.len = 40,
-		.aad_len = 12,
-		.ok = true};
+	struct crypto_op op = {.seq = 1};
 	rte_be32_t spi = rte_cpu_to_be_32(SPI_IN), seq = RTE_BE32(1);
 
 	memcpy(esp, &spi, 4);
 	memcpy(esp + 4, &seq, 4);
-	memcpy(op.aad, &spi, 4);
-	memcpy(op.aad + 8, &seq, 4);
 	memcpy(esp + 56 - n, trailer, n);
-	sa->engine->encrypt(sa->engine_ctx, sa->key, sa->salt, &op);
+	esp_sa_op(sa, &op, esp, sizeof(esp));
+	sa->engine->encrypt(sa->engine_ctx, &op, 1);
 	return receive(esp, sizeof(esp), NX_TCP);
 }
 

@@ -100,7 +100,7 @@ refuses("a bad address", GOOD.replace("local = 10.1.0.1", "local = 10.1.0"),
 refuses("a prefix without length", GOOD.replace("10.1.0.1/24", "10.1.0.1"), "[port lan] address",
         "expected addresses with prefix length")
 refuses("a short key, which is not shown", GOOD.replace(KEY, KEY[:38]), "[sa in] key",
-        "expected hexadecimal key and salt")
+        "the algorithm has no keys of this length")
 refuses("an identity that does not exist", GOOD.replace("peer-id = peer", "peer-id = nobody"),
         "[sa in] peer-id", "identity")
 refuses("an SA without identity", GOOD.replace("peer-id = peer\n", ""), 'expected a key "peer-id"')
