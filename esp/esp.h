@@ -52,15 +52,25 @@ enum {
 	ESP_AUTH_HMAC_SHA2_512_256 = 14,
 };
 
-/* Which flows an SA or a policy covers (RFC 4301 s4.4.1.1), as this host sees them. */
+/* Both ends belong to the range; IPv4 in mapped form. */
+struct addr_range {
+	struct ip_addr lo, hi;
+};
+
+/* Host order, both ends belong to it. 0 to 65535 is ANY; lo above hi is OPAQUE: packets whose ports
+ * cannot be seen (RFC 7296 s3.13.1 writes it as 65535 to 0). */
+struct port_range {
+	uint16_t lo, hi;
+};
+
+/*
+ * Which flows an SA or a policy covers (RFC 4301 s4.4.1.1), as this host sees them. Of ICMP, type
+ * and code together are the local port, and the remote port is 0.
+ */
 struct esp_sel {
-	struct ip_addr local;
-	struct ip_addr remote;
+	struct addr_range local, remote;
+	struct port_range lport, rport;
 	uint32_t realm;
-	uint16_t lport_lo, lport_hi; /* host order; 0 and 65535: ANY */
-	uint16_t rport_lo, rport_hi;
-	uint8_t local_plen; /* of 128 bits: an IPv4 prefix counts 96 more */
-	uint8_t remote_plen;
 	uint8_t proto; /* 0: ANY */
 };
 
@@ -127,9 +137,35 @@ struct spd_rule {
 	uint64_t hits;
 };
 
+extern const struct port_range port_range_any, port_range_opaque;
+
+static inline bool
+addr_range_has(const struct addr_range *r, const struct ip_addr *a)
+{
+	return ip_addr_cmp(&r->lo, a) <= 0 && ip_addr_cmp(a, &r->hi) <= 0;
+}
+
+/* ANY and OPAQUE. */
+static inline bool
+port_range_takes_fragments(const struct port_range *r)
+{
+	return (r->lo == 0 && r->hi == 65535) || r->lo > r->hi;
+}
+
+/* plen counts of 128 bits: an IPv4 prefix has 96 more. Bits behind it do not matter. */
+void addr_range_of_net(struct addr_range *r, const struct ip_addr *net, uint8_t plen);
+void addr_range_of_host(struct addr_range *r, const struct ip_addr *a);
+bool addr_range_is_host(const struct addr_range *r);
+
+/* The prefix length (of 128 bits) if the range is a prefix, else -1. */
+int addr_range_plen(const struct addr_range *r);
+
 /* Fills the "matches every flow of the realm" selector. */
 void esp_sel_any(struct esp_sel *sel, uint32_t realm);
 bool esp_sel_match(const struct esp_sel *sel, const struct flow_key *k);
+
+/* The same for a later fragment, which shows no ports: they must be ANY or OPAQUE (F-56). */
+bool esp_sel_match_fragment(const struct esp_sel *sel, const struct flow_key *k);
 
 /* True if some flow is covered by both. */
 bool esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b);

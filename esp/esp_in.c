@@ -124,13 +124,6 @@ padding_ok(const struct crypto_op *op, uint32_t *pad_len)
 	return true;
 }
 
-static bool
-takes_fragments(const struct esp_sel *sel)
-{
-	return sel->proto == 0 && sel->lport_lo == 0 && sel->lport_hi == 65535 &&
-	       sel->rport_lo == 0 && sel->rport_hi == 65535;
-}
-
 /*
  * E-1 for tunnel mode: reads just enough of the inner header to ask the selectors; ip_in() does
  * the full checks afterwards. F-56: a fragment has no ports, so only an SA that asks for none
@@ -153,7 +146,7 @@ inner_selected(const struct esp_sa *sa, const uint8_t *ip, uint32_t len)
 	k.remote = ip_addr_v4(h.src_addr);
 	k.proto = h.next_proto_id;
 	if ((rte_be_to_cpu_16(h.fragment_offset) & 0x3fff) != 0)
-		return takes_fragments(&sa->conf.sel) && esp_sel_match(&sa->conf.sel, &k);
+		return esp_sel_match_fragment(&sa->conf.sel, &k);
 	return pkt_read_ports(&k, ip + hlen, len - hlen) && esp_sel_match(&sa->conf.sel, &k);
 }
 

@@ -7,60 +7,6 @@
 
 #include "stack/base/assert.h"
 
-void
-esp_sel_any(struct esp_sel *sel, uint32_t realm)
-{
-	*sel = (struct esp_sel){.realm = realm, .lport_hi = 65535, .rport_hi = 65535};
-}
-
-static bool
-prefix_match(const struct ip_addr *net, uint8_t plen, const struct ip_addr *a)
-{
-	uint32_t bytes = plen / 8u, bits = plen % 8u;
-
-	if (memcmp(net->b, a->b, bytes) != 0)
-		return false;
-	return bits == 0 || ((net->b[bytes] ^ a->b[bytes]) >> (8 - bits)) == 0;
-}
-
-bool
-esp_sel_match(const struct esp_sel *sel, const struct flow_key *k)
-{
-	uint16_t lport = rte_be_to_cpu_16(k->lport), rport = rte_be_to_cpu_16(k->rport);
-
-	if (sel->realm != k->realm)
-		return false;
-	if (sel->proto != 0 && sel->proto != k->proto)
-		return false;
-	if (lport < sel->lport_lo || lport > sel->lport_hi)
-		return false;
-	if (rport < sel->rport_lo || rport > sel->rport_hi)
-		return false;
-	return prefix_match(&sel->local, sel->local_plen, &k->local) &&
-	       prefix_match(&sel->remote, sel->remote_plen, &k->remote);
-}
-
-static bool
-prefix_overlap(const struct ip_addr *a, uint8_t a_plen, const struct ip_addr *b, uint8_t b_plen)
-{
-	return prefix_match(a, a_plen < b_plen ? a_plen : b_plen, b);
-}
-
-bool
-esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b)
-{
-	if (a->realm != b->realm)
-		return false;
-	if (a->proto != 0 && b->proto != 0 && a->proto != b->proto)
-		return false;
-	if (a->lport_lo > b->lport_hi || b->lport_lo > a->lport_hi)
-		return false;
-	if (a->rport_lo > b->rport_hi || b->rport_lo > a->rport_hi)
-		return false;
-	return prefix_overlap(&a->local, a->local_plen, &b->local, b->local_plen) &&
-	       prefix_overlap(&a->remote, a->remote_plen, &b->remote, b->remote_plen);
-}
-
 static const char *
 keys_refused(const struct esp_sa_conf *c, const struct esp_suite *s)
 {

@@ -60,6 +60,19 @@ ip_addr_eq(const struct ip_addr *a, const struct ip_addr *b)
 	return ((a->q[0] ^ b->q[0]) | (a->q[1] ^ b->q[1])) == 0;
 }
 
+/* As numbers: below 0, 0, above 0. */
+static inline int
+ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b)
+{
+	uint64_t x = rte_be_to_cpu_64(a->q[0]), y = rte_be_to_cpu_64(b->q[0]);
+
+	if (x == y) {
+		x = rte_be_to_cpu_64(a->q[1]);
+		y = rte_be_to_cpu_64(b->q[1]);
+	}
+	return (x > y) - (x < y);
+}
+
 /* All zero, or IPv4's 0.0.0.0. */
 static inline bool
 ip_addr_is_any(const struct ip_addr *a)

@@ -44,6 +44,12 @@ pkt_read_ports(struct flow_key *k, const uint8_t *l4, uint32_t len)
 {
 	k->lport = 0;
 	k->rport = 0;
+	if (k->proto == IPPROTO_N_ICMP || k->proto == IPPROTO_N_ICMPV6) {
+		/* RFC 4301 s4.4.1.1: type and code are a selector of 16 bits. */
+		if (len >= 2)
+			memcpy(&k->lport, l4, 2);
+		return len >= 2;
+	}
 	if (!has_ports(k->proto))
 		return true;
 	if (len < 4)

@@ -32,6 +32,7 @@ enum {
 	IPPROTO_N_UDP = 17,
 	IPPROTO_N_IPV6 = 41,
 	IPPROTO_N_ESP = 50,
+	IPPROTO_N_ICMPV6 = 58,
 	IPPROTO_N_NONE = 59,
 	IPPROTO_N_SCTP = 132,
 };
@@ -172,8 +173,8 @@ struct rte_mbuf *pkt_alloc(struct lcore *lc);
 bool pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len);
 
 /*
- * Reads the ports of a received L4 header into k, when its protocol has them. Returns false if they
- * do not fit in len.
+ * Reads the ports of a received L4 header into k, when its protocol has them; of ICMP, type and
+ * code are the local port. Returns false if they do not fit in len.
  */
 bool pkt_read_ports(struct flow_key *k, const uint8_t *l4, uint32_t len);
 

@@ -220,26 +220,30 @@ sad_of(struct lcore *lc, void *arg)
 }
 
 static void
-put_net(struct table *t, const struct ip_addr *a, uint8_t plen)
+put_net(struct table *t, const struct addr_range *r)
 {
-	char text[IP_ADDR_STRLEN];
+	char lo[IP_ADDR_STRLEN], hi[IP_ADDR_STRLEN];
+	int plen = addr_range_plen(r), v4 = ip_addr_is_v4(&r->lo) && ip_addr_is_v4(&r->hi);
 
 	if (plen == 0)
 		table_put(t, "any");
+	else if (plen < 0)
+		table_put(t, "%s-%s", ip_addr_str(&r->lo, lo), ip_addr_str(&r->hi, hi));
 	else
-		table_put(t, "%s/%u", ip_addr_str(a, text),
-			ip_addr_is_v4(a) ? plen - 96u : (unsigned int)plen);
+		table_put(t, "%s/%d", ip_addr_str(&r->lo, lo), v4 ? plen - 96 : plen);
 }
 
 static void
-put_ports(struct table *t, uint16_t lo, uint16_t hi)
+put_ports(struct table *t, const struct port_range *r)
 {
-	if (lo == 0 && hi == 65535)
+	if (r->lo == 0 && r->hi == 65535)
 		table_put(t, "any");
-	else if (lo == hi)
-		table_put(t, "%u", lo);
+	else if (r->lo > r->hi)
+		table_put(t, "opaque");
+	else if (r->lo == r->hi)
+		table_put(t, "%u", r->lo);
 	else
-		table_put(t, "%u-%u", lo, hi);
+		table_put(t, "%u-%u", r->lo, r->hi);
 }
 
 static void
@@ -252,11 +256,11 @@ rule_row(const struct spd_rule *r, void *arg)
 	table_put(f->t, "%s", r->name);
 	table_put(f->t, "%s", action[r->action]);
 	table_put(f->t, "%s", dir[r->dir & SPD_BOTH]);
-	put_net(f->t, &r->sel.local, r->sel.local_plen);
-	put_net(f->t, &r->sel.remote, r->sel.remote_plen);
+	put_net(f->t, &r->sel.local);
+	put_net(f->t, &r->sel.remote);
 	table_put(f->t, r->sel.proto == 0 ? "any" : "%u", r->sel.proto);
-	put_ports(f->t, r->sel.lport_lo, r->sel.lport_hi);
-	put_ports(f->t, r->sel.rport_lo, r->sel.rport_hi);
+	put_ports(f->t, &r->sel.lport);
+	put_ports(f->t, &r->sel.rport);
 	table_put(f->t, "%s", mode_name(r->mode));
 	table_put(f->t, "%u", f->lc->id);
 	table_put(f->t, "%lu", (unsigned long)r->hits);

@@ -15,9 +15,9 @@
 
 #define AT(type, member) ((uint32_t)offsetof(struct type, member))
 #define ADDR_TEXT        "an IP address"
-#define PREFIX_TEXT      "an IP prefix such as 10.0.0.0/24, or any"
-#define PORTS_TEXT       "a port, a range such as 1-1023, or any"
-#define PROTO_TEXT       "tcp, udp, sctp, icmp, a protocol number, or any"
+#define PREFIX_TEXT      "an IP prefix such as 10.0.0.0/24, a range such as 10.0.0.1-10.0.0.9, or any"
+#define PORTS_TEXT       "a port, a range such as 1-1023, any, or opaque"
+#define PROTO_TEXT       "tcp, udp, sctp, icmp, icmpv6, a protocol number, or any"
 #define ENCR_TEXT        "the IANA name of an encryption transform, such as ENCR_AES_GCM_16"
 #define INTEG_TEXT       "the IANA name of an integrity transform, such as AUTH_HMAC_SHA2_256_128"
 #define IDENT_TEXT       "the name of an [identity NAME] section"
@@ -73,10 +73,11 @@ static const struct key_rule rules[] = {
 	{"sa", "worker", V_U16, AT(conf_sa, sa.owner), 0, LC_MAX_WORKERS - 1, "the number of a worker"},
 	{"sa", "realm", V_U32, AT(conf_sa, sa.realm), 0, UINT32_MAX, "a number"},
 	{"sa", "local-net", V_PREFIX, AT(conf_sa, sa.sel.local), 0, 0, PREFIX_TEXT},
-	{"sa", "remote-net", V_PREFIX, AT(conf_sa, sa.sel.remote), 1, 0, PREFIX_TEXT},
+	{"sa", "remote-net", V_PREFIX, AT(conf_sa, sa.sel.remote), 0, 0, PREFIX_TEXT},
 	{"sa", "protocol", V_PROTO, AT(conf_sa, sa.sel.proto), 0, 0, PROTO_TEXT},
-	{"sa", "local-port", V_PORTS, AT(conf_sa, sa.sel.lport_lo), 0, 0, PORTS_TEXT},
-	{"sa", "remote-port", V_PORTS, AT(conf_sa, sa.sel.rport_lo), 0, 0, PORTS_TEXT},
+	{"sa", "icmp-type", V_ICMP_TYPE, AT(conf_sa, sa.sel.lport), 0, 0, "a type such as 8, or a type and a code such as 3/4"},
+	{"sa", "local-port", V_PORTS, AT(conf_sa, sa.sel.lport), 0, 0, PORTS_TEXT},
+	{"sa", "remote-port", V_PORTS, AT(conf_sa, sa.sel.rport), 0, 0, PORTS_TEXT},
 	{"policy", "action", V_ACTION, AT(spd_rule, action), 0, 0, "protect, bypass or discard"},
 	{"policy", "direction", V_DIR_RULE, AT(spd_rule, dir), 0, 0, "in, out or both"},
 	{"policy", "mode", V_MODE, AT(spd_rule, mode), 0, 2, "any, transport or tunnel"},
@@ -87,10 +88,11 @@ static const struct key_rule rules[] = {
 	{"policy", "peer-id", V_IDENT, AT(spd_rule, peer_id), 0, 0, IDENT_TEXT},
 	{"policy", "realm", V_U32, AT(spd_rule, sel.realm), 0, UINT32_MAX, "a number"},
 	{"policy", "local-net", V_PREFIX, AT(spd_rule, sel.local), 0, 0, PREFIX_TEXT},
-	{"policy", "remote-net", V_PREFIX, AT(spd_rule, sel.remote), 1, 0, PREFIX_TEXT},
+	{"policy", "remote-net", V_PREFIX, AT(spd_rule, sel.remote), 0, 0, PREFIX_TEXT},
 	{"policy", "protocol", V_PROTO, AT(spd_rule, sel.proto), 0, 0, PROTO_TEXT},
-	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport_lo), 0, 0, PORTS_TEXT},
-	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport_lo), 0, 0, PORTS_TEXT},
+	{"policy", "icmp-type", V_ICMP_TYPE, AT(spd_rule, sel.lport), 0, 0, "a type such as 8, or a type and a code such as 3/4"},
+	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport), 0, 0, PORTS_TEXT},
+	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport), 0, 0, PORTS_TEXT},
 };
 /* clang-format on */
 
@@ -203,7 +205,6 @@ sa_defaults(struct conf_sa *sa)
 	sa->sa.esn = true;
 	sa->sa.replay_window = ESP_REPLAY_DEFAULT;
 	esp_sel_any(&sa->sa.sel, 0);
-	sa->sa.sel.local_plen = sa->sa.sel.remote_plen = UINT8_MAX; /* not given */
 }
 
 static struct conf_sa *
@@ -380,20 +381,19 @@ check_consent(const struct tl_conf *c, const struct stack_conf *sc, const struct
 	return 0;
 }
 
+/* In transport mode an SA speaks for its two hosts only, unless it says otherwise. */
 static void
-sa_selectors(struct esp_sa_conf *sa)
+sa_selectors(const struct tl_conf *c, struct conf_sa *sa)
 {
-	bool transport = sa->mode == ESP_MODE_TRANSPORT;
+	struct esp_sa_conf *e = &sa->sa;
 
-	sa->sel.realm = sa->realm;
-	if (sa->sel.local_plen == UINT8_MAX) {
-		sa->sel.local = sa->local;
-		sa->sel.local_plen = transport ? 128 : 0;
-	}
-	if (sa->sel.remote_plen == UINT8_MAX) {
-		sa->sel.remote = sa->remote;
-		sa->sel.remote_plen = transport ? 128 : 0;
-	}
+	e->sel.realm = e->realm;
+	if (e->mode != ESP_MODE_TRANSPORT)
+		return;
+	if (sa_key(c, sa->name, "local-net") == NULL)
+		addr_range_of_host(&e->sel.local, &e->local);
+	if (sa_key(c, sa->name, "remote-net") == NULL)
+		addr_range_of_host(&e->sel.remote, &e->remote);
 }
 
 static uint32_t
@@ -491,7 +491,7 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 			"expected a worker below %u ([stack] workers)", sc->workers);
 	if (esp_sa_check(&sa->sa, &why) != 0)
 		return conf_fail(e, sa_key(c, sa->name, "spi"), "%s", why);
-	sa_selectors(&sa->sa);
+	sa_selectors(c, sa);
 	sa->sa.iv_start = sc->iv_start != 0 ? sc->iv_start : wall_clock_ns();
 	sa->sa.profile = sa_profile(sc->tables, &sa->sa);
 	return sa->sa.profile == 0 ? conf_fail(e, NULL, "out of memory") : 0;

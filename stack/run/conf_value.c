@@ -99,20 +99,39 @@ read_addrs(const char *text, struct conf_port *p)
 }
 
 static bool
-read_ports(const char *text, uint16_t lo_hi[2])
+read_ports(const char *text, struct port_range *r)
 {
 	char *end;
 	unsigned long lo, hi;
 
-	if (strcasecmp(text, "any") == 0)
+	if (strcasecmp(text, "any") == 0 || strcasecmp(text, "opaque") == 0) {
+		*r = strcasecmp(text, "any") == 0 ? port_range_any : port_range_opaque;
 		return true;
+	}
 	lo = hi = strtoul(text, &end, 10);
 	if (*end == '-')
 		hi = strtoul(end + 1, &end, 10);
 	if (end == text || *end != '\0' || lo > hi || hi > 65535)
 		return false;
-	lo_hi[0] = (uint16_t)lo;
-	lo_hi[1] = (uint16_t)hi;
+	*r = (struct port_range){(uint16_t)lo, (uint16_t)hi};
+	return true;
+}
+
+/* RFC 4301 s4.4.1.1: type and code are one selector of 16 bits. */
+static bool
+read_icmp_type(const char *text, struct port_range *r)
+{
+	char *end;
+	unsigned long type = strtoul(text, &end, 10), code = 256;
+
+	if (end == text || type > 255)
+		return false;
+	if (*end == '/')
+		code = strtoul(end + 1, &end, 10);
+	if (*end != '\0' || code > 256 || end[-1] == '/')
+		return false;
+	r->lo = (uint16_t)(type << 8 | (code == 256 ? 0 : code));
+	r->hi = (uint16_t)(type << 8 | (code == 256 ? 255 : code));
 	return true;
 }
 
@@ -120,8 +139,8 @@ static bool
 read_proto(const char *text, uint8_t *out)
 {
 	static const uint8_t number[] = {
-		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP};
-	int i = conf_one_of(text, "any,tcp,udp,sctp,icmp");
+		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP, IPPROTO_N_ICMPV6};
+	int i = conf_one_of(text, "any,tcp,udp,sctp,icmp,icmpv6");
 	uint64_t n;
 
 	if (i >= 0) {
@@ -218,12 +237,24 @@ read_sized(struct reader *r)
 static bool
 read_sel_net(struct reader *r)
 {
-	struct esp_sel *sel = strcmp(r->rule->kind, "sa") == 0 ? &((struct conf_sa *)r->obj)->sa.sel
-							       : &((struct spd_rule *)r->obj)->sel;
+	struct addr_range *range = (struct addr_range *)(void *)r->field;
+	const char *text = r->at->value, *dash = strchr(text, '-');
+	char lo[IP_ADDR_STRLEN];
+	struct ip_addr net;
+	uint8_t plen;
 
-	if (r->rule->min == 0)
-		return conf_read_prefix(r->at->value, &sel->local, &sel->local_plen);
-	return conf_read_prefix(r->at->value, &sel->remote, &sel->remote_plen);
+	if (dash == NULL) {
+		if (!conf_read_prefix(text, &net, &plen))
+			return false;
+		addr_range_of_net(range, &net, plen);
+		return true;
+	}
+	if ((size_t)(dash - text) >= sizeof(lo))
+		return false;
+	snprintf(lo, sizeof(lo), "%.*s", (int)(dash - text), text);
+	return ip_addr_parse(lo, &range->lo) == 0 && ip_addr_parse(dash + 1, &range->hi) == 0 &&
+	       ip_addr_is_v4(&range->lo) == ip_addr_is_v4(&range->hi) &&
+	       ip_addr_cmp(&range->lo, &range->hi) <= 0;
 }
 
 static bool
@@ -303,7 +334,9 @@ conf_value_read(struct reader *r)
 	case V_MAC:
 		return read_mac(v, r->obj);
 	case V_PORTS:
-		return read_ports(v, (uint16_t *)(void *)r->field);
+		return read_ports(v, (struct port_range *)(void *)r->field);
+	case V_ICMP_TYPE:
+		return read_icmp_type(v, (struct port_range *)(void *)r->field);
 	case V_PROTO:
 		return read_proto(v, r->field);
 	case V_HEX:

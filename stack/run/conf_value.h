@@ -15,6 +15,7 @@ enum value_type {
 	V_ADDRS,
 	V_MAC,
 	V_PORTS,
+	V_ICMP_TYPE,
 	V_PROTO,
 	V_HEX,
 	V_AUTH_HEX,

@@ -122,12 +122,25 @@ START_TEST(protocol_without_ports_has_port_zero)
 
 	pm->key.lport = 9;
 	pm->key.rport = 9;
-	ck_assert(pkt_set_l4(m, IPPROTO_N_ICMP, 2, 4));
+	ck_assert(pkt_set_l4(m, IPPROTO_N_IPIP, 2, 4));
 	ck_assert_uint_eq(pm->key.lport, 0);
 	ck_assert_uint_eq(pm->key.rport, 0);
 	ck_assert_uint_eq(pm->l4_off, 2);
 	ck_assert(pkt_set_l4(m, IPPROTO_N_ESP, 6, 0));
 	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* RFC 4301 s4.4.1.1 */
+START_TEST(icmp_type_and_code_are_the_local_port)
+{
+	static const uint8_t unreachable[] = {3, 4};
+	struct flow_key k = {.proto = IPPROTO_N_ICMP, .rport = 7};
+
+	ck_assert(pkt_read_ports(&k, unreachable, 2));
+	ck_assert_uint_eq(rte_be_to_cpu_16(k.lport), 0x0304);
+	ck_assert_uint_eq(k.rport, 0);
+	ck_assert(!pkt_read_ports(&k, unreachable, 1));
 }
 END_TEST
 
@@ -224,6 +237,7 @@ main(void)
 	tcase_add_test(c, drop_counts_its_reason_and_frees);
 	tcase_add_test(c, ports_are_read_as_the_peer_sent_them);
 	tcase_add_test(c, protocol_without_ports_has_port_zero);
+	tcase_add_test(c, icmp_type_and_code_are_the_local_port);
 	tcase_add_test(c, ports_that_do_not_fit_are_refused);
 	tcase_add_test(c, each_protocol_has_its_vector);
 	tcase_add_test(c, queue_keeps_order);

@@ -269,7 +269,7 @@ START_TEST(inner_packet_outside_the_selectors_is_dropped_untagged)
 	uint8_t esp[256];
 	uint32_t len;
 
-	in.sel.lport_lo = in.sel.lport_hi = 4001;
+	in.sel.lport = (struct port_range){4001, 4001};
 	add_pair(&in, &out);
 	len = make_esp(esp, IPPROTO_N_TCP);
 	ck_assert_ptr_null(receive(esp, len, NX_TCP));
@@ -366,10 +366,9 @@ add_tunnel(uint16_t port)
 	struct esp_sa_conf in = sa_conf(true), out = sa_conf(false);
 
 	in.mode = out.mode = ESP_MODE_TUNNEL;
-	in.sel.remote = there;
-	in.sel.remote_plen = 128;
+	addr_range_of_host(&in.sel.remote, &there);
 	if (port != 0)
-		in.sel.lport_lo = in.sel.lport_hi = port;
+		in.sel.lport = (struct port_range){port, port};
 	add_pair(&in, &out);
 }
 
@@ -557,16 +556,16 @@ START_TEST(selectors_overlap_when_a_flow_fits_both)
 	esp_sel_any(&a, 0);
 	esp_sel_any(&b, 0);
 	ck_assert(esp_sel_overlap(&a, &b));
-	a.remote = there, a.remote_plen = 128;
+	addr_range_of_host(&a.remote, &there);
 	ck_assert(esp_sel_overlap(&a, &b));
-	b.remote = here, b.remote_plen = 128;
+	addr_range_of_host(&b.remote, &here);
 	ck_assert(!esp_sel_overlap(&a, &b));
-	b.remote_plen = 126; /* 10.0.0.0/30 */
+	addr_range_of_net(&b.remote, &here, 126); /* 10.0.0.0/30 */
 	ck_assert(esp_sel_overlap(&a, &b));
-	a.lport_lo = a.lport_hi = 80;
-	b.lport_hi = 79;
+	a.lport = (struct port_range){80, 80};
+	b.lport.hi = 79;
 	ck_assert(!esp_sel_overlap(&a, &b));
-	b.lport_hi = 80;
+	b.lport.hi = 80;
 	a.proto = IPPROTO_N_TCP;
 	ck_assert(esp_sel_overlap(&a, &b));
 	b.proto = IPPROTO_N_UDP;
