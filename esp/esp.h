@@ -17,7 +17,7 @@
 #include "stack/base/pkt.h"
 
 enum { ESP_KEY_MAX = 36, ESP_AUTH_KEY_MAX = 64 };
-enum { ESP_REPLAY_MAX = 4096, ESP_REPLAY_DEFAULT = 64, ESP_SAD_SLOTS = 4096 };
+enum { ESP_REPLAY_MAX = 65536, ESP_REPLAY_DEFAULT = 64, ESP_MAX_SAS_DEFAULT = 4096 };
 enum { ESP_HDR_BYTES = 8, ESP_IV_MAX = 16, ESP_ICV_MAX = 32, ESP_TRAILER_BYTES = 2 };
 
 enum esp_mode { ESP_MODE_ANY = 0, ESP_MODE_TRANSPORT = 1, ESP_MODE_TUNNEL = 2 };
@@ -74,7 +74,18 @@ struct esp_sel {
 	uint8_t proto; /* 0: ANY */
 };
 
-/* Everything that one SA half is made of. Immutable once added. */
+/* How long an SA may live (RFC 4301 s4.4.2.1). 0: no limit. */
+struct esp_life {
+	uint64_t soft_bytes, hard_bytes; /* that the algorithms saw */
+	uint64_t soft_packets, hard_packets;
+	uint32_t soft_add_s, hard_add_s; /* since it was added */
+	uint32_t soft_use_s, hard_use_s; /* since its first packet */
+};
+
+/* RFC 4301 s8.1: the DF bit of a tunnel's outer header. */
+enum esp_df { ESP_DF_COPY = 0, ESP_DF_SET, ESP_DF_CLEAR };
+
+/* Everything that one SA half is made of. Immutable once added, except as esp_sad_move() says. */
 struct esp_sa_conf {
 	uint32_t spi; /* host order, above 255 */
 	uint32_t realm;
@@ -92,8 +103,20 @@ struct esp_sa_conf {
 	uint16_t owner;         /* worker */
 	uint8_t engine;         /* enum esp_engine_id */
 	uint8_t mode;           /* enum esp_mode, not ANY */
+	uint8_t df;             /* enum esp_df */
+	uint8_t dscp;           /* of the outer header, unless dscp_copy (RFC 4301 s5.1.2.1) */
+	bool dscp_copy;
+	bool ecn; /* outer header takes part in ECN (RFC 6040 s4.1: normal mode), else it is 0 */
 	bool inbound;
 	bool esn;
+	bool udp;                       /* ESP in UDP (RFC 3948) */
+	uint16_t udp_local, udp_remote; /* host order */
+	struct ip_addr oa_remote; /* transport mode: the peer's address behind its NAT, or any */
+	struct ip_addr oa_local;  /* and ours as the peer sees it, or any (RFC 3948 s2.1.2) */
+	uint32_t keepalive_s;     /* outbound: RFC 3948 s4; 0: none */
+	uint32_t tfc_pad_bytes;   /* outbound, tunnel: inner packets fill so much (RFC 4303 s2.7) */
+	uint32_t reqid;           /* binds SAs to policies that name it; 0: none */
+	struct esp_life life;
 	bool manual;     /* the keys were typed, not negotiated (E-13) */
 	uint8_t key_len; /* cipher key, then its salt (as in RFC 4106 s8.1) */
 	uint8_t auth_key_len;
@@ -117,22 +140,28 @@ struct esp_sa_ref {
 	uint8_t align;           /* payload, padding and trailer fill multiples of it */
 	uint8_t mode;
 	struct ip_addr local, remote; /* outer */
+	uint32_t reqid;
+	uint32_t path_mtu_bytes; /* what a router said about ESP of this SA (F-51); 0: nothing */
 };
 
 enum spd_action { SPD_DISCARD = 0, SPD_BYPASS, SPD_PROTECT };
-enum { SPD_IN = 1, SPD_OUT = 2, SPD_BOTH = 3, SPD_MAX_RULES = 256 };
+enum { SPD_IN = 1, SPD_OUT = 2, SPD_BOTH = 3, SPD_PRIORITY_DEFAULT = 1000 };
 
 /* One rule; the first that matches decides (RFC 4301 s4.4.1), none means DISCARD. */
 struct spd_rule {
 	struct esp_sel sel;
-	uint8_t action; /* enum spd_action */
-	uint8_t dir;    /* SPD_IN, SPD_OUT or both */
-	uint8_t mode;   /* PROTECT: enum esp_mode, ANY allows both */
-	uint16_t encr;  /* PROTECT: 0 allows every suite */
+	uint32_t id;       /* never 0, never used again */
+	uint32_t priority; /* lower ones come first; equal ones in the order of their ids */
+	uint8_t action;    /* enum spd_action */
+	uint8_t dir;       /* SPD_IN, SPD_OUT or both */
+	uint8_t mode;      /* PROTECT: enum esp_mode, ANY allows both */
+	uint16_t encr;     /* PROTECT: 0 allows every suite */
 	uint16_t encr_bits;
 	uint16_t integ;
 	uint32_t local_id; /* PROTECT: 0 allows every identity */
 	uint32_t peer_id;
+	uint32_t reqid;                       /* PROTECT: 0 allows every SA */
+	struct ip_addr tun_local, tun_remote; /* PROTECT by tunnel: its ends; any allows all */
 	char name[32];
 	uint64_t hits;
 };
@@ -170,8 +199,37 @@ bool esp_sel_match_fragment(const struct esp_sel *sel, const struct flow_key *k)
 /* True if some flow is covered by both. */
 bool esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b);
 
-/* Returns 0 or -errno (-ENOTSUP: no crypto engine). name: unique in the process. */
-int esp_create(struct lcore *lc, const char *name, int socket_id);
+/* What a worker tells the control context. */
+enum esp_event_kind {
+	ESP_EV_SOFT = 1, /* an SA should be replaced */
+	ESP_EV_HARD,     /* it may not be used any more, and refuses to be */
+	ESP_EV_ACQUIRE,  /* a packet for `key` needs an SA that `rule` asks for */
+	ESP_EV_MOVED,    /* authentic packets come from another address or port (RFC 7296 s2.23) */
+};
+
+struct esp_event {
+	uint8_t kind; /* enum esp_event_kind */
+	uint16_t worker;
+	uint16_t port;       /* MOVED: host order */
+	uint32_t index, gen; /* of the SA */
+	uint32_t profile;    /* ACQUIRE: that a latch asks for; 0: none does */
+	uint32_t rule;       /* ACQUIRE: id of the policy; 0: a latch asks */
+	struct ip_addr addr; /* MOVED */
+	struct flow_key key; /* ACQUIRE */
+};
+
+/* Registered by stack/run, so that esp depends on nobody above it. May be NULL. */
+struct esp_events {
+	void (*post)(struct lcore *lc, const struct esp_event *ev);
+};
+
+struct esp_conf {
+	uint32_t max_sas; /* slots: SA halves, those being deleted included; 0: the default */
+	struct esp_events events;
+};
+
+/* conf NULL: defaults. Returns 0 or -errno (-ENOTSUP: no crypto engine). */
+int esp_create(struct lcore *lc, const struct esp_conf *conf);
 void esp_destroy(struct lcore *lc);
 
 /* Names of IANA's registry, such as ENCR_AES_GCM_16; "?" for an unknown number. */
@@ -202,6 +260,20 @@ int esp_sad_add(struct lcore *lc, const struct esp_sa_conf *c, uint32_t index, u
 /* Removes it and wipes the key. Returns 0 or -ENOENT. */
 int esp_sad_del(struct lcore *lc, uint32_t index, uint32_t gen, enum esp_del_cause why);
 
+/* What the owner of an SA knows of it. Returns 0 or -ENOENT. */
+struct esp_sa_info;
+int esp_sad_info(struct lcore *lc, uint32_t index, uint32_t gen, struct esp_sa_info *out);
+
+/*
+ * The peer of inbound SA (index, gen) is behind a NAT and sends from another address or port now:
+ * its SAs in both directions follow (RFC 7296 s2.23). Returns how many changed here.
+ */
+uint32_t esp_sad_move(struct lcore *lc, uint32_t index, uint32_t gen, const struct ip_addr *remote,
+	uint16_t udp_port);
+
+/* Whether an SA leads to the same place as another, so that both move together. */
+bool esp_sa_moves_with(const struct esp_sa_conf *sa, const struct esp_sa_conf *other);
+
 /* The newest usable outbound SA with this profile that covers k. Returns 0 or -ENOENT. */
 int esp_sad_find_out(
 	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out);
@@ -210,14 +282,31 @@ int esp_sad_find_out(
 int esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
 	struct esp_sa_ref *out);
 
+/* Forgets when SAs of such a flow were asked for last: somebody looked after it. */
+void esp_acquire_done(struct lcore *lc);
+
 /* F-1, F-3: false if the SA of the tag was revoked since; asked when a packet leaves a queue. */
 bool esp_tag_current(const struct lcore *lc, const struct tl_tag *t);
+
+/* The SA of a tag, while it is in the SAD. Returns false when it is gone. */
+bool esp_sad_ref(const struct lcore *lc, const struct tl_tag *t, struct esp_sa_ref *out);
 
 /* Changes whenever an SA is added or deleted, so a remembered SA can be trusted until then. */
 uint32_t esp_sad_version(const struct lcore *lc);
 
-/* Replaces the policy. Returns 0 or -ENOMEM. */
-int spd_set(struct lcore *lc, const struct spd_rule *rules, uint32_t n);
+/*
+ * A policy for all workers: rules in their order, sorted by id where the order allows. Returns 0,
+ * or -errno with the reason in *why. Control context.
+ */
+struct spd;
+int spd_build(const struct spd_rule *rules, uint32_t n, struct spd **out, const char **why);
+void spd_free(struct spd *s);
+
+/* A worker uses this policy from now on; the former one may be freed. Returns 0 or -ENOMEM. */
+int spd_install(struct lcore *lc, const struct spd *s);
+
+/* Changes whenever another policy is installed. */
+uint32_t spd_version(const struct lcore *lc);
 
 /* The first rule for a flow in a direction (SPD_IN or SPD_OUT); NULL: none, so DISCARD. */
 const struct spd_rule *spd_find(struct lcore *lc, uint32_t dir, const struct flow_key *k);
@@ -252,11 +341,14 @@ struct esp_sa_info {
 	uint32_t spi;
 	bool inbound;
 	bool esn;
+	bool expired;
 	uint32_t replay_window;
 	const char *engine; /* "-" where this worker is not the owner */
 	uint64_t seq;       /* last sent, or highest received */
 	uint64_t packets, bytes;
 	uint64_t drop_icv, drop_replay;
+	uint64_t age_ns, used_ns; /* since it was added; since its first packet, 0: none came */
+	struct esp_life life;
 };
 void esp_sad_foreach(
 	struct lcore *lc, void (*fn)(const struct esp_sa_info *i, void *arg), void *arg);

@@ -56,6 +56,10 @@ find_sa(struct lcore *lc, struct rte_mbuf *m)
 		pkt_drop(lc, m, DROP_ESP_ADDR);
 		return NULL;
 	}
+	if (sa->expired) {
+		pkt_drop(lc, m, DROP_ESP_EXPIRED);
+		return NULL;
+	}
 	if (!lengths_ok(sa, pm)) {
 		pkt_drop(lc, m, DROP_ESP_SHORT);
 		return NULL;
@@ -211,8 +215,7 @@ authentic(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 		return false;
 	}
 	replay_update(&sa->replay, op->seq);
-	sa->packets++;
-	sa->bytes += op->len;
+	esp_life_count(lc, sa, op->len);
 	lc_count(lc, ST_ESP_IN);
 	return true;
 }

@@ -73,7 +73,7 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 	uint8_t *esp;
 
 	if (!esp_sa_is_usable(sa)) {
-		pkt_drop(lc, m, DROP_ESP_SEQ_END);
+		pkt_drop(lc, m, sa->expired ? DROP_ESP_EXPIRED : DROP_ESP_SEQ_END);
 		return false;
 	}
 	esp = make_room(m, &sa->suite, pad_len);
@@ -95,8 +95,8 @@ finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 
-	op->sa->packets++;
-	op->sa->bytes += op->len;
+	esp_life_count(lc, op->sa, op->len);
+	op->sa->sent_ns = lc->now_ns;
 	pm->nxt = IPPROTO_N_ESP;
 	pm->l4_len = (uint16_t)m->pkt_len;
 	lc_count(lc, ST_ESP_OUT);

@@ -2,12 +2,14 @@
 /* replay.c - sliding anti-replay window. */
 #include "esp/replay.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Without a window, ESN still needs one to guess the high half with. */
 enum { ESN_GUESS_WINDOW = 64 };
 
-void
+int
 replay_init(struct replay *r, uint32_t size)
 {
 	uint32_t words = 2;
@@ -18,6 +20,16 @@ replay_init(struct replay *r, uint32_t size)
 	while (words < size / 64 + 2)
 		words *= 2;
 	r->mask = words - 1;
+	r->map = words <= REPLAY_OWN_WORDS ? r->own : calloc(words, sizeof(*r->map));
+	return r->map == NULL ? -ENOMEM : 0;
+}
+
+void
+replay_free(struct replay *r)
+{
+	if (r->map != r->own)
+		free(r->map);
+	r->map = NULL;
 }
 
 bool

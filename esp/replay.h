@@ -11,17 +11,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { REPLAY_MAX_WORDS = 128 }; /* a power of two above 4096 / 64 + 1 */
+enum { REPLAY_OWN_WORDS = 4 };
 
 struct replay {
 	uint64_t top;  /* highest sequence number that passed the integrity check */
 	uint32_t size; /* packets; 0: every number passes */
 	uint32_t mask; /* words - 1 */
-	uint64_t map[REPLAY_MAX_WORDS];
+	uint64_t *map; /* `own`, or memory of its own for a big window */
+	uint64_t own[REPLAY_OWN_WORDS];
 };
 
-/* size: 0 to 4096 packets. */
-void replay_init(struct replay *r, uint32_t size);
+/* size in packets. The object must not be moved afterwards. Returns 0 or -ENOMEM. */
+int replay_init(struct replay *r, uint32_t size);
+void replay_free(struct replay *r);
 
 /* True if seq is new: inside the window and not seen, or right of it. Changes nothing. */
 bool replay_check(const struct replay *r, uint64_t seq);

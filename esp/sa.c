@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sa.c - SA halves: what is allowed, key expansion, selectors. */
+/* sa.c - SA halves: what is allowed, construction, what a packet takes from them. */
 #include "esp/sa.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <openssl/crypto.h>
 
 #include "stack/base/assert.h"
@@ -46,7 +47,7 @@ esp_sa_check(const struct esp_sa_conf *c, const char **why)
 		*why = "mode is transport or tunnel";
 	else if (c->inbound && c->replay_window != 0 &&
 		 (c->replay_window < 32 || c->replay_window > ESP_REPLAY_MAX))
-		*why = "the replay window is 0, or 32 to 4096 packets (RFC 4303 s3.4.3)";
+		*why = "the replay window is 0, or 32 to 65536 packets (RFC 4303 s3.4.3)";
 	else if (ip_addr_is_v4(&c->local) != ip_addr_is_v4(&c->remote))
 		*why = "both outer addresses must be of one IP version";
 	return *why == NULL ? 0 : -EINVAL;
@@ -58,6 +59,8 @@ overhead(const struct esp_sa_conf *c, const struct esp_suite *s)
 {
 	uint32_t n = (uint32_t)ESP_HDR_BYTES + s->iv_bytes + ESP_TRAILER_BYTES + s->icv_bytes;
 
+	if (c->udp)
+		n += 8;
 	if (c->mode == ESP_MODE_TUNNEL)
 		n += ip_addr_is_v4(&c->remote) ? 20 : 40;
 	return (uint16_t)n;
@@ -86,43 +89,48 @@ key_expand(struct lcore *lc, struct esp_sa *sa, const struct esp_sa_conf *c)
 	return sa->engine->key_new(sa->engine_ctx, &sa->suite, c, &sa->key);
 }
 
+/* Counters and window; the key only where the SA lives. */
+static int
+sa_init(struct lcore *lc, struct esp_sa *sa, const struct esp_sa_conf *c)
+{
+	int rc;
+
+	sa->lc = lc;
+	sa->conf = *c;
+	OPENSSL_cleanse(sa->conf.key, sizeof(sa->conf.key));
+	OPENSSL_cleanse(sa->conf.auth_key, sizeof(sa->conf.auth_key));
+	sa->overhead_bytes = overhead(c, &sa->suite);
+	sa->iv = c->iv_start - 1;
+	sa->seq_max = c->esn ? UINT64_MAX : UINT32_MAX;
+	sa->next_packets = sa->next_bytes = UINT64_MAX;
+	sa->added_ns = lc->now_ns;
+	if (c->owner != lc->id)
+		return 0;
+	rc = replay_init(&sa->replay, c->replay_window);
+	return rc != 0 ? rc : key_expand(lc, sa, c);
+}
+
 int
 esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **out)
 {
-	struct esp_suite suite;
 	struct esp_sa *sa;
 	const char *why;
-	void *obj;
 	int rc;
 
-	if (esp_suite_find(c->encr, c->encr_bits, c->integ, &suite, &why) != 0)
-		return -ENOTSUP;
-	if (rte_mempool_get(lc->esp->sa_pool, &obj) != 0)
+	sa = aligned_alloc(
+		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*sa), (size_t)RTE_CACHE_LINE_SIZE));
+	if (sa == NULL)
 		return -ENOMEM;
-	sa = obj;
 	memset(sa, 0, sizeof(*sa));
-	sa->conf = *c;
-	sa->suite = suite;
-	OPENSSL_cleanse(sa->conf.key, sizeof(sa->conf.key));
-	OPENSSL_cleanse(sa->conf.auth_key, sizeof(sa->conf.auth_key));
-	sa->overhead_bytes = overhead(c, &suite);
-	sa->iv = c->iv_start - 1;
-	replay_init(&sa->replay, c->replay_window);
-	if (c->owner == lc->id) {
-		rc = key_expand(lc, sa, c);
-		if (rc != 0) {
-			rte_mempool_put(lc->esp->sa_pool, sa);
-			return rc;
-		}
+	rc = esp_suite_find(c->encr, c->encr_bits, c->integ, &sa->suite, &why);
+	if (rc == 0)
+		rc = sa_init(lc, sa, c);
+	if (rc != 0) {
+		esp_sa_free(sa);
+		return rc;
 	}
 	*out = sa;
 	return 0;
-}
-
-bool
-esp_sa_is_usable(const struct esp_sa *sa)
-{
-	return sa->seq < (sa->conf.esn ? UINT64_MAX : UINT32_MAX);
 }
 
 /* RFC 4106 s5: SPI and sequence number, all 64 bits of it with ESN. */
@@ -164,12 +172,15 @@ esp_sa_tag(const struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa)
 }
 
 void
-esp_sa_free(struct lcore *lc, struct esp_sa *sa)
+esp_sa_free(struct esp_sa *sa)
 {
+	tmr_stop(sa->lc, &sa->life_tmr);
+	tmr_stop(sa->lc, &sa->keepalive_tmr);
 	if (sa->key != NULL)
 		sa->engine->key_free(sa->key);
+	replay_free(&sa->replay);
 	OPENSSL_cleanse(sa, sizeof(*sa));
-	rte_mempool_put(lc->esp->sa_pool, sa);
+	free(sa);
 }
 
 void
@@ -190,5 +201,7 @@ esp_sa_ref_fill(const struct esp_sa *sa, struct esp_sa_ref *out)
 		.mode = sa->conf.mode,
 		.local = sa->conf.local,
 		.remote = sa->conf.remote,
+		.reqid = sa->conf.reqid,
+		.path_mtu_bytes = sa->path_mtu_bytes,
 	};
 }

@@ -6,40 +6,66 @@
 #include "esp/crypto.h"
 #include "esp/esp.h"
 #include "esp/replay.h"
+#include "esp/spd.h"
 #include "esp/suite.h"
+#include "stack/base/tmr.h"
 
-enum { SAD_BUCKETS = 1024 };
+enum { ACQUIRE_SLOTS = 256 };
 
 /* Owned by the SAD of a worker. `key` is NULL where the worker does not own the SA. */
 struct esp_sa {
-	struct esp_sa_conf conf; /* without the keys */
+	/* What every packet reads. */
 	struct esp_suite suite;
-	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
-	struct esp_sa *age_next;  /* all of this direction, newest first */
 	const struct crypto_engine *engine;
 	void *engine_ctx;
 	void *key;
 	uint32_t index;
 	uint32_t gen;
 	uint16_t overhead_bytes;
-	uint64_t seq; /* outbound: last one used */
-	uint64_t iv;  /* outbound: last one used */
+	bool expired;
+	bool soft_sent;
+	uint64_t seq;     /* outbound: last one used */
+	uint64_t seq_max; /* outbound: the last that may be used; 0: none (expired) */
+	uint64_t iv;      /* outbound: last one used */
 	uint64_t packets, bytes;
+	uint64_t next_packets, next_bytes; /* what wakes life_limit() */
+	struct replay replay;              /* inbound */
+
+	/* What few read. */
+	struct esp_sa_conf conf;  /* without the keys */
+	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
+	struct esp_sa *peer_next; /* same list of SAs by remote selector, newest first */
+	uint64_t serial;          /* order in which they were added */
 	uint64_t drop_icv, drop_replay;
-	struct replay replay; /* inbound */
+	uint64_t added_ns, used_ns; /* used: 0 before the first packet */
+	uint64_t sent_ns;           /* outbound: the last packet, for keepalives */
+	uint32_t path_mtu_bytes;
+	struct tmr life_tmr, keepalive_tmr;
+	struct lcore *lc;
+};
+
+/* F-14: who was asked for lately. */
+struct acquire {
+	struct ip_addr local, remote;
+	uint32_t rule, profile;
+	uint64_t at_ns; /* 0: free */
 };
 
 struct esp_ctx {
-	struct rte_mempool *sa_pool;
+	struct esp_conf conf;
 	void *engine_ctx[ESP_ENGINES];
 	uint32_t sad_version;
-	struct esp_sa *in[SAD_BUCKETS];  /* by SPI */
-	struct esp_sa *out[SAD_BUCKETS]; /* by profile, newest first */
-	struct esp_sa *age[2];           /* [inbound] */
-	struct esp_sa *slot[ESP_SAD_SLOTS];
-	uint32_t revoked_gen[ESP_SAD_SLOTS]; /* last generation of the slot that was revoked */
-	struct spd_rule *rule;
-	uint32_t nb_rules;
+	uint64_t serial;
+	uint32_t nb_slots;
+	uint32_t mask;           /* buckets - 1 */
+	struct esp_sa **in;      /* by SPI */
+	struct esp_sa **out;     /* by profile, newest first */
+	struct esp_sa **host[2]; /* [inbound]: whose remote selector is one address, by it */
+	struct esp_sa *wide[2];  /* the others */
+	struct esp_sa **slot;
+	uint32_t *revoked_gen; /* by slot: last generation that was revoked */
+	struct acquire acquire[ACQUIRE_SLOTS];
+	struct spd_view spd;
 };
 
 /* The inbound SA of an SPI, or NULL. */
@@ -48,8 +74,45 @@ struct esp_sa *esp_sad_lookup(const struct esp_ctx *e, uint32_t spi, uint32_t re
 /* Allocates and expands the key if lc owns it. Returns 0 or -errno. */
 int esp_sa_alloc(struct lcore *lc, const struct esp_sa_conf *c, struct esp_sa **out);
 
-/* RFC 4303 s3.3.3: false when the sequence numbers of an outbound SA are used up. */
-bool esp_sa_is_usable(const struct esp_sa *sa);
+/* False when an outbound SA expired or its sequence numbers are used up (RFC 4303 s3.3.3). */
+static inline bool
+esp_sa_is_usable(const struct esp_sa *sa)
+{
+	return sa->seq < sa->seq_max;
+}
+
+/* The SA of a slot, NULL if the slot is empty or no slot. */
+static inline struct esp_sa *
+esp_sad_slot(const struct esp_ctx *e, uint32_t index)
+{
+	return index < e->nb_slots ? e->slot[index] : NULL;
+}
+
+/* Starts the lifetimes of an SA at its owner. */
+void esp_life_start(struct lcore *lc, struct esp_sa *sa);
+
+/* A counter reached next_packets or next_bytes. */
+void esp_life_limit(struct lcore *lc, struct esp_sa *sa);
+
+/* Counts a packet under its SA; len: what the algorithms saw. */
+static inline void
+esp_life_count(struct lcore *lc, struct esp_sa *sa, uint32_t len)
+{
+	sa->packets++;
+	sa->bytes += len;
+	if (unlikely(sa->packets >= sa->next_packets || sa->bytes >= sa->next_bytes))
+		esp_life_limit(lc, sa);
+}
+
+/* Tells the control context of an SA. */
+void esp_event_sa(struct lcore *lc, const struct esp_sa *sa, enum esp_event_kind kind);
+
+/* Asks for an SA, unless somebody was asked a moment ago (F-14). rule or profile is 0. */
+void esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile);
+
+/* The newest SA of a direction that fits and whose selectors cover k, or NULL. */
+struct esp_sa *esp_sad_newest(const struct esp_ctx *e, bool inbound, const struct flow_key *k,
+	bool (*fits)(const struct esp_sa *sa, const void *arg), const void *arg);
 
 /* Points op at a packet: ESP header at esp, so many bytes up to the end of the ICV. Sets everything
  * but ok; seq must be set. */
@@ -70,7 +133,7 @@ esp_op_run(const struct crypto_op *op, uint32_t n)
 void esp_sa_tag(const struct lcore *lc, struct rte_mbuf *m, const struct esp_sa *sa);
 
 /* Wipes the key and frees. */
-void esp_sa_free(struct lcore *lc, struct esp_sa *sa);
+void esp_sa_free(struct esp_sa *sa);
 
 void esp_sa_ref_fill(const struct esp_sa *sa, struct esp_sa_ref *out);
 

@@ -5,9 +5,8 @@
  * This host chooses its inbound SPIs, so the low bits spread them well enough.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <rte_errno.h>
+#include <rte_jhash.h>
 
 #include "esp/sa.h"
 #include "stack/base/assert.h"
@@ -31,20 +30,41 @@ engines_create(struct esp_ctx *e)
 	return 0;
 }
 
+/* All tables for so many SAs; half as many buckets as slots, because most SAs come in pairs. */
+static int
+tables_create(struct esp_ctx *e)
+{
+	uint32_t buckets;
+
+	e->nb_slots = e->conf.max_sas != 0 ? e->conf.max_sas : ESP_MAX_SAS_DEFAULT;
+	buckets = rte_align32pow2(RTE_MAX(e->nb_slots / 2, 64u));
+	e->mask = buckets - 1;
+	e->in = calloc(buckets, sizeof(struct esp_sa *));
+	e->out = calloc(buckets, sizeof(struct esp_sa *));
+	e->host[0] = calloc(buckets, sizeof(struct esp_sa *));
+	e->host[1] = calloc(buckets, sizeof(struct esp_sa *));
+	e->slot = calloc(e->nb_slots, sizeof(struct esp_sa *));
+	e->revoked_gen = calloc(e->nb_slots, sizeof(*e->revoked_gen));
+	if (e->in == NULL || e->out == NULL || e->host[0] == NULL || e->host[1] == NULL ||
+		e->slot == NULL || e->revoked_gen == NULL)
+		return -ENOMEM;
+	return 0;
+}
+
 int
-esp_create(struct lcore *lc, const char *name, int socket_id)
+esp_create(struct lcore *lc, const struct esp_conf *conf)
 {
 	struct esp_ctx *e = calloc(1, sizeof(*e));
-	char pool[RTE_MEMPOOL_NAMESIZE];
 	int rc;
 
 	if (e == NULL)
 		return -ENOMEM;
 	lc->esp = e;
-	snprintf(pool, sizeof(pool), "%.20s.sa", name);
-	e->sa_pool = rte_mempool_create(pool, ESP_SAD_SLOTS - 1, sizeof(struct esp_sa), 0, 0, NULL,
-		NULL, NULL, NULL, socket_id, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
-	rc = e->sa_pool == NULL ? -rte_errno : engines_create(e);
+	if (conf != NULL)
+		e->conf = *conf;
+	rc = tables_create(e);
+	if (rc == 0)
+		rc = engines_create(e);
 	if (rc != 0)
 		esp_destroy(lc);
 	return rc;
@@ -57,9 +77,9 @@ esp_destroy(struct lcore *lc)
 
 	if (e == NULL)
 		return;
-	for (uint32_t i = 0; i < ESP_SAD_SLOTS; i++) {
+	for (uint32_t i = 0; e->slot != NULL && i < e->nb_slots; i++) {
 		if (e->slot[i] != NULL)
-			esp_sa_free(lc, e->slot[i]);
+			esp_sa_free(e->slot[i]);
 	}
 	for (enum esp_engine_id id = ESP_ENGINE_IPSEC_MB; id < ESP_ENGINES; id++) {
 		const struct crypto_engine *eng = crypto_engine_get(id);
@@ -67,8 +87,13 @@ esp_destroy(struct lcore *lc)
 		if (e->engine_ctx[id] != NULL)
 			eng->destroy(e->engine_ctx[id]);
 	}
-	rte_mempool_free(e->sa_pool);
-	free(e->rule);
+	free(e->in);
+	free(e->out);
+	free(e->host[0]);
+	free(e->host[1]);
+	free(e->slot);
+	free(e->revoked_gen);
+	free(e->spd.hits);
 	free(e);
 	lc->esp = NULL;
 }
@@ -78,7 +103,7 @@ esp_sad_lookup(const struct esp_ctx *e, uint32_t spi, uint32_t realm)
 {
 	struct esp_sa *sa;
 
-	for (sa = e->in [spi & (SAD_BUCKETS - 1)]; sa != NULL; sa = sa->hash_next) {
+	for (sa = e->in [spi & e->mask]; sa != NULL; sa = sa->hash_next) {
 		if (sa->conf.spi == spi && sa->conf.realm == realm)
 			return sa;
 	}
@@ -86,21 +111,67 @@ esp_sad_lookup(const struct esp_ctx *e, uint32_t spi, uint32_t realm)
 }
 
 static struct esp_sa **
-bucket_of(struct esp_ctx *e, const struct esp_sa *sa)
+hash_list(struct esp_ctx *e, const struct esp_sa *sa)
 {
 	if (sa->conf.inbound)
-		return &e->in[sa->conf.spi & (SAD_BUCKETS - 1)];
-	return &e->out[sa->conf.profile & (SAD_BUCKETS - 1)];
+		return &e->in[sa->conf.spi & e->mask];
+	return &e->out[sa->conf.profile & e->mask];
+}
+
+static struct esp_sa **
+host_list(const struct esp_ctx *e, bool inbound, const struct ip_addr *remote)
+{
+	return &e->host[inbound][rte_jhash(remote, sizeof(*remote), 0) & e->mask];
+}
+
+/* Most SAs speak for one remote host; the others are searched beside them. */
+static struct esp_sa **
+peer_list(struct esp_ctx *e, const struct esp_sa *sa)
+{
+	const struct addr_range *remote = &sa->conf.sel.remote;
+
+	if (addr_range_is_host(remote))
+		return host_list(e, sa->conf.inbound, &remote->lo);
+	return &e->wide[sa->conf.inbound];
+}
+
+static void
+link_in(struct esp_ctx *e, struct esp_sa *sa)
+{
+	struct esp_sa **hash = hash_list(e, sa), **peer = peer_list(e, sa);
+
+	sa->serial = ++e->serial;
+	sa->hash_next = *hash;
+	*hash = sa;
+	sa->peer_next = *peer;
+	*peer = sa;
+	e->slot[sa->index] = sa;
+	e->sad_version++;
+}
+
+static void
+unlink_out(struct esp_ctx *e, struct esp_sa *sa)
+{
+	struct esp_sa **pp;
+
+	for (pp = hash_list(e, sa); *pp != sa; pp = &(*pp)->hash_next)
+		tl_assert(*pp != NULL);
+	*pp = sa->hash_next;
+	for (pp = peer_list(e, sa); *pp != sa; pp = &(*pp)->peer_next)
+		tl_assert(*pp != NULL);
+	*pp = sa->peer_next;
+	e->slot[sa->index] = NULL;
+	e->sad_version++;
 }
 
 int
 esp_sad_add(struct lcore *lc, const struct esp_sa_conf *c, uint32_t index, uint32_t gen)
 {
 	struct esp_ctx *e = lc->esp;
-	struct esp_sa *sa, **bucket;
+	struct esp_sa *sa;
 	int rc;
 
-	if (index >= ESP_SAD_SLOTS)
+	if (index >= e->nb_slots)
 		return -EINVAL;
 	if (e->slot[index] != NULL)
 		return -EEXIST;
@@ -111,13 +182,9 @@ esp_sad_add(struct lcore *lc, const struct esp_sa_conf *c, uint32_t index, uint3
 		return rc;
 	sa->index = index;
 	sa->gen = gen;
-	bucket = bucket_of(e, sa);
-	sa->hash_next = *bucket;
-	*bucket = sa;
-	sa->age_next = e->age[c->inbound];
-	e->age[c->inbound] = sa;
-	e->slot[index] = sa;
-	e->sad_version++;
+	link_in(e, sa);
+	if (sa->key != NULL)
+		esp_life_start(lc, sa);
 	LOG(INFO, "worker %u: SA %u.%u added, spi 0x%08x %s", lc->id, index, gen, c->spi,
 		c->inbound ? "in" : "out");
 	return 0;
@@ -127,31 +194,46 @@ int
 esp_sad_del(struct lcore *lc, uint32_t index, uint32_t gen, enum esp_del_cause why)
 {
 	struct esp_ctx *e = lc->esp;
-	struct esp_sa *sa, **pp;
+	struct esp_sa *sa = esp_sad_slot(e, index);
 
-	if (index >= ESP_SAD_SLOTS || e->slot[index] == NULL || e->slot[index]->gen != gen)
+	if (sa == NULL || sa->gen != gen)
 		return -ENOENT;
-	sa = e->slot[index];
-	for (pp = bucket_of(e, sa); *pp != sa; pp = &(*pp)->hash_next)
-		tl_assert(*pp != NULL);
-	*pp = sa->hash_next;
-	for (pp = &e->age[sa->conf.inbound]; *pp != sa; pp = &(*pp)->age_next)
-		tl_assert(*pp != NULL);
-	*pp = sa->age_next;
 	if (why == ESP_DEL_REVOKED)
 		e->revoked_gen[index] = gen;
 	LOG(INFO, "worker %u: SA %u.%u deleted, spi 0x%08x", lc->id, index, gen, sa->conf.spi);
-	e->slot[index] = NULL;
-	e->sad_version++;
-	esp_sa_free(lc, sa);
+	unlink_out(e, sa);
+	esp_sa_free(sa);
 	return 0;
+}
+
+static struct esp_sa *
+first_fit(struct esp_sa *sa, const struct flow_key *k,
+	bool (*fits)(const struct esp_sa *sa, const void *arg), const void *arg)
+{
+	for (; sa != NULL; sa = sa->peer_next) {
+		if (esp_sel_match(&sa->conf.sel, k) && fits(sa, arg))
+			return sa;
+	}
+	return NULL;
+}
+
+struct esp_sa *
+esp_sad_newest(const struct esp_ctx *e, bool inbound, const struct flow_key *k,
+	bool (*fits)(const struct esp_sa *sa, const void *arg), const void *arg)
+{
+	struct esp_sa *host = first_fit(*host_list(e, inbound, &k->remote), k, fits, arg);
+	struct esp_sa *wide = first_fit(e->wide[inbound], k, fits, arg);
+
+	if (host == NULL || wide == NULL)
+		return host != NULL ? host : wide;
+	return host->serial > wide->serial ? host : wide;
 }
 
 int
 esp_sad_find_out(
 	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out)
 {
-	struct esp_sa *sa = lc->esp->out[profile & (SAD_BUCKETS - 1)];
+	struct esp_sa *sa = lc->esp->out[profile & lc->esp->mask];
 
 	for (; sa != NULL; sa = sa->hash_next) {
 		if (sa->conf.profile == profile && esp_sel_match(&sa->conf.sel, k) &&
@@ -163,28 +245,46 @@ esp_sad_find_out(
 	return -ENOENT;
 }
 
+static bool
+is_counterpart(const struct esp_sa *sa, const void *arg)
+{
+	const struct esp_sa_conf *c = &sa->conf;
+	const struct esp_sa_ref *like = arg;
+
+	return c->local_id == like->local_id && c->peer_id == like->peer_id &&
+	       c->mode == like->mode && c->encr == like->encr && c->encr_bits == like->encr_bits &&
+	       c->integ == like->integ && !sa->expired;
+}
+
 int
 esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
 	struct esp_sa_ref *out)
 {
-	for (struct esp_sa *sa = lc->esp->age[true]; sa != NULL; sa = sa->age_next) {
-		const struct esp_sa_conf *c = &sa->conf;
+	const struct esp_sa *sa = esp_sad_newest(lc->esp, true, k, is_counterpart, like);
 
-		if (c->local_id == like->local_id && c->peer_id == like->peer_id &&
-			c->mode == like->mode && c->encr == like->encr &&
-			c->encr_bits == like->encr_bits && c->integ == like->integ &&
-			esp_sel_match(&c->sel, k)) {
-			esp_sa_ref_fill(sa, out);
-			return 0;
-		}
-	}
-	return -ENOENT;
+	if (sa == NULL)
+		return -ENOENT;
+	esp_sa_ref_fill(sa, out);
+	return 0;
 }
 
 bool
 esp_tag_current(const struct lcore *lc, const struct tl_tag *t)
 {
-	return t->sad_index < ESP_SAD_SLOTS && lc->esp->revoked_gen[t->sad_index] < t->sad_gen;
+	const struct esp_ctx *e = lc->esp;
+
+	return t->sad_index < e->nb_slots && e->revoked_gen[t->sad_index] < t->sad_gen;
+}
+
+bool
+esp_sad_ref(const struct lcore *lc, const struct tl_tag *t, struct esp_sa_ref *out)
+{
+	const struct esp_sa *sa = esp_sad_slot(lc->esp, t->sad_index);
+
+	if (sa == NULL || sa->gen != t->sad_gen)
+		return false;
+	esp_sa_ref_fill(sa, out);
+	return true;
 }
 
 uint32_t
@@ -193,14 +293,47 @@ esp_sad_version(const struct lcore *lc)
 	return lc->esp->sad_version;
 }
 
-static void
-show(const struct esp_sa *sa, void (*fn)(const struct esp_sa_info *i, void *arg), void *arg)
+bool
+esp_sa_moves_with(const struct esp_sa_conf *sa, const struct esp_sa_conf *other)
 {
-	struct esp_sa_info i = {
+	return sa->udp && ip_addr_eq(&sa->remote, &other->remote) &&
+	       sa->udp_remote == other->udp_remote && sa->peer_id == other->peer_id &&
+	       sa->realm == other->realm;
+}
+
+uint32_t
+esp_sad_move(struct lcore *lc, uint32_t index, uint32_t gen, const struct ip_addr *remote,
+	uint16_t udp_port)
+{
+	struct esp_ctx *e = lc->esp;
+	struct esp_sa *one = esp_sad_slot(e, index);
+	struct esp_sa_conf was;
+	uint32_t n = 0;
+
+	if (one == NULL || one->gen != gen)
+		return 0;
+	was = one->conf;
+	for (uint32_t i = 0; i < e->nb_slots; i++) {
+		struct esp_sa *sa = e->slot[i];
+
+		if (sa == NULL || !esp_sa_moves_with(&sa->conf, &was))
+			continue;
+		sa->conf.remote = *remote;
+		sa->conf.udp_remote = udp_port;
+		n++;
+	}
+	return n;
+}
+
+static void
+fill_info(const struct esp_sa *sa, struct esp_sa_info *i)
+{
+	*i = (struct esp_sa_info){
 		.sel = sa->conf.sel,
 		.spi = sa->conf.spi,
 		.inbound = sa->conf.inbound,
 		.esn = sa->conf.esn,
+		.expired = sa->expired,
 		.replay_window = sa->conf.replay_window,
 		.engine = sa->key != NULL ? sa->engine->name : "-",
 		.seq = sa->conf.inbound ? sa->replay.top : sa->seq,
@@ -208,17 +341,33 @@ show(const struct esp_sa *sa, void (*fn)(const struct esp_sa_info *i, void *arg)
 		.bytes = sa->bytes,
 		.drop_icv = sa->drop_icv,
 		.drop_replay = sa->drop_replay,
+		.age_ns = sa->lc->now_ns - sa->added_ns,
+		.used_ns = sa->used_ns == 0 ? 0 : sa->lc->now_ns - sa->used_ns,
+		.life = sa->conf.life,
 	};
+	esp_sa_ref_fill(sa, &i->ref);
+}
 
-	esp_sa_ref_fill(sa, &i.ref);
-	fn(&i, arg);
+int
+esp_sad_info(struct lcore *lc, uint32_t index, uint32_t gen, struct esp_sa_info *out)
+{
+	const struct esp_sa *sa = esp_sad_slot(lc->esp, index);
+
+	if (sa == NULL || sa->gen != gen)
+		return -ENOENT;
+	fill_info(sa, out);
+	return 0;
 }
 
 void
 esp_sad_foreach(struct lcore *lc, void (*fn)(const struct esp_sa_info *i, void *arg), void *arg)
 {
-	for (uint32_t i = 0; i < ESP_SAD_SLOTS; i++) {
-		if (lc->esp->slot[i] != NULL)
-			show(lc->esp->slot[i], fn, arg);
+	struct esp_sa_info info;
+
+	for (uint32_t i = 0; i < lc->esp->nb_slots; i++) {
+		if (lc->esp->slot[i] == NULL)
+			continue;
+		fill_info(lc->esp->slot[i], &info);
+		fn(&info, arg);
 	}
 }

@@ -41,10 +41,12 @@ addr_range_of_host(struct addr_range *r, const struct ip_addr *a)
 	r->lo = r->hi = *a;
 }
 
-/* RFC 4301 s4.4.1.1: a packet without ports (a later fragment) fits OPAQUE and ANY only. */
+/* RFC 4301 s4.4.1.1: OPAQUE is for what shows no ports. */
 static bool
-port_match(const struct port_range *r, uint16_t port)
+port_match(const struct port_range *r, uint8_t proto, uint16_t port)
 {
+	if (unlikely(r->lo > r->hi))
+		return !proto_has_ports(proto);
 	return port >= r->lo && port <= r->hi;
 }
 
@@ -53,8 +55,8 @@ esp_sel_match(const struct esp_sel *sel, const struct flow_key *k)
 {
 	if (sel->realm != k->realm || (sel->proto != 0 && sel->proto != k->proto))
 		return false;
-	if (!port_match(&sel->lport, rte_be_to_cpu_16(k->lport)) ||
-		!port_match(&sel->rport, rte_be_to_cpu_16(k->rport)))
+	if (!port_match(&sel->lport, k->proto, rte_be_to_cpu_16(k->lport)) ||
+		!port_match(&sel->rport, k->proto, rte_be_to_cpu_16(k->rport)))
 		return false;
 	return addr_range_has(&sel->local, &k->local) && addr_range_has(&sel->remote, &k->remote);
 }

@@ -110,6 +110,7 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	if (r == NULL || r->action == SPD_DISCARD)
 		return -EACCES;
 	if (r->action == SPD_BYPASS) {
+		l->spd_version = spd_version(lc);
 		go_live(lc, l);
 		return 0;
 	}
@@ -171,13 +172,31 @@ latch_release(struct lcore *lc, struct latch *l)
 		set_state(lc, l, TL_LATCH_CLOSED, TL_LATCH_RELEASED);
 }
 
+/*
+ * S-9, RFC 4301 s4.4.1.1: the policy's BYPASS is remembered in the connection until the policy
+ * changes; then it is asked again, and a packet that it no longer lets go is dropped there.
+ */
+static void
+stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)
+{
+	if (l->spd_version != spd_version(lc)) {
+		const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
+
+		pkt_tag_clear(lc, m);
+		if (r == NULL || r->action != SPD_BYPASS)
+			return;
+		l->spd_version = spd_version(lc);
+	}
+	pkt_tag_set(lc, m, (struct tl_tag){.sad_index = TAG_BYPASS, .sad_gen = l->spd_version});
+}
+
 void
 latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)
 {
 	struct esp_sa_ref sa;
 
 	if (l->profile_out == 0) {
-		pkt_tag_clear(lc, m);
+		stamp_clear(lc, l, k, m);
 		return;
 	}
 	if (l->sad_version != esp_sad_version(lc)) {

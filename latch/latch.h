@@ -36,6 +36,7 @@ struct latch {
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
 	uint32_t sad_gen;
 	uint32_t sad_version;    /* the hint is good while the SAD has this version */
+	uint32_t spd_version;    /* NONE, opened here: the policy that said BYPASS; else 0 */
 	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and the outer IP header in
 				    tunnel mode */
 	uint8_t align;           /* payload and trailer fill multiples of it */

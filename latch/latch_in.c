@@ -84,7 +84,7 @@ by_policy(struct lcore *lc, const struct rte_mbuf *m)
 {
 	const struct spd_rule *r = spd_find(lc, SPD_IN, &pkt_meta(m)->key);
 	const struct latch_profile *p;
-	struct esp_sa_ref sa = {0};
+	struct esp_sa_ref sa;
 
 	if (r == NULL || r->action == SPD_DISCARD)
 		return drop_it(DROP_SPD_DISCARD_IN);
@@ -95,12 +95,13 @@ by_policy(struct lcore *lc, const struct rte_mbuf *m)
 		return drop_it(DROP_LATCH_M5);
 	if (r->action == SPD_BYPASS)
 		return accept_it;
-	sa.mode = p->mode;
-	sa.encr = p->encr;
-	sa.encr_bits = p->encr_bits;
-	sa.integ = p->integ;
-	sa.local_id = p->local_id;
-	sa.peer_id = p->peer_id;
+	if (!esp_sad_ref(lc, pkt_tag(lc, m), &sa)) /* it is gone, what it was is not (F-3) */
+		sa = (struct esp_sa_ref){.mode = p->mode,
+			.encr = p->encr,
+			.encr_bits = p->encr_bits,
+			.integ = p->integ,
+			.local_id = p->local_id,
+			.peer_id = p->peer_id};
 	return spd_sa_fits(r, &sa) ? accept_it : drop_it(DROP_SPD_PROTECTION);
 }
 

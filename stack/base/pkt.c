@@ -71,6 +71,12 @@ pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len)
 	return pkt_read_ports(&pm->key, pkt_data(m, off), len);
 }
 
+bool
+proto_has_ports(uint8_t proto)
+{
+	return has_ports(proto) || proto == IPPROTO_N_ICMP || proto == IPPROTO_N_ICMPV6;
+}
+
 enum pkt_next
 pkt_next_of(uint8_t nxt)
 {

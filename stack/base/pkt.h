@@ -42,6 +42,10 @@ enum {
  * The profile is what the upper layers compare; index and generation serve counters, the hint of
  * the outbound SA, and F-1's check when a packet leaves a queue.
  */
+enum {
+	TAG_BYPASS = UINT32_MAX - 1
+}; /* sad_index of a request: profile 0, and sad_gen is the
+       version of the policy that said BYPASS */
 struct tl_tag {
 	uint32_t sad_index;
 	uint32_t sad_gen;
@@ -177,6 +181,9 @@ bool pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len);
  * code are the local port. Returns false if they do not fit in len.
  */
 bool pkt_read_ports(struct flow_key *k, const uint8_t *l4, uint32_t len);
+
+/* Whether selectors see ports (or a type and code) in it. */
+bool proto_has_ports(uint8_t proto);
 
 /* The vector for an L4 protocol, NX_MAX if it has no handler. */
 enum pkt_next pkt_next_of(uint8_t nxt);

@@ -55,6 +55,7 @@
 	X(ESP_NESTED,         "esp-nested",         "ESP inside ESP")                              \
 	X(ESP_NOSA,           "esp-nosa",           "policy says PROTECT and no SA fits")          \
 	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
+	X(ESP_EXPIRED,        "esp-expired",        "the SA reached a hard lifetime")              \
 	X(ESP_CRYPTO,         "esp-crypto",         "the crypto engine reported a failure")           \
 	X(ESP_TOOBIG,         "esp-toobig",         "no room for ESP header or trailer")           \
 	X(ESP_STALE,          "esp-stale",          "its SA was revoked while the packet was queued") \
@@ -116,6 +117,9 @@
 	X(ICMP_ERR_IN,    "icmp-errors-in")                                                        \
 	X(ESP_IN,         "esp-in")             X(ESP_OUT,        "esp-out")                       \
 	X(ESP_LINEAR,     "esp-linearised")     X(SPD_LOOKUP,     "spd-lookups")                   \
+	X(SPD_MISS,       "spd-cache-misses")                                                      \
+	X(SA_SOFT,        "sa-soft-expiries")   X(SA_HARD,        "sa-hard-expiries")              \
+	X(ACQUIRE,        "acquires")           X(ACQUIRE_SKIP,   "acquires-suppressed")           \
 	X(LATCH_OPEN,     "latches-created")    X(LATCH_FREE,     "latches-released")              \
 	X(LATCH_BREAK,    "latches-broken")                                                        \
 	X(TCP_SEG_IN,     "tcp-segments-in")    X(TCP_SEG_OUT,    "tcp-segments-out")              \

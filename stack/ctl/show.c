@@ -189,7 +189,7 @@ sa_row(const struct esp_sa_info *i, void *arg)
 
 	if (i->ref.owner != f->lc->id)
 		return;
-	table_put(f->t, "%s", f->lc->run->stack->sa[i->ref.index].name);
+	table_put(f->t, "%s", f->lc->run->stack->control.sa[i->ref.index].name);
 	table_put(f->t, "%u", i->ref.index);
 	table_put(f->t, "%u", i->ref.gen);
 	table_put(f->t, "%s", i->inbound ? "in" : "out");

@@ -211,6 +211,15 @@ frag_in_use(const struct lcore *lc)
 	return lc->frag->alive;
 }
 
+uint64_t
+frag_oldest_ns(const struct lcore *lc)
+{
+	const struct dgram *d = TAILQ_FIRST(&lc->frag->by_age);
+
+	return d == NULL ? UINT64_MAX
+			 : d->tmr.at_ns - (uint64_t)lc->frag->conf.timeout_ms * 1000000;
+}
+
 /* Authenticated and clear fragments of one address are two sources: the second may be forged. */
 static bool
 same_source(const struct dgram *d, const struct dgram_key *k)

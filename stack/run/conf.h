@@ -14,7 +14,7 @@
 #include "stack/include/tl.h"
 #include "tcp/tcp.h"
 
-enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256, CONF_MAX_SAS = 1024, CONF_MAX_IDENTS = 256 };
+enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256 };
 
 /* One key as written. */
 struct conf_ent {
@@ -83,14 +83,16 @@ struct stack_conf {
 	bool has_seed; /* tests: repeatable random numbers */
 	uint8_t seed[32];
 	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
+	uint32_t max_sas;  /* SA halves */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];
-	struct conf_ident ident[CONF_MAX_IDENTS];
-	struct conf_sa *sa; /* CONF_MAX_SAS */
-	struct spd_rule rule[SPD_MAX_RULES];
+	struct conf_ident *ident;
+	struct conf_sa *sa;
+	struct spd_rule *rule;
+	uint32_t cap_idents, cap_sas, cap_rules;
 	struct latch_tables *tables;
 };
 

@@ -20,6 +20,7 @@
 #define PROTO_TEXT       "tcp, udp, sctp, icmp, icmpv6, a protocol number, or any"
 #define ENCR_TEXT        "the IANA name of an encryption transform, such as ENCR_AES_GCM_16"
 #define INTEG_TEXT       "the IANA name of an integrity transform, such as AUTH_HMAC_SHA2_256_128"
+#define LIFE_TEXT        "a number, 0 for no limit"
 #define IDENT_TEXT       "the name of an [identity NAME] section"
 
 /* clang-format off */
@@ -35,6 +36,7 @@ static const struct key_rule rules[] = {
 	{"stack", "manual-keys", V_CONSENT, AT(stack_conf, manual_keys), 0, 0, "i-accept-the-risk"},
 	{"stack", "seed", V_SEED, AT(stack_conf, seed), 0, 0, "a number; for tests only: it makes random numbers repeatable"},
 	{"stack", "iv-start", V_U64, AT(stack_conf, iv_start), 0, 0, "a number; for tests only: first explicit IV"},
+	{"stack", "max-sas", V_U32, AT(stack_conf, max_sas), 16, 1 << 20, "16 to 1048576 SA halves, one for each direction"},
 	{"stack", "m2-action", V_DROP, AT(stack_conf, latch.m2_drop), 0, 0, "break or drop"},
 	{"stack", "m3-action", V_DROP, AT(stack_conf, latch.m3_drop), 0, 0, "break or drop"},
 	{"tcp", "max-connections", V_U32, AT(stack_conf, tcp.max_pcbs), 8, 1 << 22, "8 to 4194304"},
@@ -66,10 +68,19 @@ static const struct key_rule rules[] = {
 	{"sa", "integrity", V_INTEG, AT(conf_sa, sa.integ), 0, 0, INTEG_TEXT},
 	{"sa", "integrity-key", V_AUTH_HEX, 0, 0, 0, "the hexadecimal key of the integrity algorithm"},
 	{"sa", "esn", V_BOOL, AT(conf_sa, sa.esn), 0, 0, "yes or no"},
-	{"sa", "replay-window", V_U32, AT(conf_sa, sa.replay_window), 0, ESP_REPLAY_MAX, "0 (off), or 32 to 4096 packets"},
+	{"sa", "replay-window", V_U32, AT(conf_sa, sa.replay_window), 0, ESP_REPLAY_MAX, "0 (off), or 32 to 65536 packets"},
 	{"sa", "local-id", V_IDENT, AT(conf_sa, sa.local_id), 0, 0, IDENT_TEXT},
 	{"sa", "peer-id", V_IDENT, AT(conf_sa, sa.peer_id), 0, 0, IDENT_TEXT},
 	{"sa", "engine", V_ENGINE, AT(conf_sa, sa.engine), 0, 0, "auto, ipsec-mb or libcrypto"},
+	{"sa", "reqid", V_U32, AT(conf_sa, sa.reqid), 0, UINT32_MAX, "a number; 0 for none"},
+	{"sa", "soft-bytes", V_U64, AT(conf_sa, sa.life.soft_bytes), 0, 0, LIFE_TEXT},
+	{"sa", "hard-bytes", V_U64, AT(conf_sa, sa.life.hard_bytes), 0, 0, LIFE_TEXT},
+	{"sa", "soft-packets", V_U64, AT(conf_sa, sa.life.soft_packets), 0, 0, LIFE_TEXT},
+	{"sa", "hard-packets", V_U64, AT(conf_sa, sa.life.hard_packets), 0, 0, LIFE_TEXT},
+	{"sa", "soft-seconds", V_U32, AT(conf_sa, sa.life.soft_add_s), 0, UINT32_MAX, LIFE_TEXT},
+	{"sa", "hard-seconds", V_U32, AT(conf_sa, sa.life.hard_add_s), 0, UINT32_MAX, LIFE_TEXT},
+	{"sa", "soft-use-seconds", V_U32, AT(conf_sa, sa.life.soft_use_s), 0, UINT32_MAX, LIFE_TEXT},
+	{"sa", "hard-use-seconds", V_U32, AT(conf_sa, sa.life.hard_use_s), 0, UINT32_MAX, LIFE_TEXT},
 	{"sa", "worker", V_U16, AT(conf_sa, sa.owner), 0, LC_MAX_WORKERS - 1, "the number of a worker"},
 	{"sa", "realm", V_U32, AT(conf_sa, sa.realm), 0, UINT32_MAX, "a number"},
 	{"sa", "local-net", V_PREFIX, AT(conf_sa, sa.sel.local), 0, 0, PREFIX_TEXT},
@@ -79,6 +90,10 @@ static const struct key_rule rules[] = {
 	{"sa", "local-port", V_PORTS, AT(conf_sa, sa.sel.lport), 0, 0, PORTS_TEXT},
 	{"sa", "remote-port", V_PORTS, AT(conf_sa, sa.sel.rport), 0, 0, PORTS_TEXT},
 	{"policy", "action", V_ACTION, AT(spd_rule, action), 0, 0, "protect, bypass or discard"},
+	{"policy", "priority", V_U32, AT(spd_rule, priority), 0, UINT32_MAX, "a number; lower ones come first"},
+	{"policy", "reqid", V_U32, AT(spd_rule, reqid), 0, UINT32_MAX, "a number; 0 for none"},
+	{"policy", "tunnel-local", V_ADDR, AT(spd_rule, tun_local), 0, 0, ADDR_TEXT},
+	{"policy", "tunnel-remote", V_ADDR, AT(spd_rule, tun_remote), 0, 0, ADDR_TEXT},
 	{"policy", "direction", V_DIR_RULE, AT(spd_rule, dir), 0, 0, "in, out or both"},
 	{"policy", "mode", V_MODE, AT(spd_rule, mode), 0, 2, "any, transport or tunnel"},
 	{"policy", "encryption", V_ENCR, AT(spd_rule, encr), 0, 0, ENCR_TEXT},
@@ -156,6 +171,28 @@ read_ent(struct stack_conf *sc, const struct conf_ent *at, void *obj, struct tl_
 	return 0;
 }
 
+/* One more element behind n; what the former memory held is wiped. Returns false without memory. */
+static bool
+grow(void **array, uint32_t *cap, uint32_t n, size_t size)
+{
+	uint32_t more = *cap == 0 ? 16 : *cap * 2;
+	void *to;
+
+	if (n < *cap)
+		return true;
+	to = calloc(more, size);
+	if (to == NULL)
+		return false;
+	if (*array != NULL) {
+		memcpy(to, *array, n * size);
+		OPENSSL_cleanse(*array, n * size);
+		free(*array);
+	}
+	*array = to;
+	*cap = more;
+	return true;
+}
+
 static struct conf_port *
 port_obj(struct stack_conf *sc, const struct tl_conf *c, const char *name)
 {
@@ -212,11 +249,12 @@ sa_obj(struct stack_conf *sc, const char *name)
 {
 	struct conf_sa *sa;
 
-	for (uint32_t i = 0; i < sc->nb_sas; i++) {
+	/* Backwards: the keys of a section usually stand together. */
+	for (uint32_t i = sc->nb_sas; i-- > 0;) {
 		if (strcmp(sc->sa[i].name, name) == 0)
 			return &sc->sa[i];
 	}
-	if (sc->nb_sas == CONF_MAX_SAS)
+	if (!grow((void **)&sc->sa, &sc->cap_sas, sc->nb_sas, sizeof(*sc->sa)))
 		return NULL;
 	sa = &sc->sa[sc->nb_sas++];
 	snprintf(sa->name, sizeof(sa->name), "%s", name);
@@ -229,14 +267,15 @@ rule_obj(struct stack_conf *sc, const char *name)
 {
 	struct spd_rule *r;
 
-	for (uint32_t i = 0; i < sc->nb_rules; i++) {
+	for (uint32_t i = sc->nb_rules; i-- > 0;) {
 		if (strcmp(sc->rule[i].name, name) == 0)
 			return &sc->rule[i];
 	}
-	if (sc->nb_rules == SPD_MAX_RULES || strlen(name) >= sizeof(r->name))
+	if (strlen(name) >= sizeof(r->name) ||
+		!grow((void **)&sc->rule, &sc->cap_rules, sc->nb_rules, sizeof(*sc->rule)))
 		return NULL;
 	r = &sc->rule[sc->nb_rules++];
-	*r = (struct spd_rule){.dir = SPD_BOTH};
+	*r = (struct spd_rule){.dir = SPD_BOTH, .priority = SPD_PRIORITY_DEFAULT};
 	esp_sel_any(&r->sel, 0);
 	strcpy(r->name, name);
 	return r;
@@ -311,8 +350,8 @@ add_ident(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent 
 			type->value);
 	if (value == NULL)
 		return conf_fail(e, type, "expected a key \"value\" beside it");
-	if (sc->nb_idents == CONF_MAX_IDENTS)
-		return conf_fail(e, type, "expected at most %d identities", CONF_MAX_IDENTS);
+	if (!grow((void **)&sc->ident, &sc->cap_idents, sc->nb_idents, sizeof(*sc->ident)))
+		return conf_fail(e, NULL, "out of memory");
 	id.type = number[i];
 	ci = &sc->ident[sc->nb_idents];
 	snprintf(ci->name, sizeof(ci->name), "%s", name);
@@ -556,6 +595,7 @@ defaults(struct stack_conf *sc)
 	sc->mbufs = 16384;
 	sc->chunks = 8192;
 	sc->sockets = 16384;
+	sc->max_sas = ESP_MAX_SAS_DEFAULT;
 	tcp_conf_default(&sc->tcp);
 }
 
@@ -565,8 +605,7 @@ conf_build(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 	int rc;
 
 	defaults(sc);
-	sc->sa = calloc(CONF_MAX_SAS, sizeof(*sc->sa));
-	if (sc->sa == NULL || latch_tables_create(&sc->tables) != 0)
+	if (latch_tables_create(&sc->tables) != 0)
 		return conf_fail(e, NULL, "out of memory");
 	rc = read_idents(sc, c, e);
 	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next) {
@@ -606,9 +645,12 @@ void
 conf_done(struct stack_conf *sc)
 {
 	if (sc->sa != NULL)
-		OPENSSL_cleanse(sc->sa, CONF_MAX_SAS * sizeof(*sc->sa));
+		OPENSSL_cleanse(sc->sa, sc->cap_sas * sizeof(*sc->sa));
 	free(sc->sa);
+	free(sc->rule);
 	sc->sa = NULL;
+	sc->rule = NULL;
+	sc->nb_sas = sc->cap_sas = sc->nb_rules = sc->cap_rules = 0;
 }
 
 int
@@ -621,6 +663,7 @@ tl_conf_check(const struct tl_conf *c, struct tl_error *e)
 		return conf_fail(e, NULL, "out of memory");
 	rc = conf_build(c, sc, e);
 	conf_done(sc);
+	free(sc->ident);
 	latch_tables_free(sc->tables);
 	free(sc);
 	return rc;

@@ -150,15 +150,14 @@ net_create(struct lcore *lc)
 static int
 worker_create(struct tl_stack *s, struct lcore *lc)
 {
-	char name[RTE_RING_NAMESIZE];
+	struct esp_conf esp = {.max_sas = s->conf.max_sas, .events = control_esp_events};
 	int rc;
 
 	rc = base_create(s, lc);
 	if (rc == 0)
 		rc = net_create(lc);
-	object_name(name, lc, "");
 	if (rc == 0)
-		rc = esp_create(lc, name, SOCKET_ID_ANY);
+		rc = esp_create(lc, &esp);
 	if (rc == 0)
 		rc = latch_create(lc, &s->conf.latch, s->conf.tables);
 	if (rc == 0)
@@ -300,15 +299,18 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 
 		if (rc != 0)
 			return rc;
-		rc = spd_set(s->lc[w], s->conf.rule, s->conf.nb_rules);
-		if (rc != 0)
-			return conf_fail(e, NULL, "out of memory");
 		arp_announce(s->lc[w]);
+	}
+	if (s->conf.nb_rules > 0) {
+		int rc = control_policy_set(s, s->conf.rule, s->conf.nb_rules, e);
+
+		if (rc != 0)
+			return rc;
 	}
 	for (uint32_t i = 0; i < s->conf.nb_sas; i++) {
 		int rc = control_sa_add(s, s->conf.sa[i].name, &s->conf.sa[i].sa, e);
 
-		if (rc != 0)
+		if (rc < 0)
 			return rc;
 	}
 	return 0;
@@ -349,8 +351,10 @@ tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e)
 	if (s == NULL)
 		return -ENOMEM;
 	s->text = c;
-	s->sa = calloc(ESP_SAD_SLOTS, sizeof(*s->sa));
-	rc = s->sa == NULL ? -ENOMEM : conf_build(c, &s->conf, e);
+	pthread_mutex_init(&s->control.lock, NULL);
+	rc = conf_build(c, &s->conf, e);
+	if (rc == 0)
+		rc = control_create(s, e);
 	if (rc == 0)
 		rc = build(s, e);
 	conf_done(&s->conf);
@@ -379,9 +383,9 @@ tl_destroy(struct tl_stack *s)
 		if (s->lc[w] != NULL)
 			worker_free_pools(s->lc[w]);
 	}
+	control_destroy(s);
+	free(s->conf.ident);
 	latch_tables_free(s->conf.tables);
-	free(s->keys.digest);
-	free(s->sa);
 	free(s);
 }
 

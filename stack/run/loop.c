@@ -76,6 +76,7 @@ loop_once(struct lcore *lc)
 		out_frames(lc);
 	}
 	port_flush(lc);
+	drain_check(lc);
 	lc->turn_work = (uint16_t)RTE_MIN(work, (uint32_t)UINT16_MAX);
 }
 

@@ -12,9 +12,18 @@
 #include "stack/base/port.h"
 #include "stack/base/sock.h"
 #include "stack/run/conf.h"
+#include "stack/run/control.h"
 
 /* Idle ladder: poll, then pause, then sleep (ns since the last packet or timer). */
 enum { IDLE_POLL_NS = 50000, IDLE_PAUSE_NS = 200000, IDLE_SLEEP_MAX_NS = 1000000 };
+
+/* A deleted SA's slot waits until every worker passed an epoch. */
+struct drain {
+	uint64_t wanted;
+	uint64_t since_ns;
+	uint64_t handoffs; /* packets that must have been taken from the ring */
+	_Atomic uint64_t passed;
+};
 
 /* What turns a worker. */
 struct run_ctx {
@@ -26,23 +35,8 @@ struct run_ctx {
 	uint64_t tsc_base;
 	uint64_t last_work_ns;
 	uint64_t last_turn_ns;
+	struct drain drain;
 	uint16_t port_first, port_last; /* ephemeral ports, for steering between workers */
-};
-
-/* One SA as the control context knows it. */
-struct master_sa {
-	char name[CONF_NAME]; /* empty: slot free */
-	uint32_t gen;
-	uint16_t owner;
-	bool inbound;
-	struct esp_sel sel;
-};
-
-/* The keys that this stack ever had, as digests: none may come again (RFC 4106 s3). */
-struct key_memory {
-	uint8_t salt[32];
-	uint8_t (*digest)[32];
-	uint32_t n, cap;
 };
 
 struct tl_stack {
@@ -53,9 +47,7 @@ struct tl_stack {
 	_Atomic bool stop;
 	_Atomic uint32_t running; /* workers that turn now */
 	bool started;
-	struct master_sa *sa; /* ESP_SAD_SLOTS, control context only */
-	uint32_t next_slot;
-	struct key_memory keys;
+	struct control control;
 };
 
 static inline struct lcore *
@@ -101,12 +93,17 @@ extern const struct port_ops mport_ops;
 int sock_create(struct lcore *lc, uint32_t max);
 void sock_destroy(struct lcore *lc);
 
-/* Runs fn on a worker between two of its turns, or here if nothing drives it; waits for it. */
-void ctl_call(struct tl_stack *s, uint32_t worker, void (*fn)(struct lcore *, void *), void *arg);
+/* What workers report to the control context. */
+extern const struct esp_events control_esp_events;
 
-/* Takes an SA into the master SAD and to every worker. Returns 0 or -errno. */
-int control_sa_add(
-	struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e);
+/* Inside the control context: slots, and an SA whose peer moved (RFC 7296 s2.23). */
+void slot_put(struct control *c, struct slot_queue *q, uint32_t slot);
+uint32_t control_sa_move(struct tl_stack *s, const struct esp_event *ev);
+
+/* Asks a worker to pass an epoch; looks whether it did, once in a turn; and from outside. */
+void drain_ask(struct lcore *lc, uint64_t epoch);
+void drain_check(struct lcore *lc);
+uint64_t drain_passed(const struct lcore *lc);
 
 /* clock */
 uint64_t clock_ns(struct lcore *lc);

@@ -40,7 +40,7 @@ static void
 setup(void)
 {
 	e = env_setup();
-	ck_assert_int_eq(esp_create(&e->lc, "test", SOCKET_ID_ANY), 0);
+	ck_assert_int_eq(esp_create(&e->lc, NULL), 0);
 }
 
 static void

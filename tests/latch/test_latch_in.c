@@ -57,13 +57,26 @@ add_sa(uint32_t index, bool inbound, uint32_t prof, uint32_t peer, uint16_t bits
 	ck_assert_int_eq(esp_sad_add(&e->lc, &c, index, 1), 0);
 }
 
+static struct spd *spd;
+
+static void
+policy(const struct spd_rule *r, uint32_t n)
+{
+	struct spd *former = spd;
+	const char *why;
+
+	ck_assert_int_eq(spd_build(r, n, &spd, &why), 0);
+	ck_assert_int_eq(spd_install(&e->lc, spd), 0);
+	spd_free(former);
+}
+
 static void
 set_policy(enum spd_action action)
 {
 	struct spd_rule r = {.action = (uint8_t)action, .dir = SPD_BOTH};
 
 	esp_sel_any(&r.sel, 0);
-	ck_assert_int_eq(spd_set(&e->lc, &r, 1), 0);
+	policy(&r, 1);
 }
 
 static void
@@ -81,7 +94,7 @@ setup(void)
 	stranger = profile(3, 128, TL_LATCH_REPLAY_ON);
 	nameless = profile(0, 128, TL_LATCH_REPLAY_ON);
 	window_off = profile(2, 128, 0);
-	ck_assert_int_eq(esp_create(&e->lc, "latch", SOCKET_ID_ANY), 0);
+	ck_assert_int_eq(esp_create(&e->lc, NULL), 0);
 	ck_assert_int_eq(latch_create(&e->lc, &conf, tables), 0);
 	set_policy(SPD_PROTECT);
 	memset(&latch, 0, sizeof(latch));
@@ -96,6 +109,8 @@ teardown(void)
 	ck_assert_uint_eq(latch_in_use(&e->lc), 0);
 	latch_destroy(&e->lc);
 	esp_destroy(&e->lc);
+	spd_free(spd);
+	spd = NULL;
 	latch_tables_free(tables);
 	env_teardown(e);
 }
@@ -257,7 +272,7 @@ START_TEST(without_owner_the_policy_judges)
 	ck_assert_int_eq(judge(good).drop, DROP_SPD_DISCARD_IN);
 	set_policy(SPD_BYPASS);
 	ck_assert_int_eq(judge(0).verdict, VERDICT_ACCEPT);
-	spd_set(&e->lc, NULL, 0);
+	policy(NULL, 0);
 	ck_assert_int_eq(judge(0).drop, DROP_SPD_DISCARD_IN);
 }
 END_TEST
@@ -267,7 +282,7 @@ START_TEST(policy_that_names_a_peer_refuses_another)
 	struct spd_rule r = {.action = SPD_PROTECT, .dir = SPD_BOTH, .peer_id = 2};
 
 	esp_sel_any(&r.sel, 0);
-	spd_set(&e->lc, &r, 1);
+	policy(&r, 1);
 	ck_assert_int_eq(judge(stranger).drop, DROP_SPD_PROTECTION);
 	ck_assert_int_eq(judge(good).verdict, VERDICT_ACCEPT);
 }

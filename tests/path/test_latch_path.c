@@ -326,7 +326,7 @@ add_nameless(struct lab *l, struct craft_sa *sa)
 
 	esp_sel_any(&c.sel, 0);
 	memcpy(c.key, sa->key, sa->key_len);
-	ck_assert_int_eq(esp_sad_add(s->lc[0], &c, ESP_SAD_SLOTS - 1, 1), 0);
+	ck_assert_int_eq(esp_sad_add(s->lc[0], &c, ESP_MAX_SAS_DEFAULT - 1, 1), 0);
 }
 
 START_TEST(m5_unknown_identity_is_dropped_and_never_breaks)
