@@ -104,9 +104,9 @@ struct esp_sa_conf {
 	uint8_t engine;         /* enum esp_engine_id */
 	uint8_t mode;           /* enum esp_mode, not ANY */
 	uint8_t df;             /* enum esp_df */
-	uint8_t dscp;           /* of the outer header, unless dscp_copy (RFC 4301 s5.1.2.1) */
-	bool dscp_copy;
-	bool ecn; /* outer header takes part in ECN (RFC 6040 s4.1: normal mode), else it is 0 */
+	uint8_t dscp; /* of the outer header, if dscp_set; else copied (RFC 4301 s5.1.2.1) */
+	bool dscp_set;
+	bool ecn_off; /* outer header without ECN: RFC 6040 s4.1's compatibility mode */
 	bool inbound;
 	bool esn;
 	bool udp;                       /* ESP in UDP (RFC 3948) */
@@ -204,6 +204,7 @@ enum esp_event_kind {
 	ESP_EV_SOFT = 1, /* an SA should be replaced */
 	ESP_EV_HARD,     /* it may not be used any more, and refuses to be */
 	ESP_EV_ACQUIRE,  /* a packet for `key` needs an SA that `rule` asks for */
+	ESP_EV_PMTU,     /* a router said that packets of an SA are too big */
 	ESP_EV_MOVED,    /* authentic packets come from another address or port (RFC 7296 s2.23) */
 };
 
@@ -213,6 +214,7 @@ struct esp_event {
 	uint16_t port;       /* MOVED: host order */
 	uint32_t index, gen; /* of the SA */
 	uint32_t profile;    /* ACQUIRE: that a latch asks for; 0: none does */
+	uint32_t mtu_bytes;  /* PMTU */
 	uint32_t rule;       /* ACQUIRE: id of the policy; 0: a latch asks */
 	struct ip_addr addr; /* MOVED */
 	struct flow_key key; /* ACQUIRE */
@@ -224,7 +226,8 @@ struct esp_events {
 };
 
 struct esp_conf {
-	uint32_t max_sas; /* slots: SA halves, those being deleted included; 0: the default */
+	uint16_t udp_port; /* ESP in UDP comes to it (RFC 3948); 0: 4500 */
+	uint32_t max_sas;  /* slots: SA halves, those being deleted included; 0: the default */
 	struct esp_events events;
 };
 
@@ -333,6 +336,23 @@ void spd_out(struct lcore *lc, struct pkt_vec *v);
 
 /* Transmit stage: encrypts what spd_out marked; data starts at L4, or at the inner IP header. */
 void esp_out(struct lcore *lc, struct pkt_vec *v);
+
+/*
+ * Receive stage between ip_in and esp_in: moves ESP in UDP from s->v[NX_UDP] to s->v[NX_ESP], drops
+ * NAT keepalives (RFC 3948 s3.2, s2.3).
+ */
+void esp_udp_in(struct lcore *lc, struct pkt_sort *s);
+
+/*
+ * F-51: an ICMP error quotes ESP; key's ports are the halves of the SPI. Whether it may be heard at
+ * all, and what "packet too big" does: seql is the quoted sequence number, mtu_bytes 0 if unknown.
+ */
+bool esp_may_speak(struct lcore *lc, const struct flow_key *quoted);
+void esp_too_big(
+	struct lcore *lc, const struct flow_key *quoted, uint32_t seql, uint32_t mtu_bytes);
+
+/* A worker other than the owner of the SA learns its path MTU. */
+void esp_sad_set_pmtu(struct lcore *lc, uint32_t index, uint32_t gen, uint32_t mtu_bytes);
 
 /* For operators. */
 struct esp_sa_info {

@@ -7,8 +7,6 @@
  * tag. Nothing of an SA changes before its packet passed the integrity check. Packets go on to
  * ip_in() out of a tunnel, to latch_in() out of transport mode.
  */
-#include <rte_ip.h>
-
 #include "esp/sa.h"
 #include "stack/base/msg.h"
 
@@ -25,8 +23,10 @@ lengths_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
 static bool
 addresses_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
 {
-	return ip_addr_eq(&sa->conf.local, &pm->key.local) &&
-	       ip_addr_eq(&sa->conf.remote, &pm->key.remote);
+	if (!ip_addr_eq(&sa->conf.local, &pm->key.local))
+		return false;
+	/* A NAT may have changed where the peer sends from; the ICV says whether it is the peer. */
+	return sa->conf.udp || ip_addr_eq(&sa->conf.remote, &pm->key.remote);
 }
 
 /* Finds the SA of a packet, or ends or hands over the packet and returns NULL. */
@@ -50,6 +50,10 @@ find_sa(struct lcore *lc, struct rte_mbuf *m)
 	sa = esp_sad_lookup(lc->esp, rte_be_to_cpu_32(spi), pm->key.realm);
 	if (sa == NULL) {
 		pkt_drop(lc, m, DROP_ESP_SPI);
+		return NULL;
+	}
+	if (sa->conf.udp != (pm->udp_remote != 0)) {
+		pkt_drop(lc, m, DROP_ESP_ENCAP);
 		return NULL;
 	}
 	if (!addresses_ok(sa, pm)) {
@@ -128,39 +132,13 @@ padding_ok(const struct crypto_op *op, uint32_t *pad_len)
 	return true;
 }
 
-/*
- * E-1 for tunnel mode: reads just enough of the inner header to ask the selectors; ip_in() does
- * the full checks afterwards. F-56: a fragment has no ports, so only an SA that asks for none
- * takes it.
- */
-static bool
-inner_selected(const struct esp_sa *sa, const uint8_t *ip, uint32_t len)
-{
-	struct flow_key k = {.realm = sa->conf.realm};
-	struct rte_ipv4_hdr h;
-	uint32_t hlen;
-
-	if (len < sizeof(h))
-		return false;
-	memcpy(&h, ip, sizeof(h));
-	hlen = (h.version_ihl & 0xfu) * 4;
-	if (h.version_ihl >> 4 != 4 || hlen < sizeof(h) || hlen > len)
-		return false;
-	k.local = ip_addr_v4(h.dst_addr);
-	k.remote = ip_addr_v4(h.src_addr);
-	k.proto = h.next_proto_id;
-	if ((rte_be_to_cpu_16(h.fragment_offset) & 0x3fff) != 0)
-		return esp_sel_match_fragment(&sa->conf.sel, &k);
-	return pkt_read_ports(&k, ip + hlen, len - hlen) && esp_sel_match(&sa->conf.sel, &k);
-}
-
 static void
-finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, uint32_t len,
-	struct pkt_sort *s)
+finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, uint8_t nxt,
+	uint32_t len, struct pkt_sort *s)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 
-	if (!inner_selected(op->sa, op->data, len)) {
+	if (!esp_inner_selected(op->sa, nxt, op->data, len)) {
 		pkt_drop(lc, m, DROP_ESP_SELECTOR);
 		return;
 	}
@@ -192,6 +170,8 @@ finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *o
 		return;
 	}
 	pm->flags &= (uint8_t)~PKT_F_CSUM_OK; /* the port saw ciphertext */
+	if (op->sa->conf.udp)
+		esp_udp_fix_csum(op->sa, m);
 	esp_sa_tag(lc, m, op->sa);
 	/* F-60: IP-in-IP in transport mode is no tunnel of ours, so it has no handler either. */
 	pkt_vec_add(&s->v[nx == NX_MAX ? NX_OTHER : nx], m);
@@ -214,6 +194,8 @@ authentic(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 		pkt_drop(lc, m, DROP_ESP_REPLAY);
 		return false;
 	}
+	if (sa->conf.udp && op->seq > sa->replay.top)
+		esp_udp_follow(lc, sa, m);
 	replay_update(&sa->replay, op->seq);
 	esp_life_count(lc, sa, op->len);
 	lc_count(lc, ST_ESP_IN);
@@ -238,8 +220,8 @@ finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, struct 
 		pkt_drop(lc, m, DROP_ESP_DUMMY); /* RFC 4303 s2.6 */
 	else if (op->sa->conf.mode == ESP_MODE_TRANSPORT)
 		finish_transport(lc, m, op, nxt, len, s);
-	else if (nxt == IPPROTO_N_IPIP)
-		finish_tunnel(lc, m, op, len, s);
+	else if (nxt == IPPROTO_N_IPIP || nxt == IPPROTO_N_IPV6)
+		finish_tunnel(lc, m, op, nxt, len, s);
 	else
 		pkt_drop(lc, m, DROP_ESP_NEXT);
 }

@@ -9,6 +9,11 @@
 #include "esp/sa.h"
 #include "stack/base/rand.h"
 
+enum {
+	UDP_HLEN = 8,
+	TFC_TAIL_MIN = 64, /* left for padding, trailer and ICV */
+};
+
 /* RFC 4303 s2.4: padding brings the end of the trailer to a boundary of 4 bytes, or of a block. */
 static uint32_t
 pad_len_of(const struct esp_suite *s, uint32_t payload_bytes)
@@ -18,17 +23,17 @@ pad_len_of(const struct esp_suite *s, uint32_t payload_bytes)
 
 /* Makes room for header, IV, padding, trailer and ICV. Returns NULL if there is none. */
 static uint8_t *
-make_room(struct rte_mbuf *m, const struct esp_suite *s, uint32_t pad_len)
+make_room(struct rte_mbuf *m, const struct esp_suite *s, uint32_t pad_len, uint32_t udp_hlen)
 {
 	uint32_t tail = pad_len + ESP_TRAILER_BYTES + s->icv_bytes;
-	uint32_t head = (uint32_t)ESP_HDR_BYTES + s->iv_bytes;
+	uint32_t head = (uint32_t)ESP_HDR_BYTES + s->iv_bytes + udp_hlen;
 
 	if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0)
 		return NULL;
 	if (rte_pktmbuf_headroom(m) < head || rte_pktmbuf_tailroom(m) < tail)
 		return NULL;
 	rte_pktmbuf_append(m, (uint16_t)tail);
-	return (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)head);
+	return (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)head) + udp_hlen;
 }
 
 /* A counter never repeats under a key; CBC wants what nobody can guess (RFC 3602 s3). */
@@ -55,6 +60,20 @@ write_header(uint8_t *esp, const struct esp_sa *sa, const struct crypto_op *op)
 	memcpy(esp + 4, &seql, 4);
 }
 
+/* RFC 4303 s2.7: in a tunnel the inner header says where the packet ends, so zeros may follow. */
+static void
+add_tfc(const struct esp_sa *sa, struct rte_mbuf *m)
+{
+	uint32_t tail = rte_pktmbuf_tailroom(m), want = sa->conf.tfc_pad_bytes;
+
+	tail = tail > TFC_TAIL_MIN ? tail - (uint32_t)TFC_TAIL_MIN : 0;
+	want = RTE_MIN(want, m->pkt_len + tail);
+	if (sa->conf.mode != ESP_MODE_TUNNEL || m->pkt_len >= want)
+		return;
+	want -= m->pkt_len;
+	memset(rte_pktmbuf_append(m, (uint16_t)want), 0, want);
+}
+
 static void
 write_trailer(uint8_t *p, uint32_t pad_len, uint8_t nxt)
 {
@@ -69,25 +88,43 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 	struct esp_sa *sa = pm->sa;
-	uint32_t payload = m->pkt_len, pad_len = pad_len_of(&sa->suite, payload);
+	uint32_t udp_hlen = sa->conf.udp ? UDP_HLEN : 0;
+	uint32_t payload, pad_len;
 	uint8_t *esp;
 
 	if (!esp_sa_is_usable(sa)) {
 		pkt_drop(lc, m, sa->expired ? DROP_ESP_EXPIRED : DROP_ESP_SEQ_END);
 		return false;
 	}
-	esp = make_room(m, &sa->suite, pad_len);
+	add_tfc(sa, m);
+	payload = m->pkt_len;
+	pad_len = pad_len_of(&sa->suite, payload);
+	esp = make_room(m, &sa->suite, pad_len, udp_hlen);
 	if (esp == NULL) {
 		pkt_drop(lc, m, DROP_ESP_TOOBIG);
 		return false;
 	}
 	op->seq = ++sa->seq;
 	op->ok = true;
-	esp_sa_op(sa, op, esp, m->pkt_len);
+	esp_sa_op(sa, op, esp, m->pkt_len - udp_hlen);
 	write_header(esp, sa, op);
 	write_iv(lc, esp + ESP_HDR_BYTES, sa);
 	write_trailer(op->data + payload, pad_len, pm->nxt);
 	return true;
+}
+
+/* RFC 4301 s5.1.2.1: what the outer header takes from the inner one; RFC 6040 s4.1 for ECN. */
+static void
+outer_fields(const struct esp_sa *sa, struct pkt_meta *pm)
+{
+	const struct esp_sa_conf *c = &sa->conf;
+	uint8_t ecn = c->ecn_off ? 0 : pm->tos & 3u;
+
+	pm->tos = (uint8_t)((c->dscp_set ? c->dscp << 2 : pm->tos & ~3u) | ecn);
+	if (c->df == ESP_DF_SET)
+		pm->flags |= PKT_F_DF;
+	else if (c->df == ESP_DF_CLEAR)
+		pm->flags &= (uint8_t)~PKT_F_DF;
 }
 
 static void
@@ -95,9 +132,15 @@ finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 
+	if (pm->tunnel != 0)
+		outer_fields(op->sa, pm);
 	esp_life_count(lc, op->sa, op->len);
 	op->sa->sent_ns = lc->now_ns;
 	pm->nxt = IPPROTO_N_ESP;
+	if (op->sa->conf.udp) {
+		esp_udp_push(m, op->sa);
+		pm->nxt = IPPROTO_N_UDP;
+	}
 	pm->l4_len = (uint16_t)m->pkt_len;
 	lc_count(lc, ST_ESP_OUT);
 }

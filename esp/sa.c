@@ -48,6 +48,11 @@ esp_sa_check(const struct esp_sa_conf *c, const char **why)
 	else if (c->inbound && c->replay_window != 0 &&
 		 (c->replay_window < 32 || c->replay_window > ESP_REPLAY_MAX))
 		*why = "the replay window is 0, or 32 to 65536 packets (RFC 4303 s3.4.3)";
+	else if (c->udp && (c->udp_local == 0 || c->udp_remote == 0))
+		*why = "ESP in UDP needs both ports (RFC 3948 s2.1)";
+	else if (c->tfc_pad_bytes != 0 && c->mode != ESP_MODE_TUNNEL)
+		*why = "TFC padding needs tunnel mode: a transport cannot tell it from data (RFC "
+		       "4303 s2.7)";
 	else if (ip_addr_is_v4(&c->local) != ip_addr_is_v4(&c->remote))
 		*why = "both outer addresses must be of one IP version";
 	return *why == NULL ? 0 : -EINVAL;
@@ -202,6 +207,6 @@ esp_sa_ref_fill(const struct esp_sa *sa, struct esp_sa_ref *out)
 		.local = sa->conf.local,
 		.remote = sa->conf.remote,
 		.reqid = sa->conf.reqid,
-		.path_mtu_bytes = sa->path_mtu_bytes,
+		.path_mtu_bytes = esp_sa_path_mtu(sa->lc, sa),
 	};
 }

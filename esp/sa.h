@@ -34,12 +34,15 @@ struct esp_sa {
 	/* What few read. */
 	struct esp_sa_conf conf;  /* without the keys */
 	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
+	struct esp_sa *spi_next;  /* outbound: same bucket of out_spi */
 	struct esp_sa *peer_next; /* same list of SAs by remote selector, newest first */
 	uint64_t serial;          /* order in which they were added */
 	uint64_t drop_icv, drop_replay;
 	uint64_t added_ns, used_ns; /* used: 0 before the first packet */
 	uint64_t sent_ns;           /* outbound: the last packet, for keepalives */
+	uint64_t moved_ns;          /* inbound: its peer came from elsewhere */
 	uint32_t path_mtu_bytes;
+	uint64_t path_mtu_until_ns;
 	struct tmr life_tmr, keepalive_tmr;
 	struct lcore *lc;
 };
@@ -57,9 +60,12 @@ struct esp_ctx {
 	uint32_t sad_version;
 	uint64_t serial;
 	uint32_t nb_slots;
+	uint32_t nb_udp; /* inbound SAs that come in UDP */
+	uint16_t udp_port;
 	uint32_t mask;           /* buckets - 1 */
 	struct esp_sa **in;      /* by SPI */
 	struct esp_sa **out;     /* by profile, newest first */
+	struct esp_sa **out_spi; /* by the peer's SPI, for ICMP */
 	struct esp_sa **host[2]; /* [inbound]: whose remote selector is one address, by it */
 	struct esp_sa *wide[2];  /* the others */
 	struct esp_sa **slot;
@@ -103,6 +109,25 @@ esp_life_count(struct lcore *lc, struct esp_sa *sa, uint32_t len)
 	if (unlikely(sa->packets >= sa->next_packets || sa->bytes >= sa->next_bytes))
 		esp_life_limit(lc, sa);
 }
+
+/* What is known of the path of an SA, 0 if nothing. */
+static inline uint32_t
+esp_sa_path_mtu(const struct lcore *lc, const struct esp_sa *sa)
+{
+	return lc->now_ns < sa->path_mtu_until_ns ? sa->path_mtu_bytes : 0;
+}
+
+/* Whether the packet at ip, next header nxt of the ESP trailer, may come out of this SA. */
+bool esp_inner_selected(const struct esp_sa *sa, uint8_t nxt, const uint8_t *ip, uint32_t len);
+
+/* RFC 3948: a peer that moved, the checksum behind a NAT, the header to push, keepalives. */
+void esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *m);
+void esp_udp_fix_csum(const struct esp_sa *sa, struct rte_mbuf *m);
+void esp_udp_push(struct rte_mbuf *m, const struct esp_sa *sa);
+void esp_udp_start(struct lcore *lc, struct esp_sa *sa);
+
+/* Tells the control context. */
+void esp_event_post(struct lcore *lc, const struct esp_event *ev);
 
 /* Tells the control context of an SA. */
 void esp_event_sa(struct lcore *lc, const struct esp_sa *sa, enum esp_event_kind kind);

@@ -21,8 +21,8 @@ static const uint64_t seq_soft = 3ull << 30;
 /* The same question again, if nobody answered; another one from the same slot of the table. */
 static const uint64_t acquire_again_ns = 5ull * NS_PER_SEC, acquire_other_ns = NS_PER_SEC / 10;
 
-static void
-post(struct lcore *lc, const struct esp_event *ev)
+void
+esp_event_post(struct lcore *lc, const struct esp_event *ev)
 {
 	if (lc->esp->conf.events.post != NULL)
 		lc->esp->conf.events.post(lc, ev);
@@ -39,7 +39,7 @@ esp_event_sa(struct lcore *lc, const struct esp_sa *sa, enum esp_event_kind kind
 		.addr = sa->conf.remote,
 		.port = sa->conf.udp_remote};
 
-	post(lc, &ev);
+	esp_event_post(lc, &ev);
 }
 
 static uint64_t
@@ -187,7 +187,7 @@ esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t 
 	}
 	*a = want;
 	lc_count(lc, ST_ACQUIRE);
-	post(lc, &ev);
+	esp_event_post(lc, &ev);
 }
 
 void

@@ -14,6 +14,8 @@
 
 LOG_MODULE(esp, NOTICE);
 
+enum { UDP_PORT_DEFAULT = 4500 };
+
 static int
 engines_create(struct esp_ctx *e)
 {
@@ -41,12 +43,14 @@ tables_create(struct esp_ctx *e)
 	e->mask = buckets - 1;
 	e->in = calloc(buckets, sizeof(struct esp_sa *));
 	e->out = calloc(buckets, sizeof(struct esp_sa *));
+	e->out_spi = calloc(buckets, sizeof(struct esp_sa *));
+	e->udp_port = e->conf.udp_port != 0 ? e->conf.udp_port : UDP_PORT_DEFAULT;
 	e->host[0] = calloc(buckets, sizeof(struct esp_sa *));
 	e->host[1] = calloc(buckets, sizeof(struct esp_sa *));
 	e->slot = calloc(e->nb_slots, sizeof(struct esp_sa *));
 	e->revoked_gen = calloc(e->nb_slots, sizeof(*e->revoked_gen));
-	if (e->in == NULL || e->out == NULL || e->host[0] == NULL || e->host[1] == NULL ||
-		e->slot == NULL || e->revoked_gen == NULL)
+	if (e->in == NULL || e->out == NULL || e->out_spi == NULL || e->host[0] == NULL ||
+		e->host[1] == NULL || e->slot == NULL || e->revoked_gen == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -89,6 +93,7 @@ esp_destroy(struct lcore *lc)
 	}
 	free(e->in);
 	free(e->out);
+	free(e->out_spi);
 	free(e->host[0]);
 	free(e->host[1]);
 	free(e->slot);
@@ -145,6 +150,11 @@ link_in(struct esp_ctx *e, struct esp_sa *sa)
 	*hash = sa;
 	sa->peer_next = *peer;
 	*peer = sa;
+	if (!sa->conf.inbound) {
+		sa->spi_next = e->out_spi[sa->conf.spi & e->mask];
+		e->out_spi[sa->conf.spi & e->mask] = sa;
+	}
+	e->nb_udp += sa->conf.inbound && sa->conf.udp;
 	e->slot[sa->index] = sa;
 	e->sad_version++;
 }
@@ -160,6 +170,12 @@ unlink_out(struct esp_ctx *e, struct esp_sa *sa)
 	for (pp = peer_list(e, sa); *pp != sa; pp = &(*pp)->peer_next)
 		tl_assert(*pp != NULL);
 	*pp = sa->peer_next;
+	if (!sa->conf.inbound) {
+		for (pp = &e->out_spi[sa->conf.spi & e->mask]; *pp != sa; pp = &(*pp)->spi_next)
+			tl_assert(*pp != NULL);
+		*pp = sa->spi_next;
+	}
+	e->nb_udp -= sa->conf.inbound && sa->conf.udp;
 	e->slot[sa->index] = NULL;
 	e->sad_version++;
 }
@@ -183,8 +199,10 @@ esp_sad_add(struct lcore *lc, const struct esp_sa_conf *c, uint32_t index, uint3
 	sa->index = index;
 	sa->gen = gen;
 	link_in(e, sa);
-	if (sa->key != NULL)
+	if (sa->key != NULL) {
 		esp_life_start(lc, sa);
+		esp_udp_start(lc, sa);
+	}
 	LOG(INFO, "worker %u: SA %u.%u added, spi 0x%08x %s", lc->id, index, gen, c->spi,
 		c->inbound ? "in" : "out");
 	return 0;
@@ -313,6 +331,7 @@ esp_sad_move(struct lcore *lc, uint32_t index, uint32_t gen, const struct ip_add
 	if (one == NULL || one->gen != gen)
 		return 0;
 	was = one->conf;
+	e->sad_version++; /* latches learn the new end of their tunnel */
 	for (uint32_t i = 0; i < e->nb_slots; i++) {
 		struct esp_sa *sa = e->slot[i];
 
@@ -320,6 +339,7 @@ esp_sad_move(struct lcore *lc, uint32_t index, uint32_t gen, const struct ip_add
 			continue;
 		sa->conf.remote = *remote;
 		sa->conf.udp_remote = udp_port;
+		sa->moved_ns = lc->now_ns;
 		n++;
 	}
 	return n;

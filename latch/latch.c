@@ -79,6 +79,7 @@ use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
 	l->sad_version = esp_sad_version(lc);
 	l->overhead_bytes = sa->overhead_bytes;
 	l->align = sa->align;
+	l->path_mtu_bytes = sa->path_mtu_bytes;
 	l->tun_remote = sa->remote;
 }
 
@@ -232,6 +233,8 @@ latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes)
 	if (l->profile_out == 0)
 		return mtu_bytes - ip_hlen_bytes;
 	/* RFC 4303 s2.4: payload and trailer together fill whole words or blocks. */
+	if (l->path_mtu_bytes != 0)
+		mtu_bytes = RTE_MIN(mtu_bytes, l->path_mtu_bytes);
 	inner = l->mode == TL_LATCH_MODE_TUNNEL ? ip_hlen_bytes : 0;
 	fixed = l->overhead_bytes - ESP_TRAILER_BYTES + ip_hlen_bytes - inner;
 	room = (mtu_bytes - fixed) & ~(l->align - 1u);
@@ -247,8 +250,11 @@ latch_is_current(const struct lcore *lc, const struct rte_mbuf *m)
 bool
 latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *quoted)
 {
-	const struct flow_ent *fe = flow_find(lc, quoted);
+	const struct flow_ent *fe;
 
+	if (quoted->proto == IPPROTO_N_ESP)
+		return !pkt_is_tagged(lc, m) && esp_may_speak(lc, quoted);
+	fe = flow_find(lc, quoted);
 	if (fe == NULL)
 		return false;
 	if (fe->latch->state == TL_LATCH_NONE)

@@ -39,6 +39,7 @@ struct latch {
 	uint32_t spd_version;    /* NONE, opened here: the policy that said BYPASS; else 0 */
 	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and the outer IP header in
 				    tunnel mode */
+	uint32_t path_mtu_bytes; /* what routers said of ESP under this latch; 0: nothing */
 	uint8_t align;           /* payload and trailer fill multiples of it */
 	struct ip_addr tun_remote; /* mode TUNNEL: where the outer packets go, for their MTU */
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;

@@ -90,11 +90,12 @@ struct pkt_meta {
 	uint8_t port;    /* index into lc->port */
 	uint8_t tos;     /* DSCP and ECN of the innermost header */
 	uint8_t ttl;
-	uint8_t flags;   /* PKT_F_* */
-	uint8_t verdict; /* enum pkt_verdict */
-	uint8_t reason;  /* of a BREAK: enum tl_latch_reason */
-	uint8_t handoff; /* enum pkt_handoff */
-	uint8_t tunnel;  /* send: spd_out chose a tunnel mode SA */
+	uint8_t flags;       /* PKT_F_* */
+	uint8_t verdict;     /* enum pkt_verdict */
+	uint8_t reason;      /* of a BREAK: enum tl_latch_reason */
+	uint8_t handoff;     /* enum pkt_handoff */
+	uint8_t tunnel;      /* send: spd_out chose a tunnel mode SA */
+	uint16_t udp_remote; /* ESP came in UDP from this port, host order; 0: it did not */
 };
 
 struct pkt_vec {

@@ -55,6 +55,9 @@
 	X(ESP_NESTED,         "esp-nested",         "ESP inside ESP")                              \
 	X(ESP_NOSA,           "esp-nosa",           "policy says PROTECT and no SA fits")          \
 	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
+	X(ESP_ENCAP,          "esp-encap",          "in UDP where the SA is not, or the other way round") \
+	X(NATT_KEEPALIVE,     "natt-keepalive",     "NAT keepalive (not a loss)")                  \
+	X(NATT_LEN,           "natt-length",        "ESP in UDP with a wrong UDP length")          \
 	X(ESP_EXPIRED,        "esp-expired",        "the SA reached a hard lifetime")              \
 	X(ESP_CRYPTO,         "esp-crypto",         "the crypto engine reported a failure")           \
 	X(ESP_TOOBIG,         "esp-toobig",         "no room for ESP header or trailer")           \
@@ -118,6 +121,8 @@
 	X(ESP_IN,         "esp-in")             X(ESP_OUT,        "esp-out")                       \
 	X(ESP_LINEAR,     "esp-linearised")     X(SPD_LOOKUP,     "spd-lookups")                   \
 	X(SPD_MISS,       "spd-cache-misses")                                                      \
+	X(NATT_MOVED,     "natt-moves")         X(NATT_KEEPALIVE, "natt-keepalives-out")           \
+	X(ESP_PMTU,       "esp-path-mtu-updates")                                                  \
 	X(SA_SOFT,        "sa-soft-expiries")   X(SA_HARD,        "sa-hard-expiries")              \
 	X(ACQUIRE,        "acquires")           X(ACQUIRE_SKIP,   "acquires-suppressed")           \
 	X(LATCH_OPEN,     "latches-created")    X(LATCH_FREE,     "latches-released")              \

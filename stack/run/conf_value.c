@@ -235,6 +235,15 @@ read_sized(struct reader *r)
 }
 
 static bool
+read_dscp(struct reader *r)
+{
+	struct conf_sa *sa = r->obj;
+
+	sa->sa.dscp_set = strcasecmp(r->at->value, "copy") != 0;
+	return !sa->sa.dscp_set || read_sized(r);
+}
+
+static bool
 read_sel_net(struct reader *r)
 {
 	struct addr_range *range = (struct addr_range *)(void *)r->field;
@@ -344,6 +353,14 @@ conf_value_read(struct reader *r)
 	case V_MODE:
 		return read_choice(v, "any,transport,tunnel", r->field) &&
 		       *r->field >= r->rule->min;
+	case V_ENCAP:
+		return read_choice(v, "none,udp", r->field);
+	case V_DF:
+		return read_choice(v, "copy,set,clear", r->field);
+	case V_DSCP:
+		return read_dscp(r);
+	case V_NOT:
+		return read_choice(v, "yes,no", r->field);
 	case V_AUTH_HEX:
 		return read_auth_key(v, r->obj);
 	case V_ENCR:

@@ -128,6 +128,14 @@ acquire(struct tl_stack *s, const struct esp_event *ev)
 }
 
 static void
+pmtu_here(struct lcore *lc, void *arg)
+{
+	const struct esp_event *ev = arg;
+
+	esp_sad_set_pmtu(lc, ev->index, ev->gen, ev->mtu_bytes);
+}
+
+static void
 handle(struct tl_stack *s, const struct esp_event *ev)
 {
 	const struct master_sa *ms = &s->control.sa[ev->index];
@@ -145,6 +153,10 @@ handle(struct tl_stack *s, const struct esp_event *ev)
 	case ESP_EV_HARD:
 		tell_sa(s, CONTROL_SA_HARD, ev);
 		control_sa_del(s, ev->index, ESP_DEL_EXPIRE);
+		break;
+	case ESP_EV_PMTU:
+		for (uint32_t w = 0; w < s->conf.workers; w++)
+			ctl_call(s, w, pmtu_here, (void *)(uintptr_t)ev);
 		break;
 	case ESP_EV_MOVED:
 		if (control_sa_move(s, ev) > 0)
