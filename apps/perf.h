@@ -19,7 +19,7 @@ struct perf_opts {
 	uint64_t bytes;      /* of each connection; 0: by time */
 	uint64_t seconds;
 	uint32_t mtu_bytes;
-	uint32_t key_bits;
+	const char *suite; /* limit: NULL for all */
 	uint32_t sessions; /* server: end after so many connections, 0: never */
 	bool json;
 };
@@ -28,8 +28,9 @@ struct perf_opts {
 int perf_server(struct tl_stack *s, const struct perf_opts *o);
 int perf_client(struct tl_stack *s, const struct perf_opts *o);
 
-/* Raw AES-GCM of this core; no stack. */
+/* The crypto engines of this core; no stack. */
 int perf_limit(const struct perf_opts *o);
+bool perf_limit_has_suite(const char *name);
 
 /* The bare port: no stack, only its device. */
 int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);

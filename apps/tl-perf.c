@@ -22,7 +22,7 @@ usage(FILE *out)
 	      "CONNECTIONS]\n"
 	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
 	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
-	      "  tl-perf limit    [-k 128|256] [-l BYTES]     raw AES-GCM of this core\n"
+	      "  tl-perf limit    [-S SUITE | -k 128|256] [-l BYTES]     the crypto of this core\n"
 	      "  tl-perf wire-tx | wire-rx  -f FILE [-m MTU] [-t SECONDS]   the bare port\n"
 	      "\n"
 	      "  -f, --config FILE      configuration, see taglatch.conf(5)\n"
@@ -34,7 +34,10 @@ usage(FILE *out)
 	      "  -l, --length BYTES     of one write or request, 131072 (rr: 64)\n"
 	      "  -c, --connections N    at once, 1\n"
 	      "  -n, --sessions N       server: end after so many connections\n"
-	      "  -k, --key-bits N       limit: 128 or 256\n"
+	      "  -S, --suite NAME       limit: GCM-128, GCM-256, CHACHA, CBC-128+SHA1,\n"
+	      "                         CBC-256+SHA256, CTR-128+SHA256, NULL+SHA256, GMAC-128 or\n"
+	      "                         CCM-128; all of them\n"
+	      "  -k, --key-bits N       limit: 128 or 256, for GCM-128 or GCM-256\n"
 	      "  -m, --mtu BYTES        wire: frame size less 14\n"
 	      "  -j, --json             one JSON object a line\n"
 	      "  -V, --version\n"
@@ -75,6 +78,23 @@ number(const char *opt, const char *text, uint64_t max)
 }
 
 static void
+refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "tl-perf: %s: %s\n", what, why);
+	exit(EXIT_CONFIG);
+}
+
+static const char *
+suite_of_bits(const char *bits)
+{
+	if (strcmp(bits, "128") == 0)
+		return "GCM-128";
+	if (strcmp(bits, "256") != 0)
+		refuse("--key-bits", "expected 128 or 256");
+	return "GCM-256";
+}
+
+static void
 one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 {
 	switch (opt) {
@@ -100,7 +120,12 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 		o->sessions = (uint32_t)number("--sessions", optarg, UINT32_MAX);
 		break;
 	case 'k':
-		o->key_bits = (uint32_t)number("--key-bits", optarg, 256);
+		o->suite = suite_of_bits(optarg);
+		break;
+	case 'S':
+		if (!perf_limit_has_suite(optarg))
+			refuse("--suite: no such suite", optarg);
+		o->suite = optarg;
 		break;
 	case 'm':
 		o->mtu_bytes = (uint32_t)number("--mtu", optarg, 9216);
@@ -111,13 +136,6 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 	default:
 		common_option(opt, c, &a->file, usage);
 	}
-}
-
-static void
-refuse(const char *what, const char *why)
-{
-	fprintf(stderr, "tl-perf: %s: %s\n", what, why);
-	exit(EXIT_CONFIG);
 }
 
 static void
@@ -133,6 +151,7 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 		{"length", required_argument, NULL, 'l'},
 		{"connections", required_argument, NULL, 'c'},
 		{"sessions", required_argument, NULL, 'n'},
+		{"suite", required_argument, NULL, 'S'},
 		{"key-bits", required_argument, NULL, 'k'},
 		{"mtu", required_argument, NULL, 'm'},
 		{"json", no_argument, NULL, 'j'},
@@ -142,13 +161,11 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:k:m:jVh", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:S:k:m:jVh", longs, NULL)) != -1)
 		one_option(opt, c, a, o);
 	a->mode = optind < argc ? argv[optind] : "";
 	if (optind + 1 < argc)
 		refuse("unexpected argument", argv[optind + 1]);
-	if (o->key_bits != 128 && o->key_bits != 256)
-		refuse("--key-bits", "expected 128 or 256");
 	if (o->connections == 0)
 		refuse("--connections", "expected at least 1");
 	if (strcmp(a->mode, "limit") == 0 && o->size_bytes > 16000)
@@ -221,11 +238,8 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 int
 main(int argc, char **argv)
 {
-	struct perf_opts o = {.connections = 1,
-		.seconds = 5,
-		.mtu_bytes = 1500,
-		.key_bits = 128,
-		.addr.sin_family = AF_INET};
+	struct perf_opts o = {
+		.connections = 1, .seconds = 5, .mtu_bytes = 1500, .addr.sin_family = AF_INET};
 	struct args a = {.port = 5201};
 	struct tl_conf *c = tl_conf_new();
 	int rc;

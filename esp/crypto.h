@@ -24,6 +24,7 @@ struct esp_sa;
  * A MAC (SUITE_MAC, RFC 4303 s2.8) covers esp up to the ICV, and with ESN the high half of the
  * sequence number behind that (s2.2.1), which is not sent: an engine may write it where the ICV
  * lies while it computes. An AEAD takes aad; SUITE_GMAC takes aad, IV and data (RFC 4543 s3.3).
+ * Without ESN aad is the header in the packet, and an engine may read either.
  */
 struct crypto_op {
 	struct esp_sa *sa;
@@ -66,15 +67,15 @@ const struct crypto_engine *crypto_ossl_engine(void);
 
 /*
  * The nonce of an AEAD or counter suite: salt, then the explicit IV (RFC 4106 s4), or the sequence
- * number where it is implicit (RFC 8750 s3). Returns its bytes, salt_bytes + 8.
+ * number where it is implicit (RFC 8750 s4). Returns its bytes, salt_bytes + 8.
  */
 static inline uint32_t
-crypto_nonce(uint8_t nonce[12], const struct esp_suite *s, const uint8_t *salt,
+crypto_nonce(uint8_t nonce[12], const struct esp_suite *s, const uint8_t salt[4],
 	const struct crypto_op *op)
 {
 	uint64_t seq;
 
-	memcpy(nonce, salt, s->salt_bytes);
+	memcpy(nonce, salt, 4); /* a constant length; the IV goes over what is no salt */
 	if (s->iv_implicit) {
 		seq = rte_cpu_to_be_64(op->seq);
 		memcpy(nonce + s->salt_bytes, &seq, 8);

@@ -218,14 +218,16 @@ add = ("add sa {} spi={} direction=in local=10.1.0.1 remote=10.1.0.2 "
 rc, out, err = run("tl-pmd", "-c", add.format("x", 0x1000) + ";" + add.format("x", 0x1001),
                    conf=GOOD)
 test("a key of an SA that was refused may be used", "SPI exists" in out and "SA x added" in out, out)
-for args in (["limit", "-k", "192"], ["wire-foo"], ["limit", "-l", "20000"], ["bulk", "-c", "0"],
-             ["limit", "more"], ["wire-tx", "-s", "stack.nonsense=1"]):
+for args in (["limit", "-k", "192"], ["limit", "-S", "DES"], ["limit", "-l", "20000"],
+             ["limit", "more"], ["wire-foo"], ["bulk", "-c", "0"], ["wire-tx", "-s", "stack.nonsense=1"]):
     rc, out, err = run("tl-perf", *args)
     test(f"tl-perf {' '.join(args)} exits 2", rc == 2 and err, f"{rc} {out} {err}")
 rc, out, err = run("tl-pmd", "stack.ini")
 test("a file without -f is pointed out", rc == 2 and "goes after -f" in err, err)
 rc, out, err = run("tl-perf", "limit", "-l", "1024", "--json")
-test("tl-perf limit", rc == 0 and json.loads(out)["encrypt_cycles"] > 0, out + err)
+lines = [json.loads(line) for line in out.splitlines()]
+test("tl-perf limit", rc == 0 and len({x["suite"] for x in lines}) == 9 and
+     all(x["encrypt_cycles"] > 0 and x["decrypt_cycles"] > 0 for x in lines), out + err)
 rc, out, err = run("tl-perf", "bulk", conf=GOOD)
 test("tl-perf bulk without an address exits 2", rc == 2 and "--address" in err, err)
 rc, out, err = run("tl-perf", "dance")
