@@ -119,8 +119,9 @@ outer_fields(const struct esp_sa *sa, struct pkt_meta *pm)
 {
 	const struct esp_sa_conf *c = &sa->conf;
 	uint8_t ecn = c->ecn_off ? 0 : pm->tos & 3u;
+	uint8_t dscp = c->dscp_set ? c->dscp : pm->tos >> 2;
 
-	pm->tos = (uint8_t)((c->dscp_set ? c->dscp << 2 : pm->tos & ~3u) | ecn);
+	pm->tos = (uint8_t)(dscp << 2 | ecn);
 	if (c->df == ESP_DF_SET)
 		pm->flags |= PKT_F_DF;
 	else if (c->df == ESP_DF_CLEAR)
