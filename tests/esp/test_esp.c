@@ -2,142 +2,17 @@
 /* esp_in and esp_out together, as a packet meets them, and what each wrong packet changes. */
 #include <stdlib.h>
 
-#include "esp/sa.h"
-#include "tests/util/lc_env.h"
+#include "tests/util/esp_env.h"
 
-enum { PAYLOAD = 41, SPI_IN = 0x1001, SPI_OUT = 0x2002, PROFILE = 5 };
-
-static struct env *e;
-static const struct ip_addr here = {.w = {0, 0, RTE_BE32(0xffff), RTE_BE32(0x0a000001)}};
-static const struct ip_addr there = {.w = {0, 0, RTE_BE32(0xffff), RTE_BE32(0x0a000002)}};
-
-static struct esp_sa_conf
-sa_conf(bool inbound)
-{
-	struct esp_sa_conf c = {
-		.spi = inbound ? SPI_IN : SPI_OUT,
-		.local = here,
-		.remote = there,
-		.local_id = 1,
-		.peer_id = 2,
-		.profile = PROFILE,
-		.replay_window = 64,
-		.iv_start = 1000,
-		.encr = ESP_ENCR_AES_GCM_16,
-		.encr_bits = 128,
-		.mode = ESP_MODE_TRANSPORT,
-		.inbound = inbound,
-		.esn = true,
-		.key_len = 20,
-		.key = {1, 2, 3},
-	};
-
-	esp_sel_any(&c.sel, 0);
-	return c;
-}
-
-static void
-setup(void)
-{
-	e = env_setup();
-	ck_assert_int_eq(esp_create(&e->lc, NULL), 0);
-}
-
-static void
-teardown(void)
-{
-	esp_destroy(&e->lc);
-	env_teardown(e);
-}
-
-/* Both halves with the same key, so that what goes out can come in again. */
-static void
-add_pair(const struct esp_sa_conf *in, const struct esp_sa_conf *out)
-{
-	struct esp_sa_conf o = *out;
-
-	o.spi = in->spi;
-	ck_assert_int_eq(esp_sad_add(&e->lc, in, 0, 1), 0);
-	ck_assert_int_eq(esp_sad_add(&e->lc, &o, 1, 1), 0);
-}
-
-static void
-add_default_pair(void)
-{
-	struct esp_sa_conf in = sa_conf(true), out = sa_conf(false);
-
-	add_pair(&in, &out);
-}
-
-/* A TCP-like payload with ports 80 (there) and 4000 (here), encrypted by the outbound SA. */
-static struct rte_mbuf *
-encrypted(uint8_t nxt, const uint8_t *payload, uint32_t len)
-{
-	struct rte_mbuf *m = pkt_alloc(&e->lc);
-	struct pkt_meta *pm = pkt_meta(m);
-	struct pkt_vec v = {.n = 1, .m = {m}};
-
-	memcpy(rte_pktmbuf_append(m, (uint16_t)len), payload, len);
-	pm->nxt = nxt;
-	pm->key.local = here;
-	pm->key.remote = there;
-	pm->sa = e->lc.esp->slot[1];
-	esp_out(&e->lc, &v);
-	ck_assert_uint_eq(v.n, 1);
-	ck_assert_uint_eq(pm->nxt, IPPROTO_N_ESP);
-	return m;
-}
-
-static void
-default_payload(uint8_t p[PAYLOAD])
-{
-	for (int i = 0; i < PAYLOAD; i++)
-		p[i] = (uint8_t)i;
-	p[0] = 0, p[1] = 80, p[2] = 0x0f, p[3] = 0xa0;
-}
-
-/* Hands ESP bytes to esp_in as a buffer of exactly their size. Returns what came out, or NULL. */
-static struct rte_mbuf *
-receive(const uint8_t *esp, uint32_t len, enum pkt_next nx)
-{
-	struct rte_mbuf *m = env_pkt(e, esp, len);
-	struct pkt_meta *pm = pkt_meta(m);
-	struct pkt_vec v = {.n = 1, .m = {m}};
-	struct pkt_sort s;
-
-	pkt_sort_reset(&s);
-	pm->key.local = here;
-	pm->key.remote = there;
-	pm->l4_off = 0;
-	pm->l4_len = (uint16_t)len;
-	pm->nxt = IPPROTO_N_ESP;
-	esp_in(&e->lc, &v, &s);
-	return s.v[nx].n == 1 ? s.v[nx].m[0] : NULL;
-}
-
-static uint64_t
-drops(void)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < DROP_MAX; i++)
-		n += e->lc.stat.drop[i];
-	return n;
-}
+enum { PAYLOAD = EE_PAYLOAD, SPI_IN = EE_SPI_IN, SPI_OUT = EE_SPI_OUT, PROFILE = EE_PROFILE };
 
 static uint32_t
 make_esp(uint8_t *out, uint8_t nxt)
 {
 	uint8_t p[PAYLOAD];
-	struct rte_mbuf *m;
-	uint32_t len;
 
-	default_payload(p);
-	m = encrypted(nxt, p, PAYLOAD);
-	len = m->pkt_len;
-	memcpy(out, rte_pktmbuf_mtod(m, uint8_t *), len);
-	rte_pktmbuf_free(m);
-	return len;
+	ee_payload(p);
+	return ee_encrypt(nxt, p, PAYLOAD, out);
 }
 
 START_TEST(transport_round_trip_gives_the_payload_and_the_tag)
@@ -146,21 +21,21 @@ START_TEST(transport_round_trip_gives_the_payload_and_the_tag)
 	uint32_t len;
 	struct rte_mbuf *m;
 
-	add_default_pair();
-	default_payload(p);
+	ee_add_default_pair();
+	ee_payload(p);
 	len = make_esp(esp, IPPROTO_N_TCP);
 	/* RFC 4303 s2.4: ciphertext on a 4-byte boundary. */
 	ck_assert_uint_eq((len - 8 - 8 - 16) % 4, 0);
-	m = receive(esp, len, NX_TCP);
+	m = ee_receive(esp, len, NX_TCP);
 	ck_assert_ptr_nonnull(m);
 	ck_assert_uint_eq(pkt_meta(m)->l4_len, PAYLOAD);
 	ck_assert_mem_eq(pkt_data(m, pkt_meta(m)->l4_off), p, PAYLOAD);
 	ck_assert_uint_eq(rte_be_to_cpu_16(pkt_meta(m)->key.rport), 80);
 	ck_assert_uint_eq(rte_be_to_cpu_16(pkt_meta(m)->key.lport), 4000);
-	ck_assert(pkt_is_tagged(&e->lc, m));
-	ck_assert_uint_eq(pkt_tag(&e->lc, m)->profile, PROFILE);
-	ck_assert_uint_eq(pkt_tag(&e->lc, m)->sad_index, 0);
-	ck_assert_uint_eq(pkt_tag(&e->lc, m)->sad_gen, 1);
+	ck_assert(pkt_is_tagged(&ee->lc, m));
+	ck_assert_uint_eq(pkt_tag(&ee->lc, m)->profile, PROFILE);
+	ck_assert_uint_eq(pkt_tag(&ee->lc, m)->sad_index, 0);
+	ck_assert_uint_eq(pkt_tag(&ee->lc, m)->sad_gen, 1);
 	rte_pktmbuf_free(m);
 }
 END_TEST
@@ -170,7 +45,7 @@ START_TEST(explicit_iv_counts_up_from_its_start)
 	uint8_t a[256], b[256];
 	uint64_t iv_a, iv_b;
 
-	add_default_pair();
+	ee_add_default_pair();
 	make_esp(a, IPPROTO_N_TCP);
 	make_esp(b, IPPROTO_N_TCP);
 	memcpy(&iv_a, a + 8, 8);
@@ -187,21 +62,21 @@ START_TEST(second_copy_is_a_replay_also_within_one_burst)
 	struct pkt_vec v = {.n = 2};
 	struct pkt_sort s;
 
-	add_default_pair();
+	ee_add_default_pair();
 	len = make_esp(esp, IPPROTO_N_TCP);
 	pkt_sort_reset(&s);
 	for (int i = 0; i < 2; i++) {
-		v.m[i] = env_pkt(e, esp, len);
-		pkt_meta(v.m[i])->key.local = here;
-		pkt_meta(v.m[i])->key.remote = there;
+		v.m[i] = env_pkt(ee, esp, len);
+		pkt_meta(v.m[i])->key.local = ee_here;
+		pkt_meta(v.m[i])->key.remote = ee_there;
 		pkt_meta(v.m[i])->l4_len = (uint16_t)len;
 	}
-	esp_in(&e->lc, &v, &s);
+	esp_in(&ee->lc, &v, &s);
 	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_REPLAY], 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_REPLAY], 1);
 	rte_pktmbuf_free(s.v[NX_TCP].m[0]);
-	ck_assert_ptr_null(receive(esp, len, NX_TCP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_REPLAY], 2);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_REPLAY], 2);
 }
 END_TEST
 
@@ -213,25 +88,25 @@ START_TEST(wrong_packet_changes_no_state)
 	struct replay before;
 	uint64_t n;
 
-	add_default_pair();
+	ee_add_default_pair();
 	len = make_esp(esp, IPPROTO_N_TCP);
-	before = e->lc.esp->slot[0]->replay;
+	before = ee->lc.esp->slot[0]->replay;
 	for (uint32_t cut = 0; cut < len; cut++) {
-		n = drops();
-		ck_assert_ptr_null(receive(esp, cut, NX_TCP));
-		ck_assert_uint_eq(drops(), n + 1);
+		n = ee_drops();
+		ck_assert_ptr_null(ee_receive(esp, cut, NX_TCP));
+		ck_assert_uint_eq(ee_drops(), n + 1);
 	}
 	for (uint32_t bit = 0; bit < len * 8; bit++) {
 		memcpy(bad, esp, len);
 		bad[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-		n = drops();
-		ck_assert_ptr_null(receive(bad, len, NX_TCP));
-		ck_assert_uint_eq(drops(), n + 1);
+		n = ee_drops();
+		ck_assert_ptr_null(ee_receive(bad, len, NX_TCP));
+		ck_assert_uint_eq(ee_drops(), n + 1);
 	}
-	ck_assert_mem_eq(&before, &e->lc.esp->slot[0]->replay, sizeof(before));
-	ck_assert_uint_eq(e->lc.esp->slot[0]->packets, 0);
-	rte_pktmbuf_free(receive(esp, len, NX_TCP)); /* the good one is still good */
-	ck_assert_uint_eq(e->lc.esp->slot[0]->packets, 1);
+	ck_assert_mem_eq(&before, &ee->lc.esp->slot[0]->replay, sizeof(before));
+	ck_assert_uint_eq(ee->lc.esp->slot[0]->packets, 0);
+	rte_pktmbuf_free(ee_receive(esp, len, NX_TCP)); /* the good one is still good */
+	ck_assert_uint_eq(ee->lc.esp->slot[0]->packets, 1);
 }
 END_TEST
 
@@ -241,11 +116,11 @@ START_TEST(unknown_spi_is_dropped)
 	uint8_t esp[256];
 	uint32_t len;
 
-	add_default_pair();
+	ee_add_default_pair();
 	len = make_esp(esp, IPPROTO_N_TCP);
 	esp[3] ^= 0x40;
-	ck_assert_ptr_null(receive(esp, len, NX_TCP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_SPI], 1);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SPI], 1);
 }
 END_TEST
 
@@ -255,25 +130,25 @@ START_TEST(dummy_packet_is_discarded)
 	uint8_t esp[256];
 	uint32_t len;
 
-	add_default_pair();
+	ee_add_default_pair();
 	len = make_esp(esp, IPPROTO_N_NONE);
-	ck_assert_ptr_null(receive(esp, len, NX_TCP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_DUMMY], 1);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_DUMMY], 1);
 }
 END_TEST
 
 /* E-1: a port outside the selectors of the SA. */
 START_TEST(inner_packet_outside_the_selectors_is_dropped_untagged)
 {
-	struct esp_sa_conf in = sa_conf(true), out = sa_conf(false);
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
 	uint8_t esp[256];
 	uint32_t len;
 
 	in.sel.lport = (struct port_range){4001, 4001};
-	add_pair(&in, &out);
+	ee_add_pair(&in, &out);
 	len = make_esp(esp, IPPROTO_N_TCP);
-	ck_assert_ptr_null(receive(esp, len, NX_TCP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_SELECTOR], 1);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 1);
 }
 END_TEST
 
@@ -283,65 +158,65 @@ START_TEST(esp_in_esp_is_dropped)
 	uint8_t esp[256];
 	uint32_t len;
 
-	add_default_pair();
+	ee_add_default_pair();
 	len = make_esp(esp, IPPROTO_N_ESP);
-	ck_assert_ptr_null(receive(esp, len, NX_ESP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_NESTED], 1);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_ESP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NESTED], 1);
 }
 END_TEST
 
 START_TEST(outer_addresses_of_another_host_are_dropped)
 {
-	struct esp_sa_conf in = sa_conf(true), out = sa_conf(false);
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
 	uint8_t esp[256];
 	uint32_t len;
 
 	in.remote = ip_addr_v4(RTE_BE32(0x0a000003));
-	add_pair(&in, &out);
+	ee_add_pair(&in, &out);
 	len = make_esp(esp, IPPROTO_N_TCP);
-	ck_assert_ptr_null(receive(esp, len, NX_TCP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_ADDR], 1);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_ADDR], 1);
 }
 END_TEST
 
 /* RFC 4303 s3.3.3: the counter never cycles. */
 START_TEST(used_up_sequence_numbers_stop_the_sa)
 {
-	struct esp_sa_conf in = sa_conf(true), out = sa_conf(false);
-	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
 	struct pkt_vec v = {.n = 1, .m = {m}};
 	uint8_t esp[256];
 
 	in.esn = out.esn = false;
-	add_pair(&in, &out);
-	e->lc.esp->slot[1]->seq = UINT32_MAX - 1;
+	ee_add_pair(&in, &out);
+	ee->lc.esp->slot[1]->seq = UINT32_MAX - 1;
 	make_esp(esp, IPPROTO_N_TCP);
-	ck_assert_uint_eq(e->lc.esp->slot[1]->seq, UINT32_MAX);
+	ck_assert_uint_eq(ee->lc.esp->slot[1]->seq, UINT32_MAX);
 	rte_pktmbuf_append(m, 20);
-	pkt_meta(m)->sa = e->lc.esp->slot[1];
-	esp_out(&e->lc, &v);
+	pkt_meta(m)->sa = ee->lc.esp->slot[1];
+	esp_out(&ee->lc, &v);
 	ck_assert_uint_eq(v.n, 0);
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_SEQ_END], 1);
-	ck_assert_uint_eq(e->lc.esp->slot[1]->seq, UINT32_MAX);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SEQ_END], 1);
+	ck_assert_uint_eq(ee->lc.esp->slot[1]->seq, UINT32_MAX);
 }
 END_TEST
 
 START_TEST(no_room_spends_no_sequence_number)
 {
-	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
 	struct pkt_vec v = {.n = 1, .m = {m}};
 
-	add_default_pair();
+	ee_add_default_pair();
 	rte_pktmbuf_append(m, rte_pktmbuf_tailroom(m));
-	pkt_meta(m)->sa = e->lc.esp->slot[1];
-	esp_out(&e->lc, &v);
+	pkt_meta(m)->sa = ee->lc.esp->slot[1];
+	esp_out(&ee->lc, &v);
 	ck_assert_uint_eq(v.n, 0);
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_TOOBIG], 1);
-	ck_assert_uint_eq(e->lc.esp->slot[1]->seq, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_TOOBIG], 1);
+	ck_assert_uint_eq(ee->lc.esp->slot[1]->seq, 0);
 }
 END_TEST
 
-/* Tunnel mode: an IPv4 packet from there to here. */
+/* Tunnel mode: an IPv4 packet from there to ee_here. */
 static uint32_t
 inner_packet(uint8_t *p, uint32_t src, uint16_t frag)
 {
@@ -363,25 +238,22 @@ inner_packet(uint8_t *p, uint32_t src, uint16_t frag)
 static void
 add_tunnel(uint16_t port)
 {
-	struct esp_sa_conf in = sa_conf(true), out = sa_conf(false);
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
 
 	in.mode = out.mode = ESP_MODE_TUNNEL;
-	addr_range_of_host(&in.sel.remote, &there);
+	addr_range_of_host(&in.sel.remote, &ee_there);
 	if (port != 0)
 		in.sel.lport = (struct port_range){port, port};
-	add_pair(&in, &out);
+	ee_add_pair(&in, &out);
 }
 
 static struct rte_mbuf *
 through_tunnel(uint32_t src, uint16_t frag)
 {
 	uint8_t inner[64], esp[256];
-	struct rte_mbuf *m = encrypted(IPPROTO_N_IPIP, inner, inner_packet(inner, src, frag));
-	uint32_t len = m->pkt_len;
+	uint32_t len = ee_encrypt(IPPROTO_N_IPIP, inner, inner_packet(inner, src, frag), esp);
 
-	memcpy(esp, rte_pktmbuf_mtod(m, uint8_t *), len);
-	rte_pktmbuf_free(m);
-	return receive(esp, len, NX_IP);
+	return ee_receive(esp, len, NX_IP);
 }
 
 START_TEST(tunnel_gives_the_inner_packet_tagged_and_trimmed)
@@ -391,7 +263,7 @@ START_TEST(tunnel_gives_the_inner_packet_tagged_and_trimmed)
 	add_tunnel(4000);
 	m = through_tunnel(0x0a000002, 0);
 	ck_assert_ptr_nonnull(m);
-	ck_assert(pkt_is_tagged(&e->lc, m));
+	ck_assert(pkt_is_tagged(&ee->lc, m));
 	ck_assert_uint_eq(m->pkt_len - pkt_meta(m)->l3_off, 30);
 	ck_assert_uint_eq(*pkt_data(m, pkt_meta(m)->l3_off), 0x45);
 	rte_pktmbuf_free(m);
@@ -403,7 +275,7 @@ START_TEST(tunnel_with_foreign_inner_source_is_dropped)
 {
 	add_tunnel(0);
 	ck_assert_ptr_null(through_tunnel(0x0a000003, 0));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_SELECTOR], 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 1);
 }
 END_TEST
 
@@ -413,7 +285,7 @@ START_TEST(tunnel_fragment_needs_an_sa_without_ports)
 	add_tunnel(4000);
 	ck_assert_ptr_null(through_tunnel(0x0a000002, 0x2000));
 	ck_assert_ptr_null(through_tunnel(0x0a000002, 0x0002));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_SELECTOR], 2);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 2);
 }
 END_TEST
 
@@ -424,43 +296,43 @@ START_TEST(tunnel_sa_refuses_transport_payload)
 
 	add_tunnel(0);
 	len = make_esp(esp, IPPROTO_N_TCP);
-	ck_assert_ptr_null(receive(esp, len, NX_TCP));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_NEXT], 1);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NEXT], 1);
 }
 END_TEST
 
 /* G-10: any SA with the same profile that covers the flow; the newest one first. */
 START_TEST(outbound_choice_prefers_the_newest_of_the_profile)
 {
-	struct esp_sa_conf a = sa_conf(false), b = sa_conf(false);
-	struct flow_key k = {.local = here, .remote = there, .proto = IPPROTO_N_TCP};
+	struct esp_sa_conf a = ee_sa(false), b = ee_sa(false);
+	struct flow_key k = {.local = ee_here, .remote = ee_there, .proto = IPPROTO_N_TCP};
 	struct esp_sa_ref ref;
 
 	b.spi = 0x3003;
-	ck_assert_int_eq(esp_sad_add(&e->lc, &a, 4, 1), 0);
-	ck_assert_int_eq(esp_sad_add(&e->lc, &b, 5, 1), 0);
-	ck_assert_int_eq(esp_sad_find_out(&e->lc, PROFILE, &k, &ref), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &a, 4, 1), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &b, 5, 1), 0);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
 	ck_assert_uint_eq(ref.index, 5);
-	ck_assert_int_eq(esp_sad_del(&e->lc, 5, 1, ESP_DEL_REKEY), 0);
-	ck_assert_int_eq(esp_sad_find_out(&e->lc, PROFILE, &k, &ref), 0);
+	ck_assert_int_eq(esp_sad_del(&ee->lc, 5, 1, ESP_DEL_REKEY), 0);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
 	ck_assert_uint_eq(ref.index, 4);
-	ck_assert_int_eq(esp_sad_find_out(&e->lc, PROFILE + 1, &k, &ref), -ENOENT);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE + 1, &k, &ref), -ENOENT);
 }
 END_TEST
 
 /* F-3 */
 START_TEST(revoked_sa_makes_its_queued_tags_stale_and_a_rekeyed_one_does_not)
 {
-	struct esp_sa_conf in = sa_conf(true);
+	struct esp_sa_conf in = ee_sa(true);
 	struct tl_tag t = {.sad_index = 7, .sad_gen = 1, .profile = PROFILE};
 
-	ck_assert_int_eq(esp_sad_add(&e->lc, &in, 7, 1), 0);
-	ck_assert_int_eq(esp_sad_del(&e->lc, 7, 1, ESP_DEL_REKEY), 0);
-	ck_assert(esp_tag_current(&e->lc, &t));
-	ck_assert_int_eq(esp_sad_add(&e->lc, &in, 7, 2), 0);
-	ck_assert_int_eq(esp_sad_del(&e->lc, 7, 2, ESP_DEL_REVOKED), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &in, 7, 1), 0);
+	ck_assert_int_eq(esp_sad_del(&ee->lc, 7, 1, ESP_DEL_REKEY), 0);
+	ck_assert(esp_tag_current(&ee->lc, &t));
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &in, 7, 2), 0);
+	ck_assert_int_eq(esp_sad_del(&ee->lc, 7, 2, ESP_DEL_REVOKED), 0);
 	t.sad_gen = 2;
-	ck_assert(!esp_tag_current(&e->lc, &t));
+	ck_assert(!esp_tag_current(&ee->lc, &t));
 }
 END_TEST
 
@@ -468,43 +340,43 @@ START_TEST(key_is_not_kept_beside_the_engine)
 {
 	static const uint8_t zero[ESP_KEY_MAX];
 
-	add_default_pair();
-	ck_assert_mem_eq(e->lc.esp->slot[0]->conf.key, zero, sizeof(zero));
+	ee_add_default_pair();
+	ck_assert_mem_eq(ee->lc.esp->slot[0]->conf.key, zero, sizeof(zero));
 }
 END_TEST
 
 /* G-14: a packet that asks for a profile without an SA never leaves in clear. */
 START_TEST(request_without_sa_is_dropped)
 {
-	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
 	struct pkt_vec v = {.n = 1, .m = {m}};
 
-	pkt_tag_set(&e->lc, m, (struct tl_tag){.sad_index = 3, .sad_gen = 1, .profile = 77});
-	spd_out(&e->lc, &v);
+	pkt_tag_set(&ee->lc, m, (struct tl_tag){.sad_index = 3, .sad_gen = 1, .profile = 77});
+	spd_out(&ee->lc, &v);
 	ck_assert_uint_eq(v.n, 0);
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_NOSA], 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NOSA], 1);
 }
 END_TEST
 
 /* A used-up SA makes room for another with the same parameters. */
 START_TEST(used_up_sa_is_not_chosen_again)
 {
-	struct esp_sa_conf a = sa_conf(false), b = sa_conf(false);
-	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct esp_sa_conf a = ee_sa(false), b = ee_sa(false);
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
 	struct pkt_vec v = {.n = 1, .m = {m}};
 
 	a.esn = b.esn = false;
 	b.spi = 0x3003;
 	b.key[0] = 9;
-	ck_assert_int_eq(esp_sad_add(&e->lc, &a, 4, 1), 0);
-	ck_assert_int_eq(esp_sad_add(&e->lc, &b, 5, 1), 0);
-	e->lc.esp->slot[5]->seq = UINT32_MAX;
-	pkt_meta(m)->key.local = here;
-	pkt_meta(m)->key.remote = there;
-	pkt_tag_set(&e->lc, m, (struct tl_tag){.sad_index = 5, .sad_gen = 1, .profile = PROFILE});
-	spd_out(&e->lc, &v);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &a, 4, 1), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &b, 5, 1), 0);
+	ee->lc.esp->slot[5]->seq = UINT32_MAX;
+	pkt_meta(m)->key.local = ee_here;
+	pkt_meta(m)->key.remote = ee_there;
+	pkt_tag_set(&ee->lc, m, (struct tl_tag){.sad_index = 5, .sad_gen = 1, .profile = PROFILE});
+	spd_out(&ee->lc, &v);
 	ck_assert_uint_eq(v.n, 1);
-	ck_assert_ptr_eq(pkt_meta(m)->sa, e->lc.esp->slot[4]);
+	ck_assert_ptr_eq(pkt_meta(m)->sa, ee->lc.esp->slot[4]);
 	rte_pktmbuf_free(m);
 }
 END_TEST
@@ -513,7 +385,7 @@ END_TEST
 static struct rte_mbuf *
 with_trailer(const uint8_t *trailer, uint32_t n)
 {
-	struct esp_sa *sa = e->lc.esp->slot[1];
+	struct esp_sa *sa = ee->lc.esp->slot[1];
 	uint8_t esp[8 + 8 + 40 + 16] = {0};
 	struct crypto_op op = {.seq = 1};
 	rte_be32_t spi = rte_cpu_to_be_32(SPI_IN), seq = RTE_BE32(1);
@@ -523,7 +395,7 @@ with_trailer(const uint8_t *trailer, uint32_t n)
 	memcpy(esp + 56 - n, trailer, n);
 	esp_sa_op(sa, &op, esp, sizeof(esp));
 	sa->engine->encrypt(sa->engine_ctx, &op, 1);
-	return receive(esp, sizeof(esp), NX_TCP);
+	return ee_receive(esp, sizeof(esp), NX_TCP);
 }
 
 /* RFC 4303 s2.4 */
@@ -533,13 +405,13 @@ START_TEST(padding_must_count_up_and_fit)
 	static const uint8_t wrong[] = {1, 2, 4, 3, IPPROTO_N_TCP};
 	static const uint8_t too_long[] = {39, IPPROTO_N_TCP};
 
-	add_default_pair();
+	ee_add_default_pair();
 	ck_assert_ptr_null(with_trailer(wrong, sizeof(wrong)));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_PAD], 1);
-	replay_init(&e->lc.esp->slot[0]->replay, 64);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_PAD], 1);
+	replay_init(&ee->lc.esp->slot[0]->replay, 64);
 	ck_assert_ptr_null(with_trailer(too_long, sizeof(too_long)));
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_PAD], 2);
-	replay_init(&e->lc.esp->slot[0]->replay, 64);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_PAD], 2);
+	replay_init(&ee->lc.esp->slot[0]->replay, 64);
 	struct rte_mbuf *m = with_trailer(good, sizeof(good));
 
 	ck_assert_ptr_nonnull(m);
@@ -556,11 +428,11 @@ START_TEST(selectors_overlap_when_a_flow_fits_both)
 	esp_sel_any(&a, 0);
 	esp_sel_any(&b, 0);
 	ck_assert(esp_sel_overlap(&a, &b));
-	addr_range_of_host(&a.remote, &there);
+	addr_range_of_host(&a.remote, &ee_there);
 	ck_assert(esp_sel_overlap(&a, &b));
-	addr_range_of_host(&b.remote, &here);
+	addr_range_of_host(&b.remote, &ee_here);
 	ck_assert(!esp_sel_overlap(&a, &b));
-	addr_range_of_net(&b.remote, &here, 126); /* 10.0.0.0/30 */
+	addr_range_of_net(&b.remote, &ee_here, 126); /* 10.0.0.0/30 */
 	ck_assert(esp_sel_overlap(&a, &b));
 	a.lport = (struct port_range){80, 80};
 	b.lport.hi = 79;
@@ -576,12 +448,12 @@ END_TEST
 /* RFC 4301 s4.4.1: no rule, no packet. */
 START_TEST(empty_policy_discards)
 {
-	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
 	struct pkt_vec v = {.n = 1, .m = {m}};
 
-	spd_out(&e->lc, &v);
+	spd_out(&ee->lc, &v);
 	ck_assert_uint_eq(v.n, 0);
-	ck_assert_uint_eq(e->lc.stat.drop[DROP_SPD_DISCARD_OUT], 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_SPD_DISCARD_OUT], 1);
 }
 END_TEST
 
@@ -619,7 +491,7 @@ main(void)
 	Suite *s = suite_create("esp");
 	TCase *c = tcase_create("esp");
 
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, ee_setup, ee_teardown);
 	add_tests(c);
 	suite_add_tcase(s, c);
 	return env_main(s);
