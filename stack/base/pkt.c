@@ -76,6 +76,7 @@ pkt_next_of(uint8_t nxt)
 	case IPPROTO_N_SCTP:
 		return NX_SCTP;
 	case IPPROTO_N_ICMP:
+	case IPPROTO_N_ICMP6:
 		return NX_ICMP;
 	case IPPROTO_N_ESP:
 		return NX_ESP;

@@ -59,7 +59,7 @@ ports_of(struct lcore *lc, void *arg)
 /* ---- neighbours, routes ---- */
 
 static void
-neighbour_row(const struct arp_info *i, void *arg)
+neighbour_row(const struct neigh_info *i, void *arg)
 {
 	struct fill *f = arg;
 	char mac[RTE_ETHER_ADDR_FMT_SIZE], addr[IP_ADDR_STRLEN];

@@ -20,6 +20,7 @@
 #include "stack/net/frag.h"
 #include "stack/net/icmp.h"
 #include "stack/net/ip4.h"
+#include "stack/net/nd.h"
 #include "stack/net/route.h"
 #include "stack/run/run.h"
 
@@ -34,19 +35,17 @@ tl_version(void)
 	return "0.1.0";
 }
 
-/* RFC 1122 s4.2.3.9: unreachable of the protocol or port is hard, the rest soft. */
 static void
 icmp_error(struct lcore *lc, const struct icmp_error *i)
 {
-	enum tcp_icmp kind = TCP_ICMP_SOFT;
+	static const enum tcp_icmp kind[] = {
+		[ICMP_KIND_SOFT] = TCP_ICMP_SOFT,
+		[ICMP_KIND_HARD] = TCP_ICMP_HARD,
+		[ICMP_KIND_TOOBIG] = TCP_ICMP_TOOBIG,
+	};
 
-	if (i->key.proto != IPPROTO_N_TCP)
-		return;
-	if (i->type == 3 && i->code == ICMP_DU_FRAG_NEEDED)
-		kind = TCP_ICMP_TOOBIG;
-	else if (i->type == 3 && (i->code == ICMP_DU_PROTOCOL || i->code == ICMP_DU_PORT))
-		kind = TCP_ICMP_HARD;
-	tcp_icmp(lc, &i->key, i->l4_word, kind, i->mtu_bytes);
+	if (i->key.proto == IPPROTO_N_TCP)
+		tcp_icmp(lc, &i->key, i->l4_word, kind[i->kind], i->mtu_bytes);
 }
 
 static const struct icmp_hooks icmp_hooks = {
@@ -130,14 +129,18 @@ net_create(struct lcore *lc)
 	char name[RTE_RING_NAMESIZE];
 	struct frag_conf frag;
 	struct arp_conf arp;
+	struct nd_conf nd;
 	int rc;
 
 	arp_conf_default(&arp);
+	nd_conf_default(&nd);
 	frag_conf_default(&frag);
 	object_name(name, lc, "rt");
 	rc = route_create(lc, name, SOCKET_ID_ANY);
 	if (rc == 0)
 		rc = arp_create(lc, &arp);
+	if (rc == 0)
+		rc = nd_create(lc, &nd);
 	if (rc == 0)
 		rc = frag_create(lc, &frag);
 	if (rc == 0)
@@ -206,6 +209,7 @@ worker_free(struct tl_stack *s, struct lcore *lc)
 	icmp_destroy(lc);
 	ip4_destroy(lc);
 	frag_destroy(lc);
+	nd_destroy(lc);
 	arp_destroy(lc);
 	route_free(lc);
 	pkt_queue_drop(lc, &lc->out_l2, DROP_PORT_CLOSED);
@@ -304,6 +308,7 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 		if (rc != 0)
 			return conf_fail(e, NULL, "out of memory");
 		arp_announce(s->lc[w]);
+		nd_start(s->lc[w]);
 	}
 	for (uint32_t i = 0; i < s->conf.nb_sas; i++) {
 		int rc = control_sa_add(s, s->conf.sa[i].name, &s->conf.sa[i].sa, e);

@@ -525,6 +525,7 @@ START_TEST(echo_larger_than_a_buffer_is_not_answered)
 
 	fix_icmp_csum(q, sizeof(q));
 	m = env_pkt(e, q, sizeof(q));
+	pkt_meta(m)->key.local = ip_addr_v4(NU_US);
 	pkt_set_l4(m, IPPROTO_N_ICMP, 0, sizeof(q));
 	recv_mbuf(m);
 	expect_silence();
