@@ -83,4 +83,18 @@ int tcp_opt_set(
 	struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len);
 int tcp_opt_get(struct lcore *lc, struct sock *s, int level, int opt, void *val, socklen_t *len);
 
+/*
+ * Whether a local end bound to `bound` covers the address a. RFC 3493 s5.3: the wildcard of IPv6
+ * covers IPv4 too unless it was told not to; the one of IPv4 covers IPv4.
+ */
+static inline bool
+tcp_local_covers(const struct ip_addr *bound, bool v6only, const struct ip_addr *a)
+{
+	if (!ip_addr_is_any(bound))
+		return ip_addr_eq(bound, a);
+	if (ip_addr_is_v4(bound))
+		return ip_addr_is_v4(a);
+	return !v6only || !ip_addr_is_v4(a);
+}
+
 #endif

@@ -23,7 +23,10 @@ tcp_listener_find(const struct lcore *lc, const struct flow_key *k)
 			continue;
 		if (ip_addr_eq(&pcb->fe.key.local, &k->local))
 			return pcb;
-		if (ip_addr_is_any(&pcb->fe.key.local))
+		/* RFC 3493 s5.3; the wildcard of the packet's own family comes first. */
+		if (tcp_local_covers(&pcb->fe.key.local, pcb->s->v6only, &k->local) &&
+			(any == NULL ||
+				ip_addr_is_v4(&pcb->fe.key.local) == ip_addr_is_v4(&k->local)))
 			any = pcb;
 	}
 	return any;

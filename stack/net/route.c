@@ -179,9 +179,10 @@ route_has6(const struct lcore *lc, const struct ip_addr *net, uint8_t plen)
 static bool
 in_prefix(const struct port_addr *a, rte_be32_t ip)
 {
-	rte_be32_t mask = rte_cpu_to_be_32(rte_rib_depth_to_mask(a->plen));
-
-	return ip_addr_is_v4(&a->addr) && ((ip_addr_to_v4(&a->addr) ^ ip) & mask) == 0;
+	if (!ip_addr_is_v4(&a->addr))
+		return false;
+	return ((ip_addr_to_v4(&a->addr) ^ ip) &
+		       rte_cpu_to_be_32(rte_rib_depth_to_mask(a->plen))) == 0;
 }
 
 /* RFC 1122 s3.3.4.3: the address of the network on which the next hop lives. */
@@ -345,10 +346,11 @@ route_is_ours(const struct lcore *lc, const struct ip_addr *a, uint32_t realm)
 static bool
 is_broadcast_of(const struct port_addr *a, rte_be32_t ip)
 {
-	rte_be32_t host = rte_cpu_to_be_32(~rte_rib_depth_to_mask(a->plen));
+	rte_be32_t host;
 
-	if (a->plen >= 31 || !in_prefix(a, ip))
+	if (!in_prefix(a, ip) || a->plen >= 31)
 		return false;
+	host = rte_cpu_to_be_32(~rte_rib_depth_to_mask(a->plen));
 	return (ip & host) == host || (ip & host) == 0;
 }
 

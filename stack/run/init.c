@@ -242,20 +242,46 @@ worker_free_pools(struct lcore *lc)
 	free(lc);
 }
 
+/* The network of an address, with its length as the routes count it. */
+static struct ip_addr
+net_of(const struct port_addr *a)
+{
+	return ip_addr_mask(&a->addr, a->plen + (ip_addr_is_v4(&a->addr) ? 96u : 0u));
+}
+
 /* Two addresses of one port may share their network. */
 static bool
 is_second_address(const struct conf_port *p, uint32_t which)
 {
-	rte_be32_t mask = rte_cpu_to_be_32(~0u << (32 - p->addr[which].plen));
+	struct ip_addr net = net_of(&p->addr[which]);
 
 	for (uint32_t i = 0; i < which; i++) {
-		rte_be32_t a = ip_addr_to_v4(&p->addr[i].addr);
+		struct ip_addr other = net_of(&p->addr[i]);
 
-		if (p->addr[i].plen == p->addr[which].plen &&
-			((a ^ ip_addr_to_v4(&p->addr[which].addr)) & mask) == 0)
+		if (p->addr[i].plen == p->addr[which].plen && ip_addr_eq(&net, &other))
 			return true;
 	}
 	return false;
+}
+
+/* The networks of a port's addresses. A link-local one is known without a route. */
+static int
+nets_add(struct lcore *lc, const struct conf_port *cp, uint8_t port, struct tl_error *e)
+{
+	for (uint32_t a = 0; a < cp->nb_addrs; a++) {
+		struct ip_addr net = net_of(&cp->addr[a]);
+		int rc;
+
+		if (ip_addr_is_link_local(&net))
+			continue;
+		rc = route_add(lc, &net, cp->addr[a].plen, NULL, port);
+		if (rc == -EEXIST && is_second_address(cp, a))
+			continue;
+		if (rc != 0)
+			return conf_fail(e, NULL, "[port %s] address: %s", cp->name,
+				rc == -EEXIST ? "another port has this network" : strerror(-rc));
+	}
+	return 0;
 }
 
 static int
@@ -264,20 +290,9 @@ routes_add(struct lcore *lc, const struct stack_conf *sc, struct tl_error *e)
 	int rc;
 
 	for (uint32_t i = 0; i < sc->nb_ports; i++) {
-		for (uint32_t a = 0; a < sc->port[i].nb_addrs; a++) {
-			const struct port_addr *pa = &sc->port[i].addr[a];
-			rte_be32_t mask =
-				pa->plen == 0 ? 0 : rte_cpu_to_be_32(~0u << (32 - pa->plen));
-			struct ip_addr net = ip_addr_v4(ip_addr_to_v4(&pa->addr) & mask);
-
-			rc = route_add(lc, &net, pa->plen, NULL, (uint8_t)i);
-			if (rc == -EEXIST && is_second_address(&sc->port[i], a))
-				continue;
-			if (rc != 0)
-				return conf_fail(e, NULL, "[port %s] address: %s", sc->port[i].name,
-					rc == -EEXIST ? "another port has this network"
-						      : strerror(-rc));
-		}
+		rc = nets_add(lc, &sc->port[i], (uint8_t)i, e);
+		if (rc != 0)
+			return rc;
 	}
 	for (uint32_t i = 0; i < sc->nb_routes; i++) {
 		const struct conf_route *r = &sc->route[i];
