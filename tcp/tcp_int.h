@@ -63,6 +63,8 @@ void tcp_syn_in(
  * the route to the peer. */
 void tcp_syn_prepare(
 	struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes);
+/* Takes over a smaller MTU of the path that somebody else learned; it never grows. */
+void tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb);
 /* Options of the peer's SYN (RFC 9293 s3.7.1, RFC 7323 s2.2, s3.2). */
 void tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 bool tcp_syn_room(const struct tcp_pcb *child);

@@ -84,6 +84,21 @@ path_mtu(const struct lcore *lc, const struct latch *l, uint16_t mtu_bytes)
 }
 
 void
+tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct route rt;
+	uint16_t mtu;
+
+	if (route_find(lc, &pcb->fe.key.remote, &rt) != 0)
+		return;
+	mtu = path_mtu(lc, &pcb->latch, rt.mtu_bytes);
+	if (mtu >= pcb->pmtu)
+		return;
+	pcb->pmtu = mtu;
+	tcp_pcb_update_mss(pcb);
+}
+
+void
 tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes)
 {
 	buf_init(&pcb->snd, s->sndbuf_bytes);

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "stack/ctl/show.h"
+#include "stack/net/route.h"
+#include "stack/run/run.h"
 #include "tests/util/lc_env.h"
 #include "tests/util/vnet_app.h"
 
@@ -330,6 +332,43 @@ START_TEST(unreachable_and_foreign_addresses)
 }
 END_TEST
 
+static size_t longest;
+
+static bool
+measure(struct vnet *net, struct vnet_node *from, uint8_t *frame, size_t len, void *arg)
+{
+	(void)net;
+	(void)from;
+	(void)frame;
+	(void)arg;
+	longest = RTE_MAX(longest, len);
+	return true;
+}
+
+/* RFC 8201 s5.2: another connection, or ESP, learned that the path is narrow. */
+START_TEST(connection_follows_the_path_mtu)
+{
+	static struct app app;
+	struct ip_addr peer;
+	struct app_conn *c;
+
+	app_start(&app, v);
+	c = app_connect(&app, &v->node[0], &v->node[1], 0, 2000000, 0);
+	ck_assert(vnet_run(v, app_conn_open, c, 10 * VNET_S));
+	vnet_run(v, NULL, NULL, 20 * VNET_MS);
+	ck_assert(!app_conn_is_over(c));
+	ck_assert_int_eq(ip_addr_parse("fd00::2", &peer), 0);
+	ck_assert(route_pmtu_update(v->node[0].s->lc[0], &peer, 1300));
+	v->tap = measure;
+	longest = 0;
+	ck_assert(vnet_run(v, app_all_over, &app, 100 * VNET_S));
+	ck_assert_int_eq(c->end[0].state, APP_DONE);
+	ck_assert_uint_gt(longest, 1280);
+	ck_assert_uint_le(longest, VNET_ETHER + 1300);
+	app_stop(&app);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -345,6 +384,7 @@ main(void)
 	tcase_add_test(k, v6only_listener_leaves_ipv4_to_another);
 	tcase_add_test(k, wildcards_of_both_families_share_no_port);
 	tcase_add_test(k, addresses_have_the_family_of_the_socket);
+	tcase_add_test(k, connection_follows_the_path_mtu);
 	tcase_add_test(k, unreachable_and_foreign_addresses);
 	suite_add_tcase(s, k);
 	rc = env_main(s);
