@@ -21,6 +21,7 @@ enum {
 	HOPS_AT = 7,
 	SRC_AT = 8,
 	DST_AT = 24,
+	ICMP6_MLD_QUERY = 130,
 	ICMP6_RS = 133, /* first and last message of neighbour discovery (RFC 4861 s4) */
 	ICMP6_REDIRECT = 137,
 	TCP_HLEN_AT = 12,
@@ -304,10 +305,12 @@ fragment_in(struct lcore *lc, struct rte_mbuf *m, struct ip6_upper *u, struct pk
 static bool
 is_nd(const struct rte_mbuf *m, const struct ip6_upper *u)
 {
-	const uint8_t *type = hdr_at(m) + u->off;
+	uint8_t type;
 
-	return u->nxt == IPPROTO_N_ICMP6 && u->off < total_len(m) && *type >= ICMP6_RS &&
-	       *type <= ICMP6_REDIRECT;
+	if (u->nxt != IPPROTO_N_ICMP6 || u->off >= total_len(m))
+		return false;
+	type = hdr_at(m)[u->off];
+	return type == ICMP6_MLD_QUERY || (type >= ICMP6_RS && type <= ICMP6_REDIRECT);
 }
 
 /* RFC 4861 s11: what a tunnel brings says nothing about the link. */

@@ -105,6 +105,7 @@ nd_destroy(struct lcore *lc)
 		return;
 	nd_addr_stop(lc);
 	nd_ra_stop(lc);
+	nd_mld_stop(lc);
 	neigh_destroy(lc, &lc->nd->table);
 	free(lc->nd);
 	lc->nd = NULL;
@@ -328,13 +329,16 @@ parse(struct nd_msg *msg, const struct pkt_meta *pm)
 	uint32_t hlen;
 	bool ok;
 
-	if (pm->ttl != ND_HOPS)
+	/* RFC 3810 s6.2: a query has 1, and its own rules. */
+	msg->type = msg->len > 0 ? msg->icmp[0] : 0;
+	if (pm->ttl != (msg->type == ND_MLD_QUERY ? 1 : ND_HOPS))
 		return DROP_ND_HOPS;
 	if (csum_finish(csum_add(msg->icmp, msg->len, csum_pseudo(&pm->key, msg->len))) != 0)
 		return DROP_ICMP_CSUM;
+	if (msg->type == ND_MLD_QUERY)
+		return DROP_NONE;
 	if (msg->len < HDR_LEN || msg->icmp[1] != 0)
 		return DROP_ND_BAD;
-	msg->type = msg->icmp[0];
 	hlen = fixed[msg->type - ND_RS];
 	if (msg->len < hlen)
 		return DROP_ND_BAD;
@@ -351,8 +355,8 @@ parse(struct nd_msg *msg, const struct pkt_meta *pm)
 }
 
 /* Every worker has its own neighbours and addresses, and the message may have come to another. */
-static void
-share(struct lcore *lc, const struct nd_msg *msg)
+void
+nd_share(struct lcore *lc, const struct nd_msg *msg)
 {
 	for (uint16_t w = 0; msg->first_hand && w < lc->nb_workers; w++) {
 		struct rte_mbuf *copy;
@@ -409,13 +413,13 @@ ns_in(struct lcore *lc, const struct nd_msg *msg)
 		return DROP_ND_DONE;
 	if (!port_addr_is_assigned(a)) {
 		if (a->state == ADDR_TENTATIVE && ip_addr_is_any(&msg->src)) {
-			share(lc, msg);
+			nd_share(lc, msg);
 			nd_addr_duplicate(lc, msg->p, a);
 		}
 		return DROP_ND_DONE;
 	}
 	if (!ip_addr_is_any(&msg->src) && msg->slla != NULL) {
-		share(lc, msg);
+		nd_share(lc, msg);
 		nd_learn(lc, msg->p, &msg->src, msg->slla);
 	}
 	if (msg->first_hand) {
@@ -434,7 +438,7 @@ conflict(struct lcore *lc, const struct nd_msg *msg, struct port_addr *a)
 
 	if (a->state == ADDR_DUPLICATE || is_our_frame(msg))
 		return;
-	share(lc, msg);
+	nd_share(lc, msg);
 	if (a->state == ADDR_TENTATIVE) {
 		nd_addr_duplicate(lc, msg->p, a);
 		return;
@@ -486,7 +490,7 @@ na_in(struct lcore *lc, const struct nd_msg *msg)
 	}
 	/* The answer to another worker's question comes here too, and to one of our addresses. */
 	if (e != NULL || !ip_addr_is_mcast(&msg->dst))
-		share(lc, msg);
+		nd_share(lc, msg);
 	if (e == NULL)
 		return DROP_ND_DONE;
 	if (e->state != NEIGH_INCOMPLETE) {
@@ -509,7 +513,7 @@ ra_in(struct lcore *lc, const struct nd_msg *msg)
 {
 	if (!msg->p->accept_ra)
 		return DROP_ND_IGNORED;
-	share(lc, msg);
+	nd_share(lc, msg);
 	return nd_ra_in(lc, msg);
 }
 
@@ -534,6 +538,8 @@ message_in(struct lcore *lc, const struct rte_mbuf *m)
 	if (msg.p->bare_ip)
 		return DROP_ND_IGNORED;
 	switch (msg.type) {
+	case ND_MLD_QUERY:
+		return nd_mld_in(lc, &msg);
 	case ND_NS:
 		lc_count_n(lc, ST_ND_RX_NS, msg.first_hand);
 		return ns_in(lc, &msg);

@@ -38,10 +38,10 @@ struct ip_addr nd_link_local(const struct rte_ether_addr *mac, uint8_t port);
 void nd_start(struct lcore *lc);
 
 /*
- * Receive stage, before any policy: takes every packet of v, ICMPv6 of types 133 to 137 with meta
- * complete, never tagged. Answers through lc->out_l2, so in clear whatever the policy says
- * (RFC 4861 s11), and passes on to the other workers what may teach them something. What another
- * worker passed on (meta->handoff == HANDOFF_ND) only teaches.
+ * Receive stage, before any policy: takes every packet of v, ICMPv6 of types 130 and 133 to 137
+ * with meta complete, never tagged. Answers through lc->out_l2, so in clear whatever the policy
+ * says (RFC 4861 s11), and passes on to the other workers what may teach them something. What
+ * another worker passed on (meta->handoff == HANDOFF_ND) only teaches.
  */
 void nd_in(struct lcore *lc, struct pkt_vec *v);
 

@@ -79,7 +79,7 @@ assign(struct lcore *lc, struct port *p, struct nd_addr *n, struct port_addr *a)
 	set_lifetime(lc, n, a);
 	if (p->bare_ip || lc->id != 0)
 		return;
-	nd_send_join(lc, p, &group);
+	nd_send_report(lc, p, &group, ND_MLD_TO_EXCLUDE);
 	if (p->accept_ra && ip_addr_is_link_local(&a->addr))
 		nd_rs_start(lc, p);
 }
@@ -94,7 +94,7 @@ probe(struct lcore *lc, struct port *p, struct nd_addr *n, struct port_addr *a)
 
 	n->tried++;
 	if (lc->id == 0) {
-		nd_send_join(lc, p, &group);
+		nd_send_report(lc, p, &group, ND_MLD_TO_EXCLUDE);
 		nd_send_ns(lc, p, &nobody, &a->addr, NULL);
 	} else {
 		wait_ms += MAX_DELAY_MS;

@@ -6,6 +6,7 @@
 #include "stack/net/nd.h"
 
 enum {
+	ND_MLD_QUERY = 130,
 	ND_RS = 133,
 	ND_RA = 134,
 	ND_NS = 135,
@@ -59,6 +60,7 @@ struct nd_prefix {
 
 struct nd_port {
 	struct tmr rs;
+	struct tmr mld; /* set: a report is due */
 	uint32_t rs_sent;
 	uint32_t reachable_ms;
 	uint32_t retrans_ms;
@@ -101,7 +103,18 @@ void nd_send_ns(struct lcore *lc, const struct port *p, const struct ip_addr *sr
 void nd_send_na(struct lcore *lc, const struct port *p, const struct ip_addr *target,
 	const struct ip_addr *dst, const struct rte_ether_addr *mac);
 void nd_send_rs(struct lcore *lc, const struct port *p);
-void nd_send_join(struct lcore *lc, const struct port *p, const struct ip_addr *group);
+void nd_send_report(
+	struct lcore *lc, const struct port *p, const struct ip_addr *group, uint8_t record);
+
+/* RFC 3810 s5.2.12: every source is wanted; asked for, and from now on (a join). */
+enum { ND_MLD_IS_EXCLUDE = 2, ND_MLD_TO_EXCLUDE = 4 };
+
+/* nd_mld.c: one query, checksum good. */
+enum drop_reason nd_mld_in(struct lcore *lc, const struct nd_msg *msg);
+void nd_mld_stop(struct lcore *lc);
+
+/* nd.c: gives a message that came here to the other workers. */
+void nd_share(struct lcore *lc, const struct nd_msg *msg);
 
 /* nd_addr.c: the entry of an address in any state but NONE, or NULL. */
 struct port_addr *nd_addr_find(struct port *p, const struct ip_addr *a);

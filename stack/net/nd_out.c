@@ -13,7 +13,6 @@
 
 enum {
 	MLD2_REPORT = 143,
-	MLD_TO_EXCLUDE = 4, /* RFC 3810 s5.2.12: from no source to every source, so a join */
 	NA_SOLICITED = 0x40,
 	NA_OVERRIDE = 0x20,
 	OPT_LEN = 8,
@@ -162,7 +161,7 @@ nd_send_rs(struct lcore *lc, const struct port *p)
 
 /* RFC 3810 s5.2, and RFC 3590 s4: from "::" while the port has no link-local address. */
 void
-nd_send_join(struct lcore *lc, const struct port *p, const struct ip_addr *group)
+nd_send_report(struct lcore *lc, const struct port *p, const struct ip_addr *group, uint8_t record)
 {
 	struct message s = {.dst = all_mld2, .hops = 1, .router_alert = true};
 	struct ip_addr link = {.w = {RTE_BE32(0xfe800000)}};
@@ -172,7 +171,7 @@ nd_send_join(struct lcore *lc, const struct port *p, const struct ip_addr *group
 		s.src = (struct ip_addr){.q = {0, 0}};
 	s.b[0] = MLD2_REPORT;
 	s.b[7] = 1; /* one record */
-	s.b[8] = MLD_TO_EXCLUDE;
+	s.b[8] = record;
 	s.len = 12;
 	put_addr(&s, group);
 	queue(lc, p, &s, ST_MLD_TX);

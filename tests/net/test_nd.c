@@ -765,6 +765,43 @@ START_TEST(router_that_says_it_is_none_is_left)
 }
 END_TEST
 
+/* RFC 3810 s6.2 */
+START_TEST(query_is_answered_once_for_all_groups)
+{
+	static const uint8_t icmp[8 + 24] = {58, 0, 5, 2, 0, 0, 1, 0, 130, 0, 0, 0, 0x03, 0xe8};
+	uint8_t frame[NU_MAX] = {0};
+	uint32_t sum, reports = 0;
+	struct rte_mbuf *m;
+	struct said s;
+	uint16_t c;
+	size_t n = 14 + n6_ip(frame + 14, &(struct n6){.src = N6_PEERLL,
+						  .dst = "ff02::1",
+						  .hops = 1,
+						  .data = icmp,
+						  .len = sizeof(icmp)});
+
+	for (int i = 0; i < 3; i++) {
+		m = arrive(frame, n);
+		pkt_set_l4(m, IPPROTO_N_ICMP6, 62, 24);
+		sum = csum_add(pkt_data(m, 62), 24, csum_pseudo(&pkt_meta(m)->key, 24));
+		c = csum_finish(sum);
+		memcpy(pkt_data(m, 64), &c, 2);
+		pkt_meta(m)->ttl = i == 2 ? 2 : 1;
+		hear_mbuf(m);
+	}
+	ck_assert_uint_eq(nu_drop(e, DROP_ND_DONE), 2);
+	ck_assert_uint_eq(nu_drop(e, DROP_ND_HOPS), 1);
+	pass(1000);
+	while ((s = say()).m != NULL) {
+		ck_assert_uint_eq(s.type, 143);
+		ck_assert_uint_eq(s.icmp[8], 2);
+		rte_pktmbuf_free(s.m);
+		reports++;
+	}
+	ck_assert_uint_eq(reports, 2);
+}
+END_TEST
+
 /* ---- workers ---- */
 
 START_TEST(what_one_worker_hears_teaches_the_others)
@@ -823,6 +860,7 @@ main(void)
 	tcase_add_test(c, short_lifetime_does_not_end_an_address_soon);
 	tcase_add_test(c, flood_of_prefixes_and_routers_is_bounded);
 	tcase_add_test(c, router_that_says_it_is_none_is_left);
+	tcase_add_test(c, query_is_answered_once_for_all_groups);
 	tcase_add_test(c, what_one_worker_hears_teaches_the_others);
 	suite_add_tcase(su, c);
 	return env_main(su);
