@@ -3,17 +3,18 @@
 #ifndef TL_APPS_PERF_H
 #define TL_APPS_PERF_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apps/common.h"
 #include "stack/include/tl.h"
 
 enum perf_kind { PERF_BULK = 1, PERF_RR = 2, PERF_EXCHANGE = 3 };
 
 struct perf_opts {
 	enum perf_kind kind;
-	struct sockaddr_in addr;
+	union end addr; /* of the server */
+	uint16_t port;
 	uint32_t connections;
 	uint32_t size_bytes; /* of a request, or of one tl_send() */
 	uint64_t bytes;      /* of each connection; 0: by time */

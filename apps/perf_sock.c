@@ -22,6 +22,9 @@
 #include "stack/include/tl_ipsec.h"
 #include "stack/include/tl_sock.h"
 
+/* How long an IPv6 address is tried at most before it is ours (RFC 4862 s5.4). */
+#define DAD_WAIT_NS UINT64_C(4000000000)
+
 enum {
 	HELLO_MAGIC = 0x746c7066,
 	HELLO_BYTES = 24,
@@ -61,7 +64,7 @@ struct perf {
 	struct conn *conns;
 	uint32_t open, ended, failed;
 	bool opened;
-	uint64_t first_ns, last_ns;
+	uint64_t opened_ns, first_ns, last_ns;
 	uint8_t *buf;   /* scratch for receiving */
 	uint8_t *chunk; /* what bulk and rr send */
 };
@@ -471,15 +474,13 @@ server_turn(struct tl_worker *w, void *arg)
 	struct perf *p = arg;
 
 	if (!p->opened) {
-		int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
-		struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = p->o->addr.sin_port};
+		int fd = tl_socket(w, AF_INET6, SOCK_STREAM, 0);
+		union end a = end_any(p->o->port);
 		struct conn *c;
 
 		p->opened = true;
-		if (tl_bind(w, fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-			tl_listen(w, fd, 1024) != 0) {
-			fprintf(stderr, "tl-perf: port %u: %s\n", ntohs(a.sin_port),
-				strerror(errno));
+		if (tl_bind(w, fd, &a.sa, sizeof(a)) != 0 || tl_listen(w, fd, 1024) != 0) {
+			fprintf(stderr, "tl-perf: port %u: %s\n", p->o->port, strerror(errno));
 			p->failed++;
 			tl_stop(p->stack);
 			return;
@@ -496,18 +497,25 @@ server_turn(struct tl_worker *w, void *arg)
 		tl_stop(p->stack);
 }
 
-static void
+/* False: it is too early. */
+static bool
 open_clients(struct tl_worker *w, struct perf *p)
 {
+	if (p->opened_ns == 0)
+		p->opened_ns = tl_now_ns(w);
 	p->first_ns = tl_now_ns(w);
 	for (uint32_t i = 0; i < p->o->connections; i++) {
-		int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+		int fd = tl_socket(w, p->o->addr.sa.sa_family, SOCK_STREAM, 0);
 		struct conn *c;
 
-		if (fd >= 0 &&
-			tl_connect(w, fd, (const struct sockaddr *)&p->o->addr,
-				sizeof(p->o->addr)) != 0 &&
+		if (fd >= 0 && tl_connect(w, fd, &p->o->addr.sa, sizeof(p->o->addr)) != 0 &&
 			errno != EINPROGRESS) {
+			/* Our own IPv6 address is still being tried. */
+			if (i == 0 && errno == EADDRNOTAVAIL &&
+				tl_now_ns(w) - p->opened_ns < DAD_WAIT_NS) {
+				tl_close(w, fd);
+				return false;
+			}
 			fprintf(stderr, "tl-perf: connect: %s\n", strerror(errno));
 			tl_close(w, fd);
 			fd = -1;
@@ -519,6 +527,7 @@ open_clients(struct tl_worker *w, struct perf *p)
 		c = conn_new(w, p, fd, false);
 		tl_watch(w, fd, TL_EV_OUT, c);
 	}
+	return true;
 }
 
 static void
@@ -527,8 +536,9 @@ client_turn(struct tl_worker *w, void *arg)
 	struct perf *p = arg;
 
 	if (!p->opened) {
-		p->opened = true;
-		open_clients(w, p);
+		p->opened = open_clients(w, p);
+		if (!p->opened)
+			return;
 	}
 	turn(w, p);
 	if (p->open == 0)

@@ -6,7 +6,6 @@
  */
 #include "apps/roles.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +14,16 @@
 #include "stack/include/tl_ipsec.h"
 #include "stack/include/tl_sock.h"
 
+/* How long an IPv6 address is tried at most before it is ours (RFC 4862 s5.4). */
+#define DAD_WAIT_NS UINT64_C(4000000000)
+
 enum { CONN_BUF = 64 * 1024, EVENTS = 64 };
 
 struct conn {
 	int fd;
 	bool listening;
 	enum role_kind kind;
-	struct sockaddr_in peer;
+	union end peer;
 	uint64_t rx_bytes, tx_bytes, goal;
 	size_t held, at; /* echo: bytes of buf that were received and not yet sent */
 	struct conn *next;
@@ -29,7 +31,8 @@ struct conn {
 };
 
 struct role_worker {
-	bool opened;
+	uint32_t opened; /* roles */
+	uint64_t first_ns;
 	struct conn *conns;
 };
 
@@ -75,16 +78,6 @@ roles_free(struct roles *r)
 	r->worker = NULL;
 }
 
-static const char *
-end_text(const struct sockaddr_in *a, char out[32])
-{
-	char ip[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &a->sin_addr, ip, sizeof(ip));
-	snprintf(out, 32, "%s:%u", ip, ntohs(a->sin_port));
-	return out;
-}
-
 static struct conn *
 conn_new(struct tl_worker *w, struct role_worker *rw, int fd, enum role_kind kind, uint32_t events)
 {
@@ -120,7 +113,7 @@ report(struct tl_worker *w, const struct conn *c, int err)
 {
 	struct tl_latch_info info = {0};
 	socklen_t len = sizeof(info);
-	char peer[32];
+	char peer[END_TEXT];
 
 	tl_getsockopt(w, c->fd, SOL_TL_IPSEC, TL_LATCH_INFO, &info, &len);
 	printf("%s: ended (%s), received %lu, sent %lu bytes; latch %s, reason %s\n",
@@ -133,11 +126,12 @@ report(struct tl_worker *w, const struct conn *c, int err)
 static void
 open_listener(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 {
-	int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+	int fd = tl_socket(w, r->addr.sa.sa_family, SOCK_STREAM, 0);
 
-	if (fd < 0 || tl_bind(w, fd, (const struct sockaddr *)&r->addr, sizeof(r->addr)) != 0 ||
+	if (fd < 0 || tl_bind(w, fd, &r->addr.sa, sizeof(r->addr)) != 0 ||
 		tl_listen(w, fd, 1024) != 0) {
-		printf("cannot listen on port %u: %s\n", ntohs(r->addr.sin_port), strerror(errno));
+		printf("cannot listen on port %u: %s\n", ntohs(r->addr.in.sin_port),
+			strerror(errno));
 		if (fd >= 0)
 			tl_close(w, fd);
 		return;
@@ -148,38 +142,41 @@ open_listener(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 		c->listening = true;
 }
 
-static void
+/* False: our own IPv6 address is still being tried (RFC 4862 s5.4), so it is too early. */
+static bool
 open_source(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 {
-	int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+	int fd = tl_socket(w, r->addr.sa.sa_family, SOCK_STREAM, 0);
 	struct conn *c;
 
 	if (fd < 0)
-		return;
-	if (tl_connect(w, fd, (const struct sockaddr *)&r->addr, sizeof(r->addr)) != 0 &&
-		errno != EINPROGRESS) {
-		char to[32];
+		return true;
+	if (tl_connect(w, fd, &r->addr.sa, sizeof(r->addr)) != 0 && errno != EINPROGRESS) {
+		bool early = errno == EADDRNOTAVAIL && tl_now_ns(w) - rw->first_ns < DAD_WAIT_NS;
+		char to[END_TEXT];
 
-		printf("%s: cannot connect: %s\n", end_text(&r->addr, to), strerror(errno));
+		if (!early)
+			printf("%s: cannot connect: %s\n", end_text(&r->addr, to), strerror(errno));
 		tl_close(w, fd);
-		return;
+		return !early;
 	}
 	c = conn_new(w, rw, fd, r->kind, TL_EV_OUT);
 	if (c == NULL)
-		return;
+		return true;
 	c->peer = r->addr;
 	c->goal = r->bytes;
 	for (size_t i = 0; i < sizeof(c->buf); i++)
 		c->buf[i] = (uint8_t)i;
+	return true;
 }
 
 static void
 accept_all(struct tl_worker *w, struct role_worker *rw, struct conn *l)
 {
 	for (;;) {
-		struct sockaddr_in peer;
+		union end peer;
 		socklen_t len = sizeof(peer);
-		int fd = tl_accept(w, l->fd, (struct sockaddr *)&peer, &len);
+		int fd = tl_accept(w, l->fd, &peer.sa, &len);
 		struct conn *c;
 
 		if (fd < 0)
@@ -283,6 +280,17 @@ act(struct tl_worker *w, struct role_worker *rw, struct conn *c, uint32_t events
 		conn_end(w, rw, c);
 }
 
+static bool
+open_role(struct tl_worker *w, struct role_worker *rw, const struct role *r)
+{
+	if (rw->first_ns == 0)
+		rw->first_ns = tl_now_ns(w);
+	if (r->kind == ROLE_SOURCE)
+		return tl_worker_id(w) != 0 || open_source(w, rw, r);
+	open_listener(w, rw, r);
+	return true;
+}
+
 void
 roles_turn(struct tl_worker *w, void *arg)
 {
@@ -291,15 +299,8 @@ roles_turn(struct tl_worker *w, void *arg)
 	struct tl_event ev[EVENTS];
 	int n;
 
-	if (!rw->opened) {
-		rw->opened = true;
-		for (uint32_t i = 0; i < r->n; i++) {
-			if (r->role[i].kind != ROLE_SOURCE)
-				open_listener(w, rw, &r->role[i]);
-			else if (tl_worker_id(w) == 0)
-				open_source(w, rw, &r->role[i]);
-		}
-	}
+	while (rw->opened < r->n && open_role(w, rw, &r->role[rw->opened]))
+		rw->opened++;
 	n = tl_wait(w, ev, EVENTS);
 	for (int i = 0; i < n; i++)
 		act(w, rw, ev[i].udata, ev[i].events);

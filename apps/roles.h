@@ -5,9 +5,9 @@
 #ifndef TL_APPS_ROLES_H
 #define TL_APPS_ROLES_H
 
-#include <netinet/in.h>
 #include <stdint.h>
 
+#include "apps/common.h"
 #include "stack/include/tl.h"
 
 enum role_kind { ROLE_ECHO, ROLE_DISCARD, ROLE_SOURCE };
@@ -15,8 +15,8 @@ enum { ROLES_MAX = 16 };
 
 struct role {
 	enum role_kind kind;
-	struct sockaddr_in addr; /* ECHO, DISCARD: port to listen on; SOURCE: whom to connect to */
-	uint64_t bytes;          /* SOURCE: how many */
+	union end addr; /* ECHO, DISCARD: port to listen on; SOURCE: whom to connect to */
+	uint64_t bytes; /* SOURCE: how many */
 };
 
 struct role_worker;

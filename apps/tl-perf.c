@@ -181,7 +181,7 @@ run_client(struct tl_conf *c, const struct args *a, struct perf_opts *o, enum pe
 	o->kind = kind;
 	if (o->size_bytes == 0)
 		o->size_bytes = kind == PERF_RR ? 64 : 131072;
-	if (a->address == NULL || inet_pton(AF_INET, a->address, &o->addr.sin_addr) != 1) {
+	if (a->address == NULL || !end_parse(a->address, o->port, &o->addr)) {
 		fprintf(stderr, "tl-perf %s: expected --address ADDR\n", a->mode);
 		return EXIT_CONFIG;
 	}
@@ -238,8 +238,7 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 int
 main(int argc, char **argv)
 {
-	struct perf_opts o = {
-		.connections = 1, .seconds = 5, .mtu_bytes = 1500, .addr.sin_family = AF_INET};
+	struct perf_opts o = {.connections = 1, .seconds = 5, .mtu_bytes = 1500};
 	struct args a = {.port = 5201};
 	struct tl_conf *c = tl_conf_new();
 	int rc;
@@ -247,7 +246,7 @@ main(int argc, char **argv)
 	if (c == NULL)
 		return 1;
 	parse(argc, argv, c, &a, &o);
-	o.addr.sin_port = htons((uint16_t)a.port);
+	o.port = (uint16_t)a.port;
 	rc = dispatch(c, &a, &o);
 	tl_conf_free(c);
 	return rc;

@@ -197,24 +197,30 @@ struct role_args {
 };
 
 static bool
-parse_port(const char *text, struct sockaddr_in *out)
+parse_port(const char *text, uint16_t *out)
 {
 	char *end;
 	unsigned long port = strtoul(text, &end, 10);
 
-	out->sin_family = AF_INET;
-	out->sin_port = htons((uint16_t)port);
+	*out = (uint16_t)port;
 	return end != text && *end == '\0' && port > 0 && port < 65536;
 }
 
-/* ADDR:PORT:BYTES */
+/* ADDR:PORT:BYTES, an IPv6 ADDR in brackets. */
 static bool
 parse_source(const char *text, struct role *r)
 {
 	char copy[STR_TOKEN_SIZE], *addr = copy, *port, *bytes;
+	uint16_t n;
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	port = strchr(addr, ':');
+	if (*addr == '[') {
+		port = strchr(++addr, ']');
+		if (port == NULL || port[1] != ':')
+			return false;
+		*port++ = '\0';
+	}
 	if (port == NULL)
 		return false;
 	*port++ = '\0';
@@ -223,7 +229,19 @@ parse_source(const char *text, struct role *r)
 		return false;
 	*bytes++ = '\0';
 	r->bytes = strtoull(bytes, NULL, 0);
-	return inet_pton(AF_INET, addr, &r->addr.sin_addr) == 1 && parse_port(port, &r->addr);
+	return parse_port(port, &n) && end_parse(addr, n, &r->addr);
+}
+
+/* A listener takes both families. */
+static bool
+parse_listener(const char *text, struct role *r)
+{
+	uint16_t port;
+
+	if (!parse_port(text, &port))
+		return false;
+	r->addr = end_any(port);
+	return true;
 }
 
 static void
@@ -244,7 +262,7 @@ role_run(void *parsed, struct cmdline *cl, void *data)
 		ok = parse_source(a->arg, &r);
 	} else {
 		r.kind = strcmp(a->kind, "echo") == 0 ? ROLE_ECHO : ROLE_DISCARD;
-		ok = parse_port(a->arg, &r.addr);
+		ok = parse_listener(a->arg, &r);
 	}
 	if (!ok)
 		fail("role: expected PORT, or ADDR:PORT:BYTES for source, got \"%s\"\n", a->arg);

@@ -138,7 +138,7 @@ finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, 
 {
 	struct pkt_meta *pm = pkt_meta(m);
 
-	if (!esp_inner_selected(op->sa, nxt, op->data, len)) {
+	if (!esp_inner_selected(op->sa, nxt, pm->port, op->data, len)) {
 		pkt_drop(lc, m, DROP_ESP_SELECTOR);
 		return;
 	}

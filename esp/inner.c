@@ -36,7 +36,7 @@ read4(const uint8_t *ip, uint32_t len, struct inner *in)
 }
 
 static bool
-read6(const uint8_t *ip, uint32_t len, struct inner *in)
+read6(const uint8_t *ip, uint32_t len, uint8_t port, struct inner *in)
 {
 	struct ip6_upper up;
 	struct rte_ipv6_hdr h;
@@ -49,6 +49,10 @@ read6(const uint8_t *ip, uint32_t len, struct inner *in)
 	/* RFC 4291 s2.5.5.2: a mapped address never stands on a wire; here it would mean IPv4. */
 	if (ip_addr_is_v4(&in->key.local) || ip_addr_is_v4(&in->key.remote))
 		return false;
+	if (ip_addr_is_link_local(&in->key.local))
+		ip_addr_set_scope(&in->key.local, port);
+	if (ip_addr_is_link_local(&in->key.remote))
+		ip_addr_set_scope(&in->key.remote, port);
 	in->key.proto = up.nxt;
 	in->l4_off = up.off;
 	in->is_fragment = up.frag_data != 0 || up.more;
@@ -56,7 +60,8 @@ read6(const uint8_t *ip, uint32_t len, struct inner *in)
 }
 
 bool
-esp_inner_selected(const struct esp_sa *sa, uint8_t nxt, const uint8_t *ip, uint32_t len)
+esp_inner_selected(
+	const struct esp_sa *sa, uint8_t nxt, uint8_t port, const uint8_t *ip, uint32_t len)
 {
 	struct inner in = {.key = {.realm = sa->conf.realm}};
 	const struct esp_sel *sel = &sa->conf.sel;
@@ -64,7 +69,7 @@ esp_inner_selected(const struct esp_sa *sa, uint8_t nxt, const uint8_t *ip, uint
 	/* RFC 4303 s2.6: the next header says which version the packet must have. */
 	if (len == 0 || ip[0] >> 4 != (nxt == IPPROTO_N_IPIP ? 4 : 6))
 		return false;
-	if (!(nxt == IPPROTO_N_IPIP ? read4(ip, len, &in) : read6(ip, len, &in)))
+	if (!(nxt == IPPROTO_N_IPIP ? read4(ip, len, &in) : read6(ip, len, port, &in)))
 		return false;
 	/* F-56: a fragment shows no ports that could be trusted. */
 	if (in.is_fragment)

@@ -117,8 +117,10 @@ esp_sa_path_mtu(const struct lcore *lc, const struct esp_sa *sa)
 	return lc->now_ns < sa->path_mtu_until_ns ? sa->path_mtu_bytes : 0;
 }
 
-/* Whether the packet at ip, next header nxt of the ESP trailer, may come out of this SA. */
-bool esp_inner_selected(const struct esp_sa *sa, uint8_t nxt, const uint8_t *ip, uint32_t len);
+/* Whether the packet at ip, next header nxt of the ESP trailer, may come out of this SA; port: the
+ * one that it came to. */
+bool esp_inner_selected(
+	const struct esp_sa *sa, uint8_t nxt, uint8_t port, const uint8_t *ip, uint32_t len);
 
 /* RFC 3948: a peer that moved, the checksum behind a NAT, the header to push, keepalives. */
 void esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *m);

@@ -104,23 +104,10 @@ addr_range_is_host(const struct addr_range *r)
 	return ip_addr_eq(&r->lo, &r->hi);
 }
 
-/* How many leading bits two addresses share. */
-static uint32_t
-common_bits(const struct ip_addr *a, const struct ip_addr *b)
-{
-	for (uint32_t i = 0; i < 16; i++) {
-		uint8_t diff = a->b[i] ^ b->b[i];
-
-		if (diff != 0)
-			return i * 8 + (uint32_t)__builtin_clz(diff) - 24;
-	}
-	return 128;
-}
-
 int
 addr_range_plen(const struct addr_range *r)
 {
-	uint32_t plen = common_bits(&r->lo, &r->hi);
+	uint32_t plen = ip_addr_common_bits(&r->lo, &r->hi);
 	struct addr_range net;
 
 	addr_range_of_net(&net, &r->lo, (uint8_t)plen);

@@ -53,9 +53,12 @@ put_addr(struct sockaddr_storage *out, const struct ip_addr *a, rte_be16_t port)
 
 		memcpy(out, &in, sizeof(in));
 	} else {
-		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = port};
+		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+			.sin6_port = port,
+			.sin6_scope_id = ip_addr_scope(a)};
+		struct ip_addr wire = ip_addr_wire(a);
 
-		memcpy(&in6.sin6_addr, a->b, 16);
+		memcpy(&in6.sin6_addr, wire.b, 16);
 		memcpy(out, &in6, sizeof(in6));
 	}
 }

@@ -63,6 +63,8 @@ void tcp_syn_in(
  * the route to the peer. */
 void tcp_syn_prepare(
 	struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uint16_t mtu_bytes);
+/* Takes over a smaller MTU of the path that somebody else learned; it never grows. */
+void tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb);
 /* Options of the peer's SYN (RFC 9293 s3.7.1, RFC 7323 s2.2, s3.2). */
 void tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 bool tcp_syn_room(const struct tcp_pcb *child);
@@ -82,5 +84,19 @@ void tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err);
 int tcp_opt_set(
 	struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len);
 int tcp_opt_get(struct lcore *lc, struct sock *s, int level, int opt, void *val, socklen_t *len);
+
+/*
+ * Whether a local end bound to `bound` covers the address a. RFC 3493 s5.3: the wildcard of IPv6
+ * covers IPv4 too unless it was told not to; the one of IPv4 covers IPv4.
+ */
+static inline bool
+tcp_local_covers(const struct ip_addr *bound, bool v6only, const struct ip_addr *a)
+{
+	if (!ip_addr_is_any(bound))
+		return ip_addr_eq(bound, a);
+	if (ip_addr_is_v4(bound))
+		return ip_addr_is_v4(a);
+	return !v6only || !ip_addr_is_v4(a);
+}
 
 #endif

@@ -98,11 +98,29 @@ set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 	}
 }
 
+/* RFC 3493 s5.3; what is bound has made its choice. */
+static int
+set_ipv6(struct sock *s, int opt, const void *val, socklen_t len)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+	int v;
+
+	if (opt != IPV6_V6ONLY || s->domain != AF_INET6)
+		return -ENOPROTOOPT;
+	if (len < sizeof(v) || pcb->is_bound || pcb->state != TCPS_CLOSED)
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	s->v6only = v != 0;
+	return 0;
+}
+
 int
 tcp_opt_set(struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len)
 {
 	int v;
 
+	if (level == IPPROTO_IPV6)
+		return set_ipv6(s, opt, val, len);
 	if (level != SOL_SOCKET && level != IPPROTO_TCP)
 		return -ENOPROTOOPT;
 	if (level == SOL_SOCKET && opt == SO_LINGER)
@@ -202,6 +220,10 @@ tcp_opt_get(struct lcore *lc, struct sock *s, int level, int opt, void *val, soc
 		return get_socket(s, opt, val, len);
 	case IPPROTO_TCP:
 		return get_tcp(pcb, opt, val, len);
+	case IPPROTO_IPV6:
+		if (opt != IPV6_V6ONLY || s->domain != AF_INET6)
+			return -ENOPROTOOPT;
+		return put_int(val, len, s->v6only);
 	case SOL_TL_IPSEC:
 		return latch_getopt(lc, &pcb->latch, &pcb->fe.key, opt, val, len);
 	default:

@@ -198,6 +198,8 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	}
 	pcb->rexmt_cnt++;
 	lc_count(lc, ST_TCP_RTO);
+	/* RFC 8201 s5.2: the path MTU is one for all; what is larger was never sent. */
+	tcp_path_refresh(lc, pcb);
 	/* RFC 6298 (5.5) */
 	pcb->rto_us = RTE_MIN(pcb->rto_us * 2, (uint32_t)TCP_RTO_MAX_US);
 	pcb->rtt_timing = false;

@@ -23,7 +23,10 @@ tcp_listener_find(const struct lcore *lc, const struct flow_key *k)
 			continue;
 		if (ip_addr_eq(&pcb->fe.key.local, &k->local))
 			return pcb;
-		if (ip_addr_is_any(&pcb->fe.key.local))
+		/* RFC 3493 s5.3; the wildcard of the packet's own family comes first. */
+		if (tcp_local_covers(&pcb->fe.key.local, pcb->s->v6only, &k->local) &&
+			(any == NULL ||
+				ip_addr_is_v4(&pcb->fe.key.local) == ip_addr_is_v4(&k->local)))
 			any = pcb;
 	}
 	return any;
@@ -78,6 +81,21 @@ path_mtu(const struct lcore *lc, const struct latch *l, uint16_t mtu_bytes)
 	if (route_find(lc, &l->tun_remote, &outer) != 0)
 		return mtu_bytes;
 	return outer.mtu_bytes < mtu_bytes ? outer.mtu_bytes : mtu_bytes;
+}
+
+void
+tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct route rt;
+	uint16_t mtu;
+
+	if (route_find(lc, &pcb->fe.key.remote, &rt) != 0)
+		return;
+	mtu = path_mtu(lc, &pcb->latch, rt.mtu_bytes);
+	if (mtu >= pcb->pmtu)
+		return;
+	pcb->pmtu = mtu;
+	tcp_pcb_update_mss(pcb);
 }
 
 void

@@ -19,10 +19,12 @@ bound_list(struct lcore *lc, rte_be16_t port)
 	return &lc->tcp->bound[rte_be_to_cpu_16(port) % TCP_BOUND_BUCKETS];
 }
 
+/* Whether p's local end and the address a, for a socket s, have an address in common. */
 static bool
-addr_overlap(const struct ip_addr *a, const struct ip_addr *b)
+overlap(const struct tcp_pcb *p, const struct sock *s, const struct ip_addr *a)
 {
-	return ip_addr_is_any(a) || ip_addr_is_any(b) || ip_addr_eq(a, b);
+	return tcp_local_covers(&p->fe.key.local, p->s->v6only, a) ||
+	       tcp_local_covers(a, s->v6only, &p->fe.key.local);
 }
 
 /* Whether another socket has this local end: a listener always, else unless both said reuse. */
@@ -32,7 +34,7 @@ is_taken(struct lcore *lc, const struct tcp_pcb *self, const struct ip_addr *a, 
 	const struct tcp_pcb *p;
 
 	LIST_FOREACH (p, bound_list(lc, port), bound) {
-		if (p == self || p->fe.key.lport != port || !addr_overlap(&p->fe.key.local, a))
+		if (p == self || p->fe.key.lport != port || !overlap(p, self->s, a))
 			continue;
 		if (p->state == TCPS_LISTEN || !p->s->reuse_addr || !self->s->reuse_addr)
 			return true;
@@ -64,6 +66,12 @@ pick_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key key)
 	return 0;
 }
 
+static struct ip_addr
+any_of(const struct sock *s)
+{
+	return s->domain == AF_INET6 ? (struct ip_addr){.q = {0, 0}} : ip_addr_v4(0);
+}
+
 static int
 usr_open(struct lcore *lc, struct sock *s)
 {
@@ -72,7 +80,7 @@ usr_open(struct lcore *lc, struct sock *s)
 	if (pcb == NULL)
 		return -ENOBUFS;
 	pcb->s = s;
-	pcb->fe.key.local = ip_addr_v4(0);
+	pcb->fe.key.local = any_of(s);
 	pcb->fe.key.proto = IPPROTO_N_TCP;
 	s->pcb = pcb;
 	s->linger_s = -1;
@@ -131,7 +139,7 @@ has_listener(struct lcore *lc, const struct tcp_pcb *self)
 
 	LIST_FOREACH (p, bound_list(lc, self->fe.key.lport), bound) {
 		if (p != self && p->state == TCPS_LISTEN && p->fe.key.lport == self->fe.key.lport &&
-			addr_overlap(&p->fe.key.local, &self->fe.key.local))
+			overlap(p, self->s, &self->fe.key.local))
 			return true;
 	}
 	return false;
@@ -146,7 +154,7 @@ usr_listen(struct lcore *lc, struct sock *s, int backlog)
 	if (pcb->state != TCPS_LISTEN && (pcb->state != TCPS_CLOSED || pcb->was_open))
 		return -EINVAL;
 	if (!pcb->is_bound) {
-		struct sock_addr any = {.addr = ip_addr_v4(0)};
+		struct sock_addr any = {.addr = any_of(s)};
 
 		rc = usr_bind(lc, s, &any);
 		if (rc != 0)
@@ -238,6 +246,8 @@ connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr 
 	rc = route_find(lc, &a->addr, rt);
 	if (rc != 0)
 		return rc;
+	if (ip_addr_is_any(&rt->src))
+		return -EADDRNOTAVAIL;
 	*key = (struct flow_key){
 		.local = rt->src, .remote = a->addr, .rport = a->port, .proto = IPPROTO_N_TCP};
 	if (rt->port < lc->nb_ports)
@@ -245,8 +255,11 @@ connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr 
 	/* There is no loopback, and no connection to many (RFC 9293 s3.9.2.3, MUST-46). */
 	if (is_ours_or_broadcast(lc, &a->addr, key->realm))
 		return -ENETUNREACH;
-	if (pcb->is_bound && !ip_addr_is_any(&pcb->fe.key.local))
+	if (pcb->is_bound && !ip_addr_is_any(&pcb->fe.key.local)) {
+		if (ip_addr_is_v4(&pcb->fe.key.local) != ip_addr_is_v4(&a->addr))
+			return -EINVAL;
 		key->local = pcb->fe.key.local;
+	}
 	key->lport = pcb->is_bound ? pcb->fe.key.lport : pick_port(lc, pcb, *key);
 	return key->lport == 0 ? -EADDRNOTAVAIL : 0;
 }

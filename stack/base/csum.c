@@ -25,6 +25,11 @@ csum_pseudo(const struct flow_key *k, uint32_t l4_len)
 		sum = csum_add(&k->local.w[3], 4, sum);
 		return csum_add(&k->remote.w[3], 4, sum);
 	}
+	if (unlikely(ip_addr_is_link_local(&k->local) || ip_addr_is_link_local(&k->remote))) {
+		struct ip_addr l = ip_addr_wire(&k->local), r = ip_addr_wire(&k->remote);
+
+		return csum_add(r.b, 16, csum_add(l.b, 16, sum));
+	}
 	sum = csum_add(k->local.b, 16, sum);
 	return csum_add(k->remote.b, 16, sum);
 }

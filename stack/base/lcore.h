@@ -42,6 +42,7 @@ struct lcore {
 	struct buf_pool *buf;
 	struct eth_ctx *eth;
 	struct arp_ctx *arp;
+	struct nd_ctx *nd;
 	struct ip4_ctx *ip4;
 	struct frag_ctx *frag;
 	struct route_ctx *route;

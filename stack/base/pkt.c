@@ -44,7 +44,7 @@ pkt_read_ports(struct flow_key *k, const uint8_t *l4, uint32_t len)
 {
 	k->lport = 0;
 	k->rport = 0;
-	if (k->proto == IPPROTO_N_ICMP || k->proto == IPPROTO_N_ICMPV6) {
+	if (k->proto == IPPROTO_N_ICMP || k->proto == IPPROTO_N_ICMP6) {
 		/* RFC 4301 s4.4.1.1: type and code are a selector of 16 bits. */
 		if (len >= 2)
 			memcpy(&k->lport, l4, 2);
@@ -74,7 +74,7 @@ pkt_set_l4(struct rte_mbuf *m, uint8_t nxt, uint32_t off, uint32_t len)
 bool
 proto_has_ports(uint8_t proto)
 {
-	return has_ports(proto) || proto == IPPROTO_N_ICMP || proto == IPPROTO_N_ICMPV6;
+	return has_ports(proto) || proto == IPPROTO_N_ICMP || proto == IPPROTO_N_ICMP6;
 }
 
 enum pkt_next
@@ -88,6 +88,7 @@ pkt_next_of(uint8_t nxt)
 	case IPPROTO_N_SCTP:
 		return NX_SCTP;
 	case IPPROTO_N_ICMP:
+	case IPPROTO_N_ICMP6:
 		return NX_ICMP;
 	case IPPROTO_N_ESP:
 		return NX_ESP;

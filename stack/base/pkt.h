@@ -32,7 +32,7 @@ enum {
 	IPPROTO_N_UDP = 17,
 	IPPROTO_N_IPV6 = 41,
 	IPPROTO_N_ESP = 50,
-	IPPROTO_N_ICMPV6 = 58,
+	IPPROTO_N_ICMP6 = 58,
 	IPPROTO_N_NONE = 59,
 	IPPROTO_N_SCTP = 132,
 };
@@ -58,6 +58,7 @@ enum pkt_verdict { VERDICT_NONE = 0, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_BREAK
 enum pkt_handoff {
 	HANDOFF_NONE = 0,
 	HANDOFF_ARP, /* arp_in: every worker learns what one of them heard */
+	HANDOFF_ND,  /* nd_in: the same for IPv6 */
 	HANDOFF_IP,  /* ip_in: a fragment, or ESP for another worker's SA */
 	HANDOFF_L4,  /* latch_in: past ESP, tagged or clear */
 	HANDOFF_TX,  /* tx_path: plaintext with its request tag */
@@ -82,8 +83,8 @@ struct pkt_meta {
 	struct esp_sa *sa;      /* send, between spd_out and esp_out, within one turn */
 	struct ip_addr tun_src; /* send, tunnel != 0: outer addresses, from spd_out */
 	struct ip_addr tun_dst;
-	rte_be32_t nexthop; /* send: IPv4 next hop, after routing */
-	uint16_t l3_off;    /* all offsets count from the start of the mbuf's data */
+	struct ip_addr nexthop; /* send: after routing */
+	uint16_t l3_off;        /* all offsets count from the start of the mbuf's data */
 	uint16_t l4_off;
 	uint16_t l4_len; /* header and payload, ESP trailer excluded */
 	uint8_t nxt;     /* IANA protocol of what l4_off points at */
@@ -96,6 +97,11 @@ struct pkt_meta {
 	uint8_t handoff;     /* enum pkt_handoff */
 	uint8_t tunnel;      /* send: spd_out chose a tunnel mode SA */
 	uint16_t udp_remote; /* ESP came in UDP from this port, host order; 0: it did not */
+	/* IPv6, received: the parameter problem to tell once the policy allowed an answer (RFC 4443
+	 * s3.4); why is DROP_NONE if only the protocol has no handler. */
+	uint8_t problem_why; /* enum drop_reason */
+	uint8_t problem_code;
+	uint16_t problem_at; /* of the offending byte, from the start of the IP header */
 };
 
 struct pkt_vec {
@@ -104,7 +110,7 @@ struct pkt_vec {
 };
 
 /* Where a stage says a packet goes next; the order is known to rx_path() alone. */
-enum pkt_next { NX_IP, NX_ESP, NX_TCP, NX_UDP, NX_SCTP, NX_ICMP, NX_OTHER, NX_MAX };
+enum pkt_next { NX_IP, NX_ESP, NX_ND, NX_TCP, NX_UDP, NX_SCTP, NX_ICMP, NX_OTHER, NX_MAX };
 
 struct pkt_sort {
 	struct pkt_vec v[NX_MAX];

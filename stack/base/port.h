@@ -18,7 +18,7 @@
 /* A device that takes nothing for so long stops only its own traffic. */
 #define PORT_STUCK_NS UINT64_C(100000000)
 
-enum { PORT_TX_BUF = 128, PORT_MAX_ADDRS = 8, PORT_NAME_LEN = 32 };
+enum { PORT_TX_BUF = 128, PORT_MAX_ADDRS = 16, PORT_NAME_LEN = 32 };
 
 struct port;
 
@@ -29,9 +29,19 @@ struct port_ops {
 	uint16_t (*tx)(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n);
 };
 
+/* RFC 4862 s2. Only an address that is assigned (the first two) sends and receives. */
+enum port_addr_state {
+	ADDR_PREFERRED = 0,
+	ADDR_DEPRECATED,
+	ADDR_TENTATIVE,
+	ADDR_DUPLICATE,
+	ADDR_NONE, /* the place is free */
+};
+
 struct port_addr {
 	struct ip_addr addr;
-	uint8_t plen; /* prefix length, IPv4: 0 to 32 */
+	uint8_t plen;  /* prefix length, IPv4: 0 to 32 */
+	uint8_t state; /* enum port_addr_state */
 };
 
 struct port {
@@ -46,6 +56,10 @@ struct port {
 	uint32_t realm;
 	uint8_t index; /* in lc->port */
 	bool bare_ip;  /* frames have no Ethernet header */
+	bool ip6;      /* speaks IPv6 */
+	bool dad;      /* addresses are tried before use (RFC 4862 s5.4) */
+	bool accept_ra;
+	uint16_t mtu6_bytes; /* a router's MTU option (RFC 4861 s4.6.4), 0: none */
 	uint8_t nb_addrs;
 	struct port_addr addr[PORT_MAX_ADDRS];
 	uint64_t progress_ns; /* when the device last took a frame, or had nothing to take */
@@ -53,6 +67,12 @@ struct port {
 	uint32_t nb_tx;
 	struct rte_mbuf *tx[PORT_TX_BUF];
 };
+
+static inline bool
+port_addr_is_assigned(const struct port_addr *a)
+{
+	return a->state <= ADDR_DEPRECATED;
+}
 
 /* How many packets every port that works can surely take now (back-pressure). */
 static inline uint32_t

@@ -60,6 +60,7 @@ struct sock {
 	uint8_t protocol;
 	bool on_ready;
 	bool reuse_addr;
+	bool v6only;  /* AF_INET6: no IPv4 (RFC 3493 s5.3) */
 	int so_error; /* positive errno, cleared by reading SO_ERROR */
 	uint32_t rcvbuf_bytes;
 	uint32_t sndbuf_bytes;

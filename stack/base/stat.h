@@ -20,9 +20,15 @@
 	X(ETH_SRC,            "eth-src",            "source MAC is a group address")               \
 	X(ARP_BAD,            "arp-bad",            "malformed ARP")                               \
 	X(ARP_DONE,           "arp-done",           "ARP consumed (not a loss)")                   \
-	X(ARP_QUEUE_FULL,     "arp-queue-full",     "too many packets wait for one neighbour")     \
-	X(ARP_UNRESOLVED,     "arp-unresolved",     "the neighbour did not answer")                \
-	X(ARP_TABLE_FULL,     "arp-table-full",     "no room for another neighbour")               \
+	X(ND_BAD,             "nd-bad",             "malformed neighbour discovery message")       \
+	X(ND_HOPS,            "nd-hops",            "neighbour discovery from beyond the link (hop limit not 255)") \
+	X(ND_TUNNEL,          "nd-tunnel",          "neighbour discovery under an SA")             \
+	X(ND_FRAG,            "nd-frag",            "neighbour discovery in fragments (RFC 6980)") \
+	X(ND_IGNORED,         "nd-ignored",         "redirect, router solicitation, or unwanted advertisement") \
+	X(ND_DONE,            "nd-done",            "neighbour discovery consumed (not a loss)")   \
+	X(NEIGH_QUEUE_FULL,   "neigh-queue-full",   "too many packets wait for one neighbour")     \
+	X(NEIGH_UNRESOLVED,   "neigh-unresolved",   "the neighbour did not answer")                \
+	X(NEIGH_TABLE_FULL,   "neigh-table-full",   "no room for another neighbour")               \
 	X(IP4_SHORT,          "ip4-short",          "shorter than its IPv4 header")                \
 	X(IP4_VERSION,        "ip4-version",        "version field is not 4")                      \
 	X(IP4_HLEN,           "ip4-hlen",           "header length below 20 or beyond the packet") \
@@ -32,8 +38,19 @@
 	X(IP4_DST,            "ip4-dst",            "destination not ours")                        \
 	X(IP4_OPTIONS,        "ip4-options",        "source route or malformed option")            \
 	X(IP4_FLAGS,          "ip4-flags",          "reserved flag, or DF together with a fragment") \
-	X(IP4_ECN,            "ip4-ecn",            "outer header marked CE, inner not ECN-capable") \
-	X(IP4_PROTO,          "ip4-proto",          "protocol without a handler")                  \
+	X(IP6_SHORT,          "ip6-short",          "shorter than its IPv6 header")                \
+	X(IP6_VERSION,        "ip6-version",        "version field is not 6")                      \
+	X(IP6_LEN,            "ip6-len",            "payload length beyond the packet")            \
+	X(IP6_SRC,            "ip6-src",            "source is multicast, unspecified, loopback, mapped, or ours") \
+	X(IP6_DST,            "ip6-dst",            "destination not ours, or a group of no use here") \
+	X(IP6_NONE,           "ip6-none",           "no next header (RFC 8200 s4.7)")              \
+	X(IP6_EXT_SHORT,      "ip6-ext-short",      "an extension header does not end in the packet") \
+	X(IP6_EXT_MANY,       "ip6-ext-many",       "too many extension headers or options")       \
+	X(IP6_EXT_ORDER,      "ip6-ext-order",      "hop-by-hop options not first, or two fragment headers") \
+	X(IP6_OPTION,         "ip6-option",         "malformed option, or an unknown one that forbids to go on") \
+	X(IP6_ROUTING,        "ip6-routing",        "routing header with segments left (RFC 5095)") \
+	X(IP_ECN,             "ip-ecn",             "outer header marked CE, inner not ECN-capable") \
+	X(IP_PROTO,           "ip-proto",           "protocol without a handler")                  \
 	X(L4_SHORT,           "l4-short",           "too short to hold its ports")                 \
 	X(FRAG_SHORT,         "frag-short",         "fragment length not a multiple of 8, or tiny first") \
 	X(FRAG_RANGE,         "frag-range",         "fragment ends beyond 65535")                  \
@@ -41,6 +58,7 @@
 	X(FRAG_PROFILE,       "frag-profile",       "fragments of one datagram under two SAs (F-1)") \
 	X(FRAG_QUOTA,         "frag-quota",         "reassembly quota exceeded")                   \
 	X(FRAG_TIMEOUT,       "frag-timeout",       "datagram incomplete in time")                 \
+	X(FRAG_CHAIN,         "frag-chain",         "first fragment without the whole header chain (RFC 7112)") \
 	X(FRAG_TOOBIG,        "frag-toobig",        "reassembled datagram does not fit a buffer")  \
 	X(ESP_SHORT,          "esp-short",          "too short, or ciphertext not aligned")        \
 	X(ESP_SPI,            "esp-spi",            "no SA with this SPI (E-9)")                   \
@@ -115,6 +133,11 @@
 	X(ARP_RX_REQ,     "arp-requests-in")    X(ARP_TX_REQ,     "arp-requests-out")              \
 	X(ARP_RX_REP,     "arp-replies-in")     X(ARP_TX_REP,     "arp-replies-out")               \
 	X(ARP_CONFLICT,   "arp-conflicts")      X(ICMP_ERR_SKIP,  "icmp-errors-suppressed")        \
+	X(ND_RX_NS,       "nd-solicits-in")     X(ND_TX_NS,       "nd-solicits-out")               \
+	X(ND_RX_NA,       "nd-adverts-in")      X(ND_TX_NA,       "nd-adverts-out")                \
+	X(ND_RX_RA,       "nd-router-adverts-in") X(ND_TX_RS,     "nd-router-solicits-out")        \
+	X(ND_CONFLICT,    "nd-conflicts")       X(MLD_TX,         "mld-reports-out")               \
+	X(PMTU_SET,       "path-mtus-learned")                                                     \
 	X(IP_REASS,       "ip-reassembled")     X(IP_FRAG_OUT,    "ip-fragments-out")              \
 	X(ICMP_ECHO_IN,   "icmp-echo-in")       X(ICMP_ERR_OUT,   "icmp-errors-out")               \
 	X(ICMP_ERR_IN,    "icmp-errors-in")                                                        \

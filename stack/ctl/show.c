@@ -16,6 +16,7 @@
 #include "stack/base/buf.h"
 #include "stack/ctl/table.h"
 #include "stack/net/arp.h"
+#include "stack/net/nd.h"
 #include "stack/net/route.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
@@ -37,6 +38,28 @@ mode_name(unsigned int mode)
 
 /* ---- ports ---- */
 
+/* All addresses of a port, with what keeps them from use. */
+static void
+put_addrs(struct fill *f, const struct port *p)
+{
+	static const char *const state[] = {[ADDR_PREFERRED] = "",
+		[ADDR_DEPRECATED] = " (deprecated)",
+		[ADDR_TENTATIVE] = " (tentative)",
+		[ADDR_DUPLICATE] = " (duplicate)"};
+	char all[PORT_MAX_ADDRS * (IP_ADDR_STRLEN + 20)] = "", addr[IP_ADDR_STRLEN];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < p->nb_addrs; i++) {
+		const struct port_addr *a = &p->addr[i];
+
+		if (a->state != ADDR_NONE)
+			n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s/%u%s",
+				n == 0 ? "" : ", ", ip_addr_str(&a->addr, addr), a->plen,
+				state[a->state]);
+	}
+	table_put(f->t, "%s", all);
+}
+
 static void
 ports_of(struct lcore *lc, void *arg)
 {
@@ -44,7 +67,7 @@ ports_of(struct lcore *lc, void *arg)
 
 	for (uint32_t i = 0; i < lc->nb_ports && lc->id == 0; i++) {
 		const struct port *p = lc->port[i];
-		char mac[RTE_ETHER_ADDR_FMT_SIZE], addr[IP_ADDR_STRLEN];
+		char mac[RTE_ETHER_ADDR_FMT_SIZE];
 
 		rte_ether_format_addr(mac, sizeof(mac), &p->mac);
 		table_put(f->t, "%s", p->name);
@@ -52,14 +75,14 @@ ports_of(struct lcore *lc, void *arg)
 		table_put(f->t, "%u", p->mtu_bytes);
 		table_put(f->t, "%u", p->vlan);
 		table_put(f->t, "%u", p->realm);
-		table_put(f->t, "%s/%u", ip_addr_str(&p->addr[0].addr, addr), p->addr[0].plen);
+		put_addrs(f, p);
 	}
 }
 
 /* ---- neighbours, routes ---- */
 
 static void
-neighbour_row(const struct arp_info *i, void *arg)
+neighbour_row(const struct neigh_info *i, void *arg)
 {
 	struct fill *f = arg;
 	char mac[RTE_ETHER_ADDR_FMT_SIZE], addr[IP_ADDR_STRLEN];
@@ -81,6 +104,7 @@ neighbours_of(struct lcore *lc, void *arg)
 
 	f->lc = lc;
 	arp_foreach(lc, neighbour_row, f);
+	nd_foreach(lc, neighbour_row, f);
 }
 
 static void

@@ -41,14 +41,20 @@ struct tl_event {
 
 /**
  * Makes a socket.
- * @param domain   AF_INET
+ * @param domain   AF_INET or AF_INET6; the latter takes and makes IPv4 connections too, with
+ *   mapped addresses (::ffff:a.b.c.d), unless IPV6_V6ONLY is set (RFC 3493 s5.3)
  * @param type     SOCK_STREAM
  * @param protocol 0 or IPPROTO_TCP
  * @return a descriptor; EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE
  */
 int tl_socket(struct tl_worker *w, int domain, int type, int protocol);
 
-/** Names the local end. EADDRNOTAVAIL if the address is not this stack's, EADDRINUSE, EINVAL. */
+/**
+ * Names the local end. An address has the family of the socket (EAFNOSUPPORT). The sin6_scope_id of
+ * a link-local address is the number of its port, counted from 1; with one port it may be 0.
+ * EADDRNOTAVAIL if the address is not this stack's or is still being tried (RFC 4862 s5.4),
+ * EADDRINUSE, EINVAL.
+ */
 int tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len);
 
 /** Waits for connections; backlog counts those that tl_accept() has not yet taken. */
@@ -61,8 +67,8 @@ int tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len
  * Begins a connection and its latch (RFC 5660 s2.4).
  * @return -1 with EINPROGRESS; TL_EV_OUT tells the end and SO_ERROR the result. EACCES if policy
  *   says DISCARD, EHOSTUNREACH if policy says PROTECT and no SA fits, ENETUNREACH, EADDRINUSE;
- *   EADDRNOTAVAIL if no ephemeral port is left or, with several workers, if the bound port would
- *   bring the peer's segments to another worker
+ *   EADDRNOTAVAIL if the port has no assigned address yet, if no ephemeral port is left or, with
+ * several workers, if the bound port would bring the peer's segments to another worker
  */
 int tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len);
 
@@ -82,8 +88,8 @@ int tl_close(struct tl_worker *w, int fd);
 /**
  * SOL_SOCKET: SO_REUSEADDR, SO_RCVBUF, SO_SNDBUF, SO_LINGER (get: also SO_ERROR, SO_TYPE,
  * SO_ACCEPTCONN); IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG (get: also TL_TCP_STATE, the name of the
- * state as a string); SOL_TL_IPSEC: see tl_ipsec.h. Anything else is ENOPROTOOPT: no option is
- * accepted and ignored.
+ * state as a string); IPPROTO_IPV6: IPV6_V6ONLY, before tl_bind(); SOL_TL_IPSEC: see tl_ipsec.h.
+ * Anything else is ENOPROTOOPT: no option is accepted and ignored.
  */
 int tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len);
 int tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, socklen_t *len);

@@ -12,21 +12,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <rte_arp.h>
-#include <rte_jhash.h>
 
-#include "stack/base/assert.h"
 #include "stack/base/log.h"
 #include "stack/base/msg.h"
-#include "stack/base/rand.h"
-#include "stack/base/tmr.h"
 #include "stack/net/eth.h"
 #include "stack/net/route.h"
 
 LOG_MODULE(net, NOTICE);
 
 enum {
-	EVICT_LOOK = 16, /* entries examined to make room for one */
-	EVICT_IDLE_MS = 1000,
 	DEFEND_INTERVAL_MS = 10000, /* RFC 5227 s1.1 */
 };
 
@@ -41,32 +35,16 @@ enum {
  * STALE: the MAC is used; the timer is set while the neighbour is being asked, which begins when
  * the entry is used.
  */
-enum arp_state { ARP_FREE = 0, ARP_INCOMPLETE, ARP_REACHABLE, ARP_STALE, ARP_STATES };
-
-/* Owned by arp_ctx's array; from ent_alloc() to ent_free() it is in the hash. */
-struct arp_ent {
-	struct arp_ent *next; /* in its bucket, or in the list of free entries */
-	struct tmr tmr;
-	uint64_t used_ns;      /* last packet sent to it */
-	uint64_t confirmed_ns; /* last word from it */
-	struct pkt_queue waiting;
-	rte_be32_t ip;
-	uint32_t requests; /* sent since the last word */
-	struct rte_ether_addr mac;
-	uint8_t port;
-	uint8_t state; /* enum arp_state; written by ent_set_state() only */
+static const neigh_legal legal = {
+	[NEIGH_FREE] = {[NEIGH_INCOMPLETE] = true, [NEIGH_REACHABLE] = true},
+	[NEIGH_INCOMPLETE] = {[NEIGH_FREE] = true, [NEIGH_REACHABLE] = true},
+	[NEIGH_REACHABLE] = {[NEIGH_FREE] = true, [NEIGH_REACHABLE] = true, [NEIGH_STALE] = true},
+	[NEIGH_STALE] = {[NEIGH_FREE] = true, [NEIGH_REACHABLE] = true},
 };
 
 struct arp_ctx {
 	struct arp_conf conf;
-	struct arp_ent *ent;
-	struct arp_ent *free;
-	struct arp_ent **bucket;
-	uint32_t mask;
-	uint32_t seed;
-	uint32_t waiting_n; /* packets that wait, for all neighbours together */
-	uint32_t waiting_max;
-	uint32_t hand;                    /* where the next search for a victim begins */
+	struct neigh_table table;
 	uint64_t defend_ns[LC_MAX_PORTS]; /* no defence of our addresses before */
 };
 
@@ -87,130 +65,21 @@ int
 arp_create(struct lcore *lc, const struct arp_conf *conf)
 {
 	struct arp_ctx *c = calloc(1, sizeof(*c));
-	uint32_t buckets = rte_align32pow2(conf->max_entries);
+	int rc;
 
 	if (c == NULL)
 		return -ENOMEM;
 	c->conf = *conf;
-	c->mask = buckets - 1;
-	c->seed = rand_u32(lc->rand);
-	/* Unanswered questions must not hold what the worker needs to receive. */
-	c->waiting_max = lc->pkt_pool->size / 8;
-	c->ent = calloc(conf->max_entries, sizeof(c->ent[0]));
-	c->bucket = calloc(buckets, sizeof(struct arp_ent *));
-	if (c->ent == NULL || c->bucket == NULL) {
-		free(c->bucket);
-		free(c->ent);
+	c->table.max_entries = conf->max_entries;
+	c->table.max_waiting = conf->max_waiting;
+	c->table.legal = &legal;
+	rc = neigh_create(lc, &c->table);
+	if (rc != 0) {
 		free(c);
-		return -ENOMEM;
-	}
-	for (uint32_t i = conf->max_entries; i-- > 0;) {
-		c->ent[i].next = c->free;
-		c->free = &c->ent[i];
+		return rc;
 	}
 	lc->arp = c;
 	return 0;
-}
-
-static void
-ent_set_state(struct arp_ent *e, enum arp_state to)
-{
-	static const bool legal[ARP_STATES][ARP_STATES] = {
-		[ARP_FREE] = {[ARP_INCOMPLETE] = true, [ARP_REACHABLE] = true},
-		[ARP_INCOMPLETE] = {[ARP_FREE] = true, [ARP_REACHABLE] = true},
-		[ARP_REACHABLE] = {[ARP_FREE] = true, [ARP_REACHABLE] = true, [ARP_STALE] = true},
-		[ARP_STALE] = {[ARP_FREE] = true, [ARP_REACHABLE] = true},
-	};
-
-	tl_assert(legal[e->state][to]);
-	e->state = (uint8_t)to;
-}
-
-static struct arp_ent **
-bucket_of(const struct arp_ctx *c, uint8_t port, rte_be32_t ip)
-{
-	return &c->bucket[rte_jhash_2words(ip, port, c->seed) & c->mask];
-}
-
-static struct arp_ent *
-ent_find(const struct arp_ctx *c, uint8_t port, rte_be32_t ip)
-{
-	struct arp_ent *e;
-
-	for (e = *bucket_of(c, port, ip); e != NULL; e = e->next) {
-		if (e->ip == ip && e->port == port)
-			return e;
-	}
-	return NULL;
-}
-
-static void
-ent_free(struct lcore *lc, struct arp_ent *e, enum drop_reason r)
-{
-	struct arp_ctx *c = lc->arp;
-	struct arp_ent **pp = bucket_of(c, e->port, e->ip);
-
-	while (*pp != e)
-		pp = &(*pp)->next;
-	*pp = e->next;
-	tmr_stop(lc, &e->tmr);
-	c->waiting_n -= e->waiting.n;
-	pkt_queue_drop(lc, &e->waiting, r);
-	ent_set_state(e, ARP_FREE);
-	e->next = c->free;
-	c->free = e;
-}
-
-/*
- * How little is lost with an entry; 0: keep it. Neighbours that do not answer go first, so that
- * packets to many absent addresses do not push out those in use; then the longest unused.
- */
-static uint64_t
-uselessness(const struct lcore *lc, const struct arp_ent *e)
-{
-	uint64_t idle_ns = lc->now_ns - e->used_ns;
-
-	if (e->state == ARP_INCOMPLETE)
-		return e->requests > 1 ? UINT64_MAX : 0;
-	return idle_ns > EVICT_IDLE_MS * NS_PER_MS ? idle_ns : 0;
-}
-
-/* Makes one entry free, if one of the next few deserves it. */
-static void
-evict(struct lcore *lc)
-{
-	struct arp_ctx *c = lc->arp;
-	uint32_t look = RTE_MIN((uint32_t)EVICT_LOOK, c->conf.max_entries);
-	struct arp_ent *worst = NULL;
-
-	for (uint32_t i = 0; i < look; i++) {
-		struct arp_ent *e = &c->ent[c->hand];
-
-		c->hand = c->hand + 1 < c->conf.max_entries ? c->hand + 1 : 0;
-		if (uselessness(lc, e) > (worst == NULL ? 0 : uselessness(lc, worst)))
-			worst = e;
-	}
-	if (worst != NULL)
-		ent_free(lc, worst, DROP_ARP_UNRESOLVED);
-}
-
-/* An entry in state FREE, in the hash; NULL if there is no room. The caller gives it a state. */
-static struct arp_ent *
-ent_alloc(struct lcore *lc, uint8_t port, rte_be32_t ip)
-{
-	struct arp_ctx *c = lc->arp;
-	struct arp_ent **b = bucket_of(c, port, ip);
-	struct arp_ent *e;
-
-	if (c->free == NULL)
-		evict(lc);
-	e = c->free;
-	if (e == NULL)
-		return NULL;
-	c->free = e->next;
-	*e = (struct arp_ent){.next = *b, .ip = ip, .port = port};
-	*b = e;
-	return e;
 }
 
 void
@@ -220,14 +89,25 @@ arp_destroy(struct lcore *lc)
 
 	if (c == NULL)
 		return;
-	for (uint32_t i = 0; i < c->conf.max_entries; i++) {
-		if (c->ent[i].state != ARP_FREE)
-			ent_free(lc, &c->ent[i], DROP_PORT_CLOSED);
-	}
-	free(c->bucket);
-	free(c->ent);
+	neigh_destroy(lc, &c->table);
 	free(c);
 	lc->arp = NULL;
+}
+
+static struct neigh *
+ent_find(const struct arp_ctx *c, uint8_t port, rte_be32_t ip)
+{
+	struct ip_addr a = ip_addr_v4(ip);
+
+	return neigh_find(&c->table, port, &a);
+}
+
+static struct neigh *
+ent_alloc(struct lcore *lc, uint8_t port, rte_be32_t ip)
+{
+	struct ip_addr a = ip_addr_v4(ip);
+
+	return neigh_alloc(lc, &lc->arp->table, port, &a);
 }
 
 static rte_be32_t
@@ -246,6 +126,16 @@ on_link(const struct port *p, rte_be32_t ip)
 		if (ip_addr_is_v4(&a->addr) &&
 			((ip_addr_to_v4(&a->addr) ^ ip) & prefix_mask(a)) == 0)
 			return a;
+	}
+	return NULL;
+}
+
+static const struct port_addr *
+first_v4(const struct port *p)
+{
+	for (uint32_t i = 0; i < p->nb_addrs; i++) {
+		if (ip_addr_is_v4(&p->addr[i].addr))
+			return &p->addr[i];
 	}
 	return NULL;
 }
@@ -322,18 +212,18 @@ static void ent_timer(struct lcore *lc, struct tmr *t);
  * neighbour is polled point to point; the last polls are broadcast, in case its MAC changed.
  */
 static void
-ask(struct lcore *lc, struct arp_ent *e)
+ask(struct lcore *lc, struct neigh *e)
 {
 	const struct arp_conf *conf = &lc->arp->conf;
 	const struct port *p = lc->port[e->port];
-	const struct port_addr *src = on_link(p, e->ip);
-	struct rte_arp_ipv4 t = {.arp_tip = e->ip};
+	const struct port_addr *src = on_link(p, ip_addr_to_v4(&e->addr));
+	struct rte_arp_ipv4 t = {.arp_tip = ip_addr_to_v4(&e->addr)};
 	bool unicast;
 
 	e->requests++;
-	unicast = e->state == ARP_STALE && e->requests <= (conf->max_requests + 1) / 2;
-	if (src == NULL && p->nb_addrs > 0)
-		src = &p->addr[0];
+	unicast = e->state == NEIGH_STALE && e->requests <= (conf->max_requests + 1) / 2;
+	if (src == NULL)
+		src = first_v4(p);
 	t.arp_sip = src == NULL ? 0 : ip_addr_to_v4(&src->addr);
 	send_arp(lc, p, RTE_ARP_OP_REQUEST, unicast ? &e->mac : &broadcast_mac, &t);
 	tmr_set(lc, &e->tmr, lc->now_ns + conf->retrans_ms * NS_PER_MS, ent_timer);
@@ -341,9 +231,9 @@ ask(struct lcore *lc, struct arp_ent *e)
 
 /* RFC 1122 s2.3.2.1: what is not confirmed in time is asked again if it is in use. */
 static void
-ent_aged(struct lcore *lc, struct arp_ent *e)
+ent_aged(struct lcore *lc, struct neigh *e)
 {
-	ent_set_state(e, ARP_STALE);
+	neigh_set_state(&lc->arp->table, e, NEIGH_STALE);
 	if (e->used_ns > e->confirmed_ns)
 		ask(lc, e);
 }
@@ -351,76 +241,49 @@ ent_aged(struct lcore *lc, struct arp_ent *e)
 static void
 ent_timer(struct lcore *lc, struct tmr *t)
 {
-	struct arp_ent *e = container_of(t, struct arp_ent, tmr);
+	struct neigh *e = container_of(t, struct neigh, tmr);
 
-	if (e->state == ARP_REACHABLE)
+	if (e->state == NEIGH_REACHABLE)
 		ent_aged(lc, e);
 	else if (e->requests < lc->arp->conf.max_requests)
 		ask(lc, e);
 	else
-		ent_free(lc, e, DROP_ARP_UNRESOLVED);
+		neigh_free(lc, &lc->arp->table, e, DROP_NEIGH_UNRESOLVED);
 }
 
 /* The neighbour spoke: its MAC is known now, and what waited for it leaves in order. */
 static void
-ent_learn(struct lcore *lc, struct arp_ent *e, const struct rte_ether_addr *mac)
+ent_learn(struct lcore *lc, struct neigh *e, const struct rte_ether_addr *mac)
 {
-	struct port *p = lc->port[e->port];
-	struct rte_mbuf *m;
-
 	e->mac = *mac;
 	e->requests = 0;
 	e->confirmed_ns = lc->now_ns;
-	ent_set_state(e, ARP_REACHABLE);
+	neigh_set_state(&lc->arp->table, e, NEIGH_REACHABLE);
 	tmr_set(lc, &e->tmr, lc->now_ns + lc->arp->conf.reachable_ms * NS_PER_MS, ent_timer);
-	lc->arp->waiting_n -= e->waiting.n;
-	while ((m = pkt_queue_get(&e->waiting)) != NULL)
-		eth_send(lc, p, m, mac, RTE_ETHER_TYPE_IPV4);
-}
-
-/*
- * RFC 1122 s2.3.2.2: at least one packet waits, and the latest is kept, as long as the neighbours
- * together hold no more than their share of the pool.
- */
-static void
-ent_wait(struct lcore *lc, struct arp_ent *e, struct rte_mbuf *m)
-{
-	struct arp_ctx *c = lc->arp;
-	bool full = c->waiting_n >= c->waiting_max;
-
-	if (full && e->waiting.n == 0) {
-		pkt_drop(lc, m, DROP_ARP_QUEUE_FULL);
-		return;
-	}
-	if (full || e->waiting.n >= c->conf.max_waiting) {
-		pkt_drop(lc, pkt_queue_get(&e->waiting), DROP_ARP_QUEUE_FULL);
-		c->waiting_n--;
-	}
-	pkt_queue_put(&e->waiting, m);
-	c->waiting_n++;
+	neigh_release(lc, &lc->arp->table, e, RTE_ETHER_TYPE_IPV4);
 }
 
 bool
 arp_resolve(struct lcore *lc, struct port *p, rte_be32_t nexthop, struct rte_mbuf *m,
 	struct rte_ether_addr *mac)
 {
-	struct arp_ent *e = ent_find(lc->arp, p->index, nexthop);
+	struct neigh *e = ent_find(lc->arp, p->index, nexthop);
 
 	if (e == NULL) {
 		e = ent_alloc(lc, p->index, nexthop);
 		if (e == NULL) {
-			pkt_drop(lc, m, DROP_ARP_TABLE_FULL);
+			pkt_drop(lc, m, DROP_NEIGH_TABLE_FULL);
 			return false;
 		}
-		ent_set_state(e, ARP_INCOMPLETE);
+		neigh_set_state(&lc->arp->table, e, NEIGH_INCOMPLETE);
 		ask(lc, e);
 	}
 	e->used_ns = lc->now_ns;
-	if (e->state == ARP_INCOMPLETE) {
-		ent_wait(lc, e, m);
+	if (e->state == NEIGH_INCOMPLETE) {
+		neigh_wait(lc, &lc->arp->table, e, m);
 		return false;
 	}
-	if (e->state == ARP_STALE && !tmr_is_set(&e->tmr))
+	if (e->state == NEIGH_STALE && !tmr_is_set(&e->tmr))
 		ask(lc, e);
 	*mac = e->mac;
 	return true;
@@ -519,7 +382,7 @@ hear(struct lcore *lc, const struct port *p, const struct rte_arp_hdr *a, bool f
 {
 	const struct rte_arp_ipv4 *d = &a->arp_data;
 	bool for_us = is_our_addr(p, d->arp_tip);
-	struct arp_ent *e;
+	struct neigh *e;
 
 	if (d->arp_sip != 0) {
 		e = ent_find(lc->arp, p->index, d->arp_sip);
@@ -558,30 +421,7 @@ arp_in(struct lcore *lc, struct port *p, struct rte_mbuf *m, uint32_t off)
 }
 
 void
-arp_foreach(const struct lcore *lc, void (*fn)(const struct arp_info *i, void *arg), void *arg)
+arp_foreach(const struct lcore *lc, neigh_fn *fn, void *arg)
 {
-	static const char *const names[ARP_STATES] = {
-		[ARP_FREE] = "free",
-		[ARP_INCOMPLETE] = "incomplete",
-		[ARP_REACHABLE] = "reachable",
-		[ARP_STALE] = "stale",
-	};
-	const struct arp_ctx *c = lc->arp;
-
-	for (uint32_t i = 0; i < c->conf.max_entries; i++) {
-		const struct arp_ent *e = &c->ent[i];
-		struct arp_info info = {
-			.addr = ip_addr_v4(e->ip),
-			.mac = e->mac,
-			.port = e->port,
-			.state = names[e->state],
-			.waiting = e->waiting.n,
-		};
-
-		if (e->state == ARP_FREE)
-			continue;
-		if (e->state != ARP_INCOMPLETE)
-			info.age_ms = (uint32_t)((lc->now_ns - e->confirmed_ns) / NS_PER_MS);
-		fn(&info, arg);
-	}
+	neigh_foreach(lc, &lc->arp->table, fn, arg);
 }

@@ -9,6 +9,7 @@
 #include "stack/base/lcore.h"
 #include "stack/base/pkt.h"
 #include "stack/base/port.h"
+#include "stack/net/neigh.h"
 
 struct arp_conf {
 	uint32_t max_entries;  /* neighbours, all ports together */
@@ -39,15 +40,6 @@ bool arp_resolve(struct lcore *lc, struct port *p, rte_be32_t nexthop, struct rt
 /* Announces every address of every port (gratuitous ARP, RFC 5227 s2.3). */
 void arp_announce(struct lcore *lc);
 
-struct arp_info {
-	struct ip_addr addr;
-	struct rte_ether_addr mac;
-	uint8_t port;
-	const char *state; /* "incomplete", "reachable", "stale" */
-	uint32_t age_ms;
-	uint32_t waiting;
-};
-void arp_foreach(
-	const struct lcore *lc, void (*fn)(const struct arp_info *i, void *arg), void *arg);
+void arp_foreach(const struct lcore *lc, neigh_fn *fn, void *arg);
 
 #endif

@@ -11,6 +11,7 @@
 #include <rte_ether.h>
 
 #include "stack/net/arp.h"
+#include "stack/net/nd.h"
 
 enum {
 	VLAN_HDR_LEN = 4,
@@ -64,6 +65,21 @@ parse(const struct port *p, const struct rte_mbuf *m, struct link *l)
 	return parse_vlan(p, m, l);
 }
 
+/* RFC 894, RFC 2464 s3: the type says the version; the IP stage reads it from the header alone. */
+static void
+ip_in_frame(struct lcore *lc, struct rte_mbuf *m, const struct link *l, struct pkt_sort *s)
+{
+	bool type_6 = l->type == RTE_ETHER_TYPE_IPV6;
+	bool is_6 = m->data_len > l->len && *pkt_data(m, l->len) >> 4 == 6;
+
+	if (type_6 && !lc->port[pkt_meta(m)->port]->ip6)
+		pkt_drop(lc, m, DROP_ETH_TYPE);
+	else if (type_6 == is_6)
+		pkt_vec_add(&s->v[NX_IP], m);
+	else
+		pkt_drop(lc, m, type_6 ? DROP_IP6_VERSION : DROP_IP4_VERSION);
+}
+
 static void
 frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 {
@@ -91,8 +107,8 @@ frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 	if (l.group_dst)
 		pm->flags |= PKT_F_MCAST;
 	pm->l3_off = (uint16_t)l.len;
-	if (l.type == RTE_ETHER_TYPE_IPV4) {
-		pkt_vec_add(&s->v[NX_IP], m);
+	if (l.type == RTE_ETHER_TYPE_IPV4 || l.type == RTE_ETHER_TYPE_IPV6) {
+		ip_in_frame(lc, m, &l, s);
 	} else if (l.type == RTE_ETHER_TYPE_ARP) {
 		arp_in(lc, p, m, l.len);
 	} else {
@@ -153,7 +169,10 @@ eth_out(struct lcore *lc, struct pkt_vec *v)
 
 		if (p->bare_ip)
 			port_put(lc, p, m);
-		else if (arp_resolve(lc, p, pm->nexthop, m, &mac))
+		else if (!ip_addr_is_v4(&pm->nexthop)) {
+			if (nd_resolve(lc, p, &pm->nexthop, m, &mac))
+				eth_send(lc, p, m, &mac, RTE_ETHER_TYPE_IPV6);
+		} else if (arp_resolve(lc, p, ip_addr_to_v4(&pm->nexthop), m, &mac))
 			eth_send(lc, p, m, &mac, RTE_ETHER_TYPE_IPV4);
 	}
 	v->n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * frag.c - IPv4 reassembly and fragmentation.
+ * frag.c - reassembly and fragmentation for both versions of IP.
  *
  * Called by the IP stages; a datagram that became whole goes on as one fresh buffer. Fragments
  * wait in the buffers in which they came, sorted by offset. A datagram that is given up is
@@ -16,6 +16,7 @@
 
 #include "stack/base/assert.h"
 #include "stack/base/csum.h"
+#include "stack/base/ip6_ext.h"
 #include "stack/base/rand.h"
 #include "stack/base/tmr.h"
 
@@ -24,24 +25,29 @@ enum {
 	FRAG_UNIT = RTE_IPV4_HDR_OFFSET_UNITS,
 	IP_MAX_LEN = 65535,
 	ECN_CE = 3,
+	IP4_HLEN = 20,
+	IP6_LEN_AT = 4,
+	IP6_SRC_AT = 8,
+	IP6_DST_AT = 24,
 };
 
 #define NS_PER_MS UINT64_C(1000000)
 
 /*
- * RFC 791 s3.2: src, dst, protocol and id name a datagram; equal tuples of two realms are two, and
- * so are those under two profiles (F-54).
+ * RFC 791 s3.2: src, dst, protocol and id name a datagram; RFC 8200 s4.5: all but the protocol.
+ * Equal tuples of two realms are two, and so are those under two profiles (F-54).
  */
 struct dgram_key {
-	rte_be32_t src;
-	rte_be32_t dst;
+	struct ip_addr src;
+	struct ip_addr dst;
 	uint32_t realm;
-	rte_be16_t id;
-	uint8_t proto;
-	bool tagged;
+	rte_be32_t id;
 	uint32_t profile; /* 0 if not tagged */
+	uint8_t proto;    /* IPv6: 0 */
+	bool tagged;
+	uint8_t zero[2];
 };
-_Static_assert(sizeof(struct dgram_key) == 20, "hashed as words, without padding");
+_Static_assert(sizeof(struct dgram_key) == 48, "hashed as words, without padding");
 
 /* Owned by frag_ctx's array; from dgram_alloc() to dgram_free() in the hash and in by_age. */
 struct dgram {
@@ -72,11 +78,12 @@ struct frag_ctx {
 	uint32_t room; /* the biggest datagram that fits a buffer */
 };
 
-/* What a fragment's header says. */
+/* What a fragment's headers say. */
 struct part {
 	uint32_t off;
 	uint32_t len;
-	uint32_t hlen;
+	uint32_t hlen; /* of what stands before the payload, an IPv6 fragment header included */
+	uint32_t keep; /* of it, what the whole datagram keeps */
 	bool more;
 };
 
@@ -84,8 +91,10 @@ void
 frag_conf_default(struct frag_conf *c)
 {
 	/*
-	 * DEVIATION: RFC 1122 s3.3.2 asks for 60 to 120 seconds. At today's rates the 16-bit id
-	 * comes round much sooner, and old parts then spoil new datagrams (RFC 4963 s2, s5).
+	 * DEVIATION: RFC 1122 s3.3.2 asks for 60 to 120 seconds, RFC 8200 s4.5 for 60 and an ICMP
+	 * error then; a peer that sends half datagrams would hold the quota and draw answers. At
+	 * today's rates the 16-bit id comes round much sooner, and old parts then spoil new
+	 * datagrams (RFC 4963 s2, s5).
 	 */
 	*c = (struct frag_conf){
 		.max_datagrams = 64,
@@ -224,7 +233,8 @@ frag_oldest_ns(const struct lcore *lc)
 static bool
 same_source(const struct dgram *d, const struct dgram_key *k)
 {
-	return d->key.src == k->src && d->key.realm == k->realm && d->key.tagged == k->tagged;
+	return ip_addr_eq(&d->key.src, &k->src) && d->key.realm == k->realm &&
+	       d->key.tagged == k->tagged;
 }
 
 /*
@@ -280,16 +290,35 @@ dgram_alloc(struct lcore *lc, const struct dgram_key *k, const struct rte_mbuf *
 	return d;
 }
 
-static struct rte_ipv4_hdr *
+static uint8_t *
 hdr_at(const struct rte_mbuf *m)
 {
-	return (struct rte_ipv4_hdr *)pkt_data(m, pkt_meta(m)->l3_off);
+	return pkt_data(m, pkt_meta(m)->l3_off);
+}
+
+static bool
+is_ip6(const struct rte_mbuf *m)
+{
+	return *hdr_at(m) >> 4 == 6;
+}
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void
+put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
 }
 
 static struct part
-part_of(const struct rte_mbuf *m)
+part_of_4(const struct rte_mbuf *m)
 {
-	const struct rte_ipv4_hdr *h = hdr_at(m);
+	const struct rte_ipv4_hdr *h = (const struct rte_ipv4_hdr *)(const void *)hdr_at(m);
 	uint16_t frag = rte_be_to_cpu_16(h->fragment_offset);
 	uint32_t hlen = rte_ipv4_hdr_len(h);
 
@@ -297,16 +326,46 @@ part_of(const struct rte_mbuf *m)
 		.off = (uint32_t)(frag & RTE_IPV4_HDR_OFFSET_MASK) * FRAG_UNIT,
 		.len = rte_be_to_cpu_16(h->total_length) - hlen,
 		.hlen = hlen,
+		.keep = hlen,
 		.more = (frag & RTE_IPV4_HDR_MF_FLAG) != 0,
 	};
 }
 
-/* What can be said about a fragment alone. */
+/* The IP stage walked these headers before: they are whole and have a fragment header. */
+static struct part
+part_of_6(const struct rte_mbuf *m, struct ip6_upper *u)
+{
+	const uint8_t *h = hdr_at(m);
+	uint32_t total = (uint32_t)IP6_HLEN + get16(h + IP6_LEN_AT);
+
+	ip6_ext_walk(h, total, u);
+	return (struct part){
+		.off = u->frag_data,
+		.len = total - u->frag_off - IP6_FRAG_HLEN,
+		.hlen = u->frag_off + (uint32_t)IP6_FRAG_HLEN,
+		.keep = u->frag_off,
+		.more = u->more,
+	};
+}
+
+static struct part
+part_of(const struct rte_mbuf *m)
+{
+	struct ip6_upper u;
+
+	return is_ip6(m) ? part_of_6(m, &u) : part_of_4(m);
+}
+
+/* What can be said about an IPv4 fragment alone; IPv6 has its own checks before. */
 static enum drop_reason
 check_part(const struct rte_mbuf *m, const struct part *p)
 {
-	bool tcp = hdr_at(m)->next_proto_id == IPPROTO_N_TCP;
+	bool tcp;
 
+	if (is_ip6(m))
+		return DROP_NONE;
+	tcp = ((const struct rte_ipv4_hdr *)(const void *)hdr_at(m))->next_proto_id ==
+	      IPPROTO_N_TCP;
 	/* RFC 791 s3.2: all fragments but the last are whole units of 8 bytes. */
 	if (p->len == 0 || (p->more && p->len % FRAG_UNIT != 0))
 		return DROP_FRAG_SHORT;
@@ -392,20 +451,31 @@ insert(struct lcore *lc, struct dgram *d, struct rte_mbuf *m, const struct part 
 	return true;
 }
 
-/* RFC 791 s3.2: length and offset of the whole; RFC 3168 s5.3: one CE marks it all. */
+/* RFC 791 s3.2: length and offset of the whole. */
 static void
-finish_header(struct rte_mbuf *whole, const struct dgram *d, uint32_t hlen)
+finish_header_4(struct rte_mbuf *whole, uint32_t hlen)
 {
-	struct rte_ipv4_hdr *h = hdr_at(whole);
-	struct pkt_meta *pm = pkt_meta(whole);
+	struct rte_ipv4_hdr *h = (struct rte_ipv4_hdr *)(void *)hdr_at(whole);
 
-	if (d->ce)
-		pm->tos |= ECN_CE;
-	h->type_of_service = pm->tos;
-	h->total_length = rte_cpu_to_be_16((uint16_t)(hlen + d->total));
+	h->type_of_service = pkt_meta(whole)->tos;
+	h->total_length = rte_cpu_to_be_16((uint16_t)whole->pkt_len);
 	h->fragment_offset = 0;
 	h->hdr_checksum = 0;
 	h->hdr_checksum = csum_finish(csum_add(h, hlen, 0));
+}
+
+/* RFC 8200 s4.5: length of the whole, and what stood in the first fragment's fragment header. */
+static void
+finish_header_6(struct rte_mbuf *whole, const struct rte_mbuf *first)
+{
+	uint8_t *h = hdr_at(whole), tos = pkt_meta(whole)->tos;
+	struct ip6_upper u;
+
+	part_of_6(first, &u);
+	h[u.unfrag_nh] = hdr_at(first)[u.frag_off];
+	h[0] = (uint8_t)(0x60 | tos >> 4);
+	h[1] = (uint8_t)((h[1] & 0x0f) | tos << 4);
+	put16(h + IP6_LEN_AT, whole->pkt_len - IP6_HLEN);
 }
 
 /*
@@ -416,7 +486,7 @@ static struct rte_mbuf *
 build(struct lcore *lc, const struct dgram *d)
 {
 	struct rte_mbuf *whole = pkt_alloc(lc);
-	uint32_t hlen = part_of(d->parts).hlen;
+	uint32_t keep = part_of(d->parts).keep;
 	const struct pkt_meta *first = pkt_meta(d->parts);
 	struct pkt_meta *pm;
 	uint8_t *at;
@@ -425,20 +495,24 @@ build(struct lcore *lc, const struct dgram *d)
 		return NULL;
 	pm = pkt_meta(whole);
 	pm->key = first->key;
-	pm->tos = first->tos;
+	/* RFC 3168 s5.3: one CE marks it all. */
+	pm->tos = (uint8_t)(first->tos | (d->ce ? ECN_CE : 0));
 	pm->ttl = first->ttl;
 	pm->port = first->port;
 	pm->handoff = first->handoff;
 	/* No port verified a checksum over the whole. */
 	pm->flags = (uint8_t)((first->flags & ~PKT_F_CSUM_OK) | PKT_F_REASS);
-	at = (uint8_t *)rte_pktmbuf_append(whole, (uint16_t)(hlen + d->total));
-	memcpy(at, hdr_at(d->parts), hlen);
+	at = (uint8_t *)rte_pktmbuf_append(whole, (uint16_t)(keep + d->total));
+	memcpy(at, hdr_at(d->parts), keep);
 	for (struct rte_mbuf *i = d->parts; i != NULL; i = pkt_meta(i)->link) {
 		struct part p = part_of(i);
 
-		memcpy(at + hlen + p.off, (const uint8_t *)hdr_at(i) + p.hlen, p.len);
+		memcpy(at + keep + p.off, hdr_at(i) + p.hlen, p.len);
 	}
-	finish_header(whole, d, hlen);
+	if (is_ip6(whole))
+		finish_header_6(whole, d->parts);
+	else
+		finish_header_4(whole, keep);
 	if (d->key.tagged)
 		pkt_tag_set(lc, whole, d->tag);
 	return whole;
@@ -450,7 +524,7 @@ complete(struct lcore *lc, struct dgram *d)
 {
 	struct rte_mbuf *whole;
 
-	if (part_of(d->parts).hlen + d->total > lc->frag->room) {
+	if (part_of(d->parts).keep + d->total > lc->frag->room) {
 		dgram_free(lc, d, DROP_FRAG_TOOBIG);
 		return NULL;
 	}
@@ -473,7 +547,7 @@ complete(struct lcore *lc, struct dgram *d)
 static struct rte_mbuf *
 add_part(struct lcore *lc, struct dgram *d, struct rte_mbuf *m, const struct part *p)
 {
-	if (p->hlen + p->off + p->len > lc->frag->room) {
+	if (p->keep + p->off + p->len > lc->frag->room) {
 		dgram_give_up(lc, d, m, DROP_FRAG_TOOBIG);
 		return NULL;
 	}
@@ -496,20 +570,38 @@ add_part(struct lcore *lc, struct dgram *d, struct rte_mbuf *m, const struct par
 	return NULL;
 }
 
-struct rte_mbuf *
-frag_in(struct lcore *lc, struct rte_mbuf *m)
+static struct dgram_key
+key_of(const struct lcore *lc, const struct rte_mbuf *m, const struct part *p)
 {
-	const struct rte_ipv4_hdr *h = hdr_at(m);
+	const struct pkt_meta *pm = pkt_meta(m);
+	const uint8_t *h = hdr_at(m);
 	struct dgram_key k = {
-		.src = h->src_addr,
-		.dst = h->dst_addr,
-		.realm = pkt_meta(m)->key.realm,
-		.id = h->packet_id,
-		.proto = h->next_proto_id,
+		.src = pm->key.remote,
+		.dst = pm->key.local,
+		.realm = pm->key.realm,
 		.tagged = pkt_is_tagged(lc, m),
 		.profile = pkt_is_tagged(lc, m) ? pkt_tag(lc, m)->profile : 0,
 	};
+
+	if (is_ip6(m)) {
+		memcpy(&k.id, h + p->keep + 4, 4);
+	} else {
+		const struct rte_ipv4_hdr *h4 = (const struct rte_ipv4_hdr *)(const void *)h;
+
+		/* From the header: not every caller has a key yet. */
+		k.src = ip_addr_v4(h4->src_addr);
+		k.dst = ip_addr_v4(h4->dst_addr);
+		k.id = h4->packet_id;
+		k.proto = h4->next_proto_id;
+	}
+	return k;
+}
+
+struct rte_mbuf *
+frag_in(struct lcore *lc, struct rte_mbuf *m)
+{
 	struct part p = part_of(m);
+	struct dgram_key k = key_of(lc, m, &p);
 	enum drop_reason r = check_part(m, &p);
 	struct dgram *d;
 
@@ -535,50 +627,98 @@ frag_in(struct lcore *lc, struct rte_mbuf *m)
 	return add_part(lc, d, m, &p);
 }
 
-/* A fresh packet with m's header and len bytes of its payload from off; NULL if there is none. */
-static struct rte_mbuf *
-cut(struct lcore *lc, const struct rte_mbuf *m, uint32_t off, uint32_t len, bool more)
+/* What every fragment of one packet has in common. */
+struct cutting {
+	const struct rte_mbuf *m;
+	uint32_t hlen;  /* of the packet's own header */
+	uint32_t extra; /* what a fragment has besides */
+	rte_be32_t id;  /* IPv6 */
+};
+
+static void
+finish_cut_4(uint8_t *at, uint32_t len, uint32_t off, bool more)
 {
-	const struct rte_ipv4_hdr *from = (const struct rte_ipv4_hdr *)pkt_data(m, 0);
-	uint32_t hlen = rte_ipv4_hdr_len(from);
+	struct rte_ipv4_hdr *h = (struct rte_ipv4_hdr *)(void *)at;
+
+	h->total_length = rte_cpu_to_be_16((uint16_t)(IP4_HLEN + len));
+	h->fragment_offset =
+		rte_cpu_to_be_16((uint16_t)(off / FRAG_UNIT | (more ? RTE_IPV4_HDR_MF_FLAG : 0)));
+	h->hdr_checksum = 0;
+	h->hdr_checksum = csum_finish(csum_add(h, IP4_HLEN, 0));
+}
+
+/* RFC 8200 s4.5. */
+static void
+finish_cut_6(uint8_t *h, const struct cutting *c, uint32_t len, uint32_t off, bool more)
+{
+	uint8_t *f = h + IP6_HLEN;
+
+	f[0] = h[6];
+	f[1] = 0;
+	put16(f + 2, off | (more ? 1u : 0u));
+	memcpy(f + 4, &c->id, 4);
+	h[6] = IP6_NH_FRAGMENT;
+	put16(h + IP6_LEN_AT, IP6_FRAG_HLEN + len);
+}
+
+/* A fresh packet with the header and len bytes of the payload from off; NULL if there is none. */
+static struct rte_mbuf *
+cut(struct lcore *lc, const struct cutting *c, uint32_t off, uint32_t len, bool more)
+{
+	uint32_t hlen = c->hlen + c->extra;
 	struct rte_mbuf *f = pkt_alloc(lc);
-	struct rte_ipv4_hdr *h;
+	uint8_t *h;
 
 	if (f == NULL)
 		return NULL;
-	h = (struct rte_ipv4_hdr *)(void *)rte_pktmbuf_append(f, (uint16_t)(hlen + len));
+	h = (uint8_t *)rte_pktmbuf_append(f, (uint16_t)(hlen + len));
 	if (h == NULL) {
 		rte_pktmbuf_free(f);
 		return NULL;
 	}
-	*pkt_meta(f) = *pkt_meta(m);
-	memcpy(h, from, hlen);
-	memcpy((uint8_t *)h + hlen, pkt_data(m, hlen + off), len);
-	h->total_length = rte_cpu_to_be_16((uint16_t)(hlen + len));
-	h->fragment_offset =
-		rte_cpu_to_be_16((uint16_t)(off / FRAG_UNIT | (more ? RTE_IPV4_HDR_MF_FLAG : 0)));
-	h->hdr_checksum = 0;
-	h->hdr_checksum = csum_finish(csum_add(h, hlen, 0));
+	*pkt_meta(f) = *pkt_meta(c->m);
+	memcpy(h, pkt_data(c->m, 0), c->hlen);
+	memcpy(h + hlen, pkt_data(c->m, c->hlen + off), len);
+	if (c->extra != 0)
+		finish_cut_6(h, c, len, off, more);
+	else
+		finish_cut_4(h, len, off, more);
 	return f;
 }
 
-/* RFC 791 s3.2. Our own headers have no options, so every fragment has the same header. */
+/*
+ * RFC 791 s3.2, RFC 8200 s4.5. Our own headers have neither options nor extension headers, so
+ * every fragment has the same header. RFC 7739 s5.3: the id of IPv6 is not to be guessed.
+ */
+static struct cutting
+cutting_of(struct lcore *lc, const struct rte_mbuf *m)
+{
+	struct cutting c = {.m = m, .hlen = IP4_HLEN};
+
+	if (*pkt_data(m, 0) >> 4 == 6) {
+		c.hlen = IP6_HLEN;
+		c.extra = IP6_FRAG_HLEN;
+		c.id = rand_u32(lc->rand);
+	}
+	return c;
+}
+
 int
 frag_out(struct lcore *lc, struct rte_mbuf *m, uint32_t mtu_bytes,
 	void (*fn)(struct lcore *lc, struct rte_mbuf *f, void *arg), void *arg)
 {
-	uint32_t hlen = rte_ipv4_hdr_len((const struct rte_ipv4_hdr *)pkt_data(m, 0));
-	uint32_t payload = m->pkt_len - hlen, step;
+	struct cutting c = cutting_of(lc, m);
+	uint32_t payload = m->pkt_len - c.hlen, step;
 
-	tl_assert(m->nb_segs == 1 && hlen == sizeof(struct rte_ipv4_hdr));
-	if (mtu_bytes < hlen + FRAG_UNIT) {
+	tl_assert(m->nb_segs == 1 && (c.extra != 0 || (*pkt_data(m, 0) & 0xf) * 4 == IP4_HLEN));
+	if (mtu_bytes < c.hlen + c.extra + FRAG_UNIT) {
 		pkt_drop(lc, m, DROP_IP_TOOBIG);
 		return -ENOBUFS;
 	}
-	step = RTE_ALIGN_FLOOR(mtu_bytes - hlen, (uint32_t)FRAG_UNIT);
+	step = RTE_ALIGN_FLOOR(mtu_bytes - c.hlen - c.extra, (uint32_t)FRAG_UNIT);
 	for (uint32_t off = 0; off < payload; off += step) {
 		uint32_t len = RTE_MIN(step, payload - off);
-		struct rte_mbuf *f = cut(lc, m, off, len, off + len < payload);
+		struct rte_mbuf *f = cut(lc, &c, off, len, off + len < payload);
 
 		if (f == NULL) {
 			pkt_drop(lc, m, DROP_NOBUF);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * frag.h - IPv4 reassembly with quotas (RFC 791, RFC 815, RFC 1858, RFC 3128, RFC 5722's rule).
+ * frag.h - reassembly with quotas (RFC 791, RFC 815, RFC 1858, RFC 3128; RFC 8200 s4.5; RFC 5722's
+ * rule for both versions of IP).
  *
  * The key holds the profile of the fragment's tag, or "clear", so parts under different protection
  * never meet (F-54): they cannot be merged, and a forged clear part cannot spoil a protected
@@ -24,15 +25,14 @@ int frag_create(struct lcore *lc, const struct frag_conf *conf);
 void frag_destroy(struct lcore *lc);
 
 /*
- * Takes one fragment whose IPv4 header (checked) lies at meta's l3_off; key.realm and tos of meta
- * are set. Returns the whole
- * datagram as one buffer, its header rewritten (length, no fragment bits, checksum), when this
- * one completed it; else NULL.
+ * Takes one fragment whose IP headers (checked) lie at meta's l3_off; key and tos of meta are set.
+ * Returns the whole datagram as one buffer, its header rewritten (length, no fragment bits or
+ * header, checksum), when this one completed it; else NULL.
  */
 struct rte_mbuf *frag_in(struct lcore *lc, struct rte_mbuf *m);
 
 /*
- * Cuts a packet that starts at its IPv4 header into fragments of at most mtu_bytes and calls fn
+ * Cuts a packet that starts at its IP header into fragments of at most mtu_bytes and calls fn
  * for each, in order. Takes ownership of m. Returns 0, or -ENOBUFS (m and the rest dropped).
  */
 int frag_out(struct lcore *lc, struct rte_mbuf *m, uint32_t mtu_bytes,

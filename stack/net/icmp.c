@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * icmp.c - echo, errors heard and errors told.
+ * icmp.c - echo, errors heard and errors told, and what IPv6 shares of them.
  *
  * Last stage of receive for ICMP, after the verdict; every packet ends here. Answers are fresh
  * packets on lc->out_l4 with the protection of what they answer. What an error says about a flow
@@ -14,6 +14,8 @@
 #include <rte_ip.h>
 
 #include "stack/base/csum.h"
+#include "stack/net/icmp_int.h"
+#include "stack/net/route.h"
 
 enum {
 	T_ECHO_REPLY = 0,
@@ -24,7 +26,6 @@ enum {
 	T_TIME_EXCEEDED = 11,
 	T_PARAM_PROBLEM = 12,
 
-	HDR_LEN = 8,
 	QUOTE_L4_MIN = 8, /* RFC 792: the header and 64 bits of the data */
 	QUOTE_MAX = 548,  /* RFC 1812 s4.3.2.3: 576 bytes together with both headers */
 	IP_HDR_MIN = 20,
@@ -38,37 +39,24 @@ enum {
 	ECHO_BURST = 2000,
 };
 
-struct bucket {
-	uint64_t cost_ns;
-	uint64_t cap_ns;
-	uint64_t credit_ns;
-	uint64_t last_ns;
-};
-
-struct icmp_ctx {
-	struct icmp_hooks hooks;
-	struct bucket err;
-	struct bucket echo;
-};
-
 struct icmp_hdr {
 	uint8_t type;
 	uint8_t code;
 	rte_be16_t csum;
 	rte_be16_t word[2]; /* code 4 of "unreachable": the second is the MTU */
 };
-_Static_assert(sizeof(struct icmp_hdr) == HDR_LEN, "wire format");
+_Static_assert(sizeof(struct icmp_hdr) == ICMP_HDR_LEN, "wire format");
 
-static struct bucket
+static struct icmp_bucket
 bucket_full(const struct lcore *lc, uint64_t per_s, uint64_t burst)
 {
 	uint64_t cost = NS_PER_S / per_s;
 
-	return (struct bucket){cost, cost * burst, cost * burst, lc->now_ns};
+	return (struct icmp_bucket){cost, cost * burst, cost * burst, lc->now_ns};
 }
 
-static bool
-bucket_take(const struct lcore *lc, struct bucket *b)
+bool
+icmp_bucket_take(const struct lcore *lc, struct icmp_bucket *b)
 {
 	b->credit_ns = RTE_MIN(b->cap_ns, b->credit_ns + (lc->now_ns - b->last_ns));
 	b->last_ns = lc->now_ns;
@@ -100,16 +88,14 @@ icmp_destroy(struct lcore *lc)
 	lc->icmp = NULL;
 }
 
-/* F-33: an answer to a protected packet that nobody can protect is not given. */
-static bool
-may_answer(const struct lcore *lc, const struct rte_mbuf *m)
+bool
+icmp_may_answer(const struct lcore *lc, const struct rte_mbuf *m)
 {
 	return lc->icmp->hooks.stamp_answer != NULL || !pkt_is_tagged(lc, m);
 }
 
-/* A fresh ICMP packet of len bytes back along the flow of m, or NULL. */
-static struct rte_mbuf *
-answer_alloc(struct lcore *lc, const struct rte_mbuf *m, uint32_t len)
+struct rte_mbuf *
+icmp_answer_alloc(struct lcore *lc, const struct rte_mbuf *m, uint32_t len)
 {
 	struct rte_mbuf *a = pkt_alloc(lc);
 	struct pkt_meta *pm;
@@ -123,56 +109,61 @@ answer_alloc(struct lcore *lc, const struct rte_mbuf *m, uint32_t len)
 	rte_pktmbuf_append(a, (uint16_t)len);
 	pm = pkt_meta(a);
 	pm->key = pkt_meta(m)->key;
-	pm->key.proto = IPPROTO_N_ICMP;
+	pm->key.proto = ip_addr_is_v4(&pm->key.local) ? IPPROTO_N_ICMP : IPPROTO_N_ICMP6;
 	pm->key.lport = 0;
 	pm->key.rport = 0;
-	pm->nxt = IPPROTO_N_ICMP;
+	pm->nxt = pm->key.proto;
 	pm->ttl = ANSWER_TTL;
 	pm->l4_len = (uint16_t)len;
 	return a;
 }
 
-/* Checksum, protection of the question, queue. */
-static void
-answer_send(struct lcore *lc, const struct rte_mbuf *m, struct rte_mbuf *a)
+void
+icmp_answer_send(struct lcore *lc, const struct rte_mbuf *m, struct rte_mbuf *a)
 {
 	const struct icmp_hooks *hooks = &lc->icmp->hooks;
 	struct icmp_hdr *h = (struct icmp_hdr *)(void *)pkt_data(a, 0);
+	uint32_t sum = 0;
 
 	h->csum = 0;
-	h->csum = csum_finish(csum_add(h, a->data_len, 0));
+	/* RFC 4443 s2.3: with a pseudo-header; RFC 792: without. */
+	if (pkt_meta(a)->nxt == IPPROTO_N_ICMP6)
+		sum = csum_pseudo(&pkt_meta(a)->key, a->data_len);
+	h->csum = csum_finish(csum_add(h, a->data_len, sum));
+	pkt_read_ports(&pkt_meta(a)->key, pkt_data(a, 0), a->data_len); /* for selectors */
 	if (hooks->stamp_answer != NULL)
 		hooks->stamp_answer(lc, m, a);
 	pkt_out(lc, &lc->out_l4, a);
 }
 
 /*
- * RFC 1122 s3.2.2.6: the answer comes from the address that was asked, with all the data. The
- * question's TOS is used (RFC 1349 s5.1), without ECN: no transport here reacts to it.
+ * RFC 1122 s3.2.2.6, RFC 4443 s4.2: the answer comes from the address that was asked, with all the
+ * data. The question's TOS is used (RFC 1349 s5.1), without ECN: no transport here reacts to it.
  */
-static enum drop_reason
-echo(struct lcore *lc, const struct rte_mbuf *m, const struct icmp_hdr *h)
+enum drop_reason
+icmp_echo(struct lcore *lc, const struct rte_mbuf *m, uint8_t code, uint8_t reply_type)
 {
 	const struct pkt_meta *pm = pkt_meta(m);
 	struct rte_mbuf *a;
 
 	lc_count(lc, ST_ICMP_ECHO_IN);
-	/* RFC 1122 s3.2.2.6 allows silence: an echo to a broadcast address is an amplifier. */
+	/* RFC 1122 s3.2.2.6 allows silence: an echo to a broadcast address is an amplifier.
+	 * DEVIATION: RFC 4443 s4.2 says SHOULD for multicast. */
 	if ((pm->flags & PKT_F_MCAST) != 0)
 		return DROP_ICMP_BCAST;
-	if (h->code != 0)
+	if (code != 0)
 		return DROP_ICMP_TYPE;
-	if (!may_answer(lc, m))
+	if (!icmp_may_answer(lc, m))
 		return DROP_ICMP_DONE;
-	if (!bucket_take(lc, &lc->icmp->echo))
+	if (!icmp_bucket_take(lc, &lc->icmp->echo))
 		return DROP_ICMP_RATE;
-	a = answer_alloc(lc, m, pm->l4_len);
+	a = icmp_answer_alloc(lc, m, pm->l4_len);
 	if (a == NULL)
 		return DROP_NOBUF;
 	memcpy(pkt_data(a, 0), pkt_data(m, pm->l4_off), pm->l4_len);
-	*pkt_data(a, 0) = T_ECHO_REPLY;
+	*pkt_data(a, 0) = reply_type;
 	pkt_meta(a)->tos = (uint8_t)(pm->tos & ~ECN_MASK);
-	answer_send(lc, m, a);
+	icmp_answer_send(lc, m, a);
 	return DROP_ICMP_DONE;
 }
 
@@ -181,6 +172,39 @@ has_ports(uint8_t proto)
 {
 	return proto == IPPROTO_N_TCP || proto == IPPROTO_N_UDP || proto == IPPROTO_N_SCTP ||
 	       proto == IPPROTO_N_ESP;
+}
+
+void
+icmp_quote_l4(struct icmp_error *e, const uint8_t *l4)
+{
+	uint32_t word;
+
+	if (has_ports(e->key.proto)) {
+		memcpy(&e->key.lport, l4, 2);
+		memcpy(&e->key.rport, l4 + 2, 2);
+	}
+	memcpy(&word, l4 + 4, 4);
+	e->l4_word = rte_be_to_cpu_32(word);
+}
+
+/*
+ * The transport of the flow hears of it, and so do routes: every later connection on that path
+ * begins with the MTU that it has (RFC 1191 s6.3, RFC 8201 s5.2).
+ */
+enum drop_reason
+icmp_tell(struct lcore *lc, const struct rte_mbuf *m, struct icmp_error *e)
+{
+	const struct icmp_hooks *hooks = &lc->icmp->hooks;
+
+	e->is_protected = pkt_is_tagged(lc, m);
+	if (hooks->may_speak == NULL || !hooks->may_speak(lc, m, &e->key))
+		return DROP_ICMP_QUOTE;
+	if (e->kind == ICMP_KIND_TOOBIG && e->mtu_bytes != 0 && e->key.proto != IPPROTO_N_ESP &&
+		lc->route != NULL)
+		route_pmtu_update(lc, &e->key.remote, e->mtu_bytes);
+	if (hooks->error != NULL)
+		hooks->error(lc, e);
+	return DROP_ICMP_DONE;
 }
 
 /*
@@ -192,7 +216,7 @@ parse_quote(const struct rte_mbuf *m, const uint8_t *q, uint32_t len, struct icm
 {
 	const struct pkt_meta *pm = pkt_meta(m);
 	const struct rte_ipv4_hdr *h = (const struct rte_ipv4_hdr *)q;
-	uint32_t hlen, word;
+	uint32_t hlen;
 
 	if (len < IP_HDR_MIN)
 		return DROP_ICMP_SHORT;
@@ -210,37 +234,39 @@ parse_quote(const struct rte_mbuf *m, const uint8_t *q, uint32_t len, struct icm
 	/* RFC 792: an error goes to the source of the packet that it is about. */
 	if (!ip_addr_eq(&e->key.local, &pm->key.local))
 		return DROP_ICMP_QUOTE;
-	if (has_ports(h->next_proto_id)) {
-		memcpy(&e->key.lport, q + hlen, 2);
-		memcpy(&e->key.rport, q + hlen + 2, 2);
-	}
-	memcpy(&word, q + hlen + 4, 4);
-	e->l4_word = rte_be_to_cpu_32(word);
+	icmp_quote_l4(e, q + hlen);
 	return DROP_NONE;
 }
 
-/* RFC 1122 s3.2.2.1, s3.2.2.4, s3.2.2.5: told to the transport, if F-49 and F-50 allow it. */
+/* RFC 1122 s4.2.3.9: unreachable of the protocol or port is hard, the rest soft. */
+static enum icmp_kind
+kind_of(const struct icmp_hdr *h)
+{
+	if (h->type != T_UNREACHABLE)
+		return ICMP_KIND_SOFT;
+	if (h->code == ICMP_DU_FRAG_NEEDED)
+		return ICMP_KIND_TOOBIG;
+	return h->code == ICMP_DU_PROTOCOL || h->code == ICMP_DU_PORT ? ICMP_KIND_HARD
+								      : ICMP_KIND_SOFT;
+}
+
+/* RFC 1122 s3.2.2.1, s3.2.2.4, s3.2.2.5: told to the transport. */
 static enum drop_reason
 error(struct lcore *lc, const struct rte_mbuf *m, const struct icmp_hdr *h)
 {
-	const struct icmp_hooks *hooks = &lc->icmp->hooks;
 	const struct pkt_meta *pm = pkt_meta(m);
-	struct icmp_error e = {.type = h->type, .code = h->code};
+	struct icmp_error e = {.type = h->type, .code = h->code, .kind = kind_of(h)};
 	enum drop_reason r;
 
 	lc_count(lc, ST_ICMP_ERR_IN);
-	r = parse_quote(m, pkt_data(m, pm->l4_off + HDR_LEN), (uint32_t)pm->l4_len - HDR_LEN, &e);
+	r = parse_quote(
+		m, pkt_data(m, pm->l4_off + ICMP_HDR_LEN), (uint32_t)pm->l4_len - ICMP_HDR_LEN, &e);
 	if (r != DROP_NONE)
 		return r;
 	/* RFC 1191 s4 */
-	if (h->type == T_UNREACHABLE && h->code == ICMP_DU_FRAG_NEEDED)
+	if (e.kind == ICMP_KIND_TOOBIG)
 		e.mtu_bytes = rte_be_to_cpu_16(h->word[1]);
-	e.is_protected = pkt_is_tagged(lc, m);
-	if (hooks->may_speak == NULL || !hooks->may_speak(lc, m, &e.key))
-		return DROP_ICMP_QUOTE;
-	if (hooks->error != NULL)
-		hooks->error(lc, &e);
-	return DROP_ICMP_DONE;
+	return icmp_tell(lc, m, &e);
 }
 
 /*
@@ -254,7 +280,7 @@ message_in(struct lcore *lc, const struct rte_mbuf *m)
 	const struct pkt_meta *pm = pkt_meta(m);
 	struct icmp_hdr h;
 
-	if (pm->l4_len < HDR_LEN || (uint32_t)pm->l4_off + pm->l4_len > m->data_len)
+	if (pm->l4_len < ICMP_HDR_LEN || (uint32_t)pm->l4_off + pm->l4_len > m->data_len)
 		return DROP_ICMP_SHORT;
 	/* RFC 792: over the whole message, without a pseudo-header. */
 	if (csum_finish(csum_add(pkt_data(m, pm->l4_off), pm->l4_len, 0)) != 0)
@@ -262,7 +288,7 @@ message_in(struct lcore *lc, const struct rte_mbuf *m)
 	memcpy(&h, pkt_data(m, pm->l4_off), sizeof(h));
 	switch (h.type) {
 	case T_ECHO:
-		return echo(lc, m, &h);
+		return icmp_echo(lc, m, h.code, T_ECHO_REPLY);
 	case T_UNREACHABLE:
 	case T_TIME_EXCEEDED:
 	case T_PARAM_PROBLEM:
@@ -272,11 +298,23 @@ message_in(struct lcore *lc, const struct rte_mbuf *m)
 	}
 }
 
+/* Each version has its own protocol, and only that (RFC 4443 s2.1). */
+static enum drop_reason
+by_version(struct lcore *lc, const struct rte_mbuf *m)
+{
+	const struct pkt_meta *pm = pkt_meta(m);
+	bool v4 = ip_addr_is_v4(&pm->key.local);
+
+	if (pm->nxt != (v4 ? IPPROTO_N_ICMP : IPPROTO_N_ICMP6))
+		return DROP_ICMP_TYPE;
+	return v4 ? message_in(lc, m) : icmp6_message_in(lc, m);
+}
+
 void
 icmp_in(struct lcore *lc, struct pkt_vec *v)
 {
 	for (uint32_t i = 0; i < v->n; i++)
-		pkt_drop(lc, v->m[i], message_in(lc, v->m[i]));
+		pkt_drop(lc, v->m[i], by_version(lc, v->m[i]));
 	v->n = 0;
 }
 
@@ -344,13 +382,17 @@ icmp_unreachable(struct lcore *lc, const struct rte_mbuf *m, uint8_t code, uint1
 	uint32_t hlen, l4_bytes;
 	struct rte_mbuf *a;
 
+	if (!ip_addr_is_v4(&pm->key.local)) {
+		icmp6_unreachable(lc, m, code, mtu_bytes);
+		return;
+	}
 	if (error_forbidden(m))
 		return;
 	hlen = rte_ipv4_hdr_len((const struct rte_ipv4_hdr *)pkt_data(m, pm->l3_off));
 	l4_bytes = RTE_MIN((uint32_t)pm->l4_len, QUOTE_MAX - hlen);
 	a = NULL;
-	if (may_answer(lc, m) && bucket_take(lc, &lc->icmp->err))
-		a = answer_alloc(lc, m, HDR_LEN + hlen + l4_bytes);
+	if (icmp_may_answer(lc, m) && icmp_bucket_take(lc, &lc->icmp->err))
+		a = icmp_answer_alloc(lc, m, ICMP_HDR_LEN + hlen + l4_bytes);
 	if (a == NULL) {
 		lc_count(lc, ST_ICMP_ERR_SKIP);
 		return;
@@ -359,7 +401,7 @@ icmp_unreachable(struct lcore *lc, const struct rte_mbuf *m, uint8_t code, uint1
 	if (code == ICMP_DU_FRAG_NEEDED)
 		h.word[1] = rte_cpu_to_be_16(mtu_bytes);
 	memcpy(pkt_data(a, 0), &h, sizeof(h));
-	quote(pkt_data(a, HDR_LEN), m, hlen, l4_bytes);
+	quote(pkt_data(a, ICMP_HDR_LEN), m, hlen, l4_bytes);
 	lc_count(lc, ST_ICMP_ERR_OUT);
-	answer_send(lc, m, a);
+	icmp_answer_send(lc, m, a);
 }

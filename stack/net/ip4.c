@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ip4.c - the IPv4 header in both directions.
- *
- * Receive: after the link layer, and again after each tunnel decapsulation; hands ESP and L4 on.
- * Transmit: the inner header before ESP (tunnel mode), the outer one after it; then the link
- * layer. Fragments pass through the reassembly on the way in, big packets are cut on the way out.
+ * ip4.c - the IPv4 header in both directions: checked on what arrives, pushed on what leaves.
  */
 #include "stack/net/ip4.h"
 
@@ -13,42 +9,25 @@
 #include <rte_ip.h>
 #include <rte_jhash.h>
 
-#include "stack/base/assert.h"
 #include "stack/base/csum.h"
 #include "stack/base/msg.h"
 #include "stack/base/rand.h"
-#include "stack/net/eth.h"
 #include "stack/net/frag.h"
 #include "stack/net/route.h"
 
 enum {
 	HDR_MIN = 20,
-	TTL_DEFAULT = 64, /* RFC 1122 s3.2.1.7 asks for a constant; the value is RFC 1700's */
 	FLAG_RESERVED = 0x8000,
 	FRAG_BITS = RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK,
 	OPT_END = 0,
 	OPT_NOP = 1,
 	OPT_LSRR = 131,
 	OPT_SSRR = 137,
-	ECN_MASK = 3,
-	ECN_NOT_ECT = 0,
-	ECN_ECT1 = 1,
-	ECN_CE = 3,
 	OWNER_SEED = 0x7461676c, /* the same on every worker, so that they agree on an owner */
 };
 
 struct ip4_ctx {
 	uint32_t next_id;
-};
-
-/* What differs between one pushed header and another. */
-struct hdr_fields {
-	rte_be32_t src;
-	rte_be32_t dst;
-	uint8_t proto;
-	uint8_t tos;
-	uint8_t ttl;
-	bool df;
 };
 
 int
@@ -178,22 +157,6 @@ check_header(const struct lcore *lc, struct rte_mbuf *m)
 	return DROP_NONE;
 }
 
-/*
- * RFC 6040 s4.2: the ECN field of a packet that came out of a tunnel, from both headers. The
- * result stands for the outer field when the same packet is judged again after a hand-off.
- */
-static enum drop_reason
-decap_ecn(uint8_t outer_tos, uint8_t *tos)
-{
-	uint8_t outer = outer_tos & ECN_MASK, inner = *tos & ECN_MASK;
-
-	if (inner == ECN_NOT_ECT)
-		return outer == ECN_CE ? DROP_IP4_ECN : DROP_NONE;
-	if (outer == ECN_CE || (outer == ECN_ECT1 && inner != ECN_CE))
-		*tos = (uint8_t)((*tos & ~ECN_MASK) | outer);
-	return DROP_NONE;
-}
-
 /* Reads the checked header into the metadata. */
 static enum drop_reason
 fill_meta(const struct lcore *lc, struct rte_mbuf *m)
@@ -212,7 +175,7 @@ fill_meta(const struct lcore *lc, struct rte_mbuf *m)
 		return DROP_NONE;
 	/* What the port verified was outside. */
 	pm->flags &= (uint8_t)~PKT_F_CSUM_OK;
-	return decap_ecn(outer_tos, &pm->tos);
+	return ip_decap_ecn(outer_tos, &pm->tos);
 }
 
 static bool
@@ -264,8 +227,8 @@ deliver(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 		pkt_vec_add(&s->v[nx == NX_MAX ? NX_OTHER : nx], m);
 }
 
-static void
-packet_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+void
+ip4_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 {
 	enum drop_reason r = check_header(lc, m);
 
@@ -283,16 +246,6 @@ packet_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 	deliver(lc, m, s);
 }
 
-void
-ip_in(struct lcore *lc, struct pkt_sort *s)
-{
-	struct pkt_vec in = s->v[NX_IP];
-
-	s->v[NX_IP].n = 0;
-	for (uint32_t i = 0; i < in.n; i++)
-		packet_in(lc, in.m[i], s);
-}
-
 /*
  * RFC 6864 s4.1: what may not be fragmented needs no id. s4.3: of the rest, workers must not give
  * the same one to the same pair of hosts, so each takes its own residue.
@@ -303,9 +256,8 @@ next_id(struct lcore *lc, bool df)
 	return df ? 0 : (uint16_t)(lc->ip4->next_id++ * lc->nb_workers + lc->id);
 }
 
-/* Pushes a header before m. Returns DROP_NONE, or why m cannot have one. */
-static enum drop_reason
-push_header(struct lcore *lc, struct rte_mbuf *m, const struct hdr_fields *f)
+enum drop_reason
+ip4_push(struct lcore *lc, struct rte_mbuf *m, const struct ip_fields *f)
 {
 	struct rte_ipv4_hdr *h;
 
@@ -320,128 +272,11 @@ push_header(struct lcore *lc, struct rte_mbuf *m, const struct hdr_fields *f)
 		.total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len),
 		.packet_id = rte_cpu_to_be_16(next_id(lc, f->df)),
 		.fragment_offset = f->df ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0,
-		.time_to_live = f->ttl != 0 ? f->ttl : (uint8_t)TTL_DEFAULT,
+		.time_to_live = f->ttl != 0 ? f->ttl : (uint8_t)IP_TTL_DEFAULT,
 		.next_proto_id = f->proto,
-		.src_addr = f->src,
-		.dst_addr = f->dst,
+		.src_addr = ip_addr_to_v4(f->src),
+		.dst_addr = ip_addr_to_v4(f->dst),
 	};
 	h->hdr_checksum = csum_finish(csum_add(h, HDR_MIN, 0));
 	return DROP_NONE;
-}
-
-static struct hdr_fields
-inner_fields(const struct pkt_meta *pm)
-{
-	return (struct hdr_fields){
-		.src = ip_addr_to_v4(&pm->key.local),
-		.dst = ip_addr_to_v4(&pm->key.remote),
-		.proto = pm->nxt,
-		.tos = pm->tos,
-		.ttl = pm->ttl,
-		.df = (pm->flags & PKT_F_DF) != 0,
-	};
-}
-
-/*
- * RFC 4301 s5.1.2.1: DSCP and DF copied from the inner header, TTL our own, protocol ESP; ECN
- * copied (RFC 6040 s4.1, normal mode).
- */
-static struct hdr_fields
-outer_fields(const struct pkt_meta *pm)
-{
-	struct hdr_fields f = inner_fields(pm);
-
-	if (pm->tunnel != 0) {
-		f.src = ip_addr_to_v4(&pm->tun_src);
-		f.dst = ip_addr_to_v4(&pm->tun_dst);
-		f.ttl = TTL_DEFAULT;
-	}
-	return f;
-}
-
-void
-ip_out_inner(struct lcore *lc, struct pkt_vec *v)
-{
-	struct pkt_vec in = *v;
-
-	v->n = 0;
-	for (uint32_t i = 0; i < in.n; i++) {
-		struct rte_mbuf *m = in.m[i];
-		struct pkt_meta *pm = pkt_meta(m);
-		struct hdr_fields f = inner_fields(pm);
-		enum drop_reason r = DROP_NONE;
-
-		if (pm->tunnel != 0) {
-			r = push_header(lc, m, &f);
-			pm->nxt = IPPROTO_N_IPIP;
-		}
-		if (r == DROP_NONE)
-			pkt_vec_add(v, m);
-		else
-			pkt_drop(lc, m, r);
-	}
-}
-
-/* Fragments may outnumber what the vector holds: then what is ready leaves at once, in order. */
-static void
-emit(struct lcore *lc, struct rte_mbuf *m, void *arg)
-{
-	struct pkt_vec *v = arg;
-
-	if (v->n == PKT_BURST)
-		eth_out(lc, v);
-	pkt_vec_add(v, m);
-}
-
-/*
- * F-29: no route leads out of a packet's realm. A packet to one of our own addresses would come
- * back through the wire as a forgery.
- */
-static bool
-find_route(const struct lcore *lc, const struct pkt_meta *pm, struct route *r)
-{
-	const struct ip_addr *dst = pm->tunnel != 0 ? &pm->tun_dst : &pm->key.remote;
-
-	if (route_find(lc, dst, r) != 0 || lc->port[r->port]->realm != pm->key.realm)
-		return false;
-	return !route_is_ours(lc, dst, pm->key.realm);
-}
-
-static void
-packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v)
-{
-	struct pkt_meta *pm = pkt_meta(m);
-	struct hdr_fields f = outer_fields(pm);
-	enum drop_reason r;
-	struct route route;
-
-	if (!find_route(lc, pm, &route)) {
-		pkt_drop(lc, m, DROP_ROUTE_NONE);
-		return;
-	}
-	r = push_header(lc, m, &f);
-	if (r == DROP_NONE && f.df && m->pkt_len > route.mtu_bytes)
-		r = DROP_IP_TOOBIG;
-	if (r != DROP_NONE) {
-		pkt_drop(lc, m, r);
-		return;
-	}
-	pm->l3_off = 0;
-	pm->l4_off = HDR_MIN;
-	pm->port = route.port;
-	pm->nexthop = ip_addr_to_v4(&route.nexthop);
-	if (m->pkt_len <= route.mtu_bytes)
-		emit(lc, m, v);
-	else
-		frag_out(lc, m, route.mtu_bytes, emit, v);
-}
-
-void
-ip_out(struct lcore *lc, struct pkt_vec *v)
-{
-	struct pkt_vec in = *v;
-
-	v->n = 0;
-	for (uint32_t i = 0; i < in.n; i++)
-		packet_out(lc, in.m[i], v);
 }

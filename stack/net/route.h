@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* route.h - where a packet to an address leaves: longest prefix match (librte_rib). */
+/* route.h - where a packet to an address leaves: longest prefix match (librte_rib), path MTU. */
 #ifndef TL_NET_ROUTE_H
 #define TL_NET_ROUTE_H
 
@@ -8,10 +8,11 @@
 
 #include "stack/base/addr.h"
 #include "stack/base/lcore.h"
+#include "stack/base/port.h"
 
 struct route {
 	struct ip_addr nexthop; /* the destination itself when on-link */
-	struct ip_addr src;     /* the address that this host uses on the way */
+	struct ip_addr src;     /* the address that this host uses on the way; any: it has none */
 	uint16_t mtu_bytes;
 	uint8_t port; /* index into lc->port */
 };
@@ -27,10 +28,20 @@ void route_free(struct lcore *lc);
 int route_add(struct lcore *lc, const struct ip_addr *net, uint8_t plen,
 	const struct ip_addr *gateway, uint8_t port);
 
-/* Returns 0 or -ENETUNREACH. */
+/* Withdraws an IPv6 prefix; no effect if there is none. */
+void route_del6(struct lcore *lc, const struct ip_addr *net, uint8_t plen);
+bool route_has6(const struct lcore *lc, const struct ip_addr *net, uint8_t plen);
+
+/* Returns 0 or -ENETUNREACH. mtu_bytes is what the path is known to carry. */
 int route_find(const struct lcore *lc, const struct ip_addr *dst, struct route *out);
 
-/* True if a is an address of one of this worker's ports in the realm. */
+/*
+ * Somebody who may be believed says that packets to dst must not be larger. Kept for ten minutes;
+ * route_find() obeys. Returns false if that is no news, or less than every path carries.
+ */
+bool route_pmtu_update(struct lcore *lc, const struct ip_addr *dst, uint32_t mtu_bytes);
+
+/* True if a is an assigned address of one of this worker's ports in the realm. */
 bool route_is_ours(const struct lcore *lc, const struct ip_addr *a, uint32_t realm);
 
 /*
@@ -38,6 +49,13 @@ bool route_is_ours(const struct lcore *lc, const struct ip_addr *a, uint32_t rea
  * either form (all ones; all zeros, RFC 1122 s3.3.6), or the limited broadcast address.
  */
 bool route_is_broadcast(const struct lcore *lc, rte_be32_t a, uint32_t realm);
+
+/*
+ * The address with which port p speaks to dst. RFC 6724 s5, what matters on one port: rule 2 (the
+ * scope of the destination), rule 3 (no deprecated address), rule 8 (the longest common prefix).
+ * "::" if the port has no assigned address.
+ */
+struct ip_addr route_source6(const struct port *p, const struct ip_addr *dst);
 
 /* For operators. */
 void route_foreach(const struct lcore *lc,

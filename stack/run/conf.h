@@ -14,6 +14,7 @@
 #include "stack/include/tl.h"
 #include "tcp/tcp.h"
 
+enum { CONF_MAX_ADDRS = 8 }; /* of a port; there is room for what routers add */
 enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256 };
 
 /* One key as written. */
@@ -54,6 +55,7 @@ struct conf_port {
 	const struct conf_mport *mport; /* NULL: a DPDK device */
 	struct rte_ether_addr mac;
 	bool has_mac, bare_ip, exact;
+	bool ip6, no_dad, accept_ra;
 	uint16_t mtu_bytes, vlan;
 	uint32_t realm;
 	uint32_t nb_addrs;
@@ -62,6 +64,7 @@ struct conf_port {
 
 struct conf_route {
 	struct ip_addr net, via;
+	char via_port[CONF_NAME]; /* of a link-local gateway, empty: not given */
 	uint8_t plen;
 };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 #include <openssl/crypto.h>
 
@@ -17,7 +18,7 @@
 #define ADDR_TEXT        "an IP address"
 #define PREFIX_TEXT      "an IP prefix such as 10.0.0.0/24, a range such as 10.0.0.1-10.0.0.9, or any"
 #define PORTS_TEXT       "a port, a range such as 1-1023, any, or opaque"
-#define PROTO_TEXT       "tcp, udp, sctp, icmp, icmpv6, a protocol number, or any"
+#define PROTO_TEXT       "tcp, udp, sctp, icmp, icmp6, a protocol number, or any"
 #define ENCR_TEXT        "the IANA name of an encryption transform, such as ENCR_AES_GCM_16"
 #define INTEG_TEXT       "the IANA name of an integrity transform, such as AUTH_HMAC_SHA2_256_128"
 #define LIFE_TEXT        "a number, 0 for no limit"
@@ -52,10 +53,13 @@ static const struct key_rule rules[] = {
 	{"port", "mtu", V_U16, AT(conf_port, mtu_bytes), 576, 9216, "576 to 9216 bytes"},
 	{"port", "vlan", V_U16, AT(conf_port, vlan), 0, 4094, "0 (untagged) to 4094"},
 	{"port", "realm", V_U32, AT(conf_port, realm), 0, UINT32_MAX, "a number"},
-	{"port", "address", V_ADDRS, 0, 0, 0, "addresses with prefix length, such as 10.0.0.1/24, separated by commas"},
+	{"port", "address", V_ADDRS, 0, 0, 0, "addresses with prefix length (8 at most), such as 10.0.0.1/24 or fd00::1/64, separated by commas"},
+	{"port", "ipv6", V_BOOL, AT(conf_port, ip6), 0, 0, "yes or no"},
+	{"port", "dad", V_BOOL_NOT, AT(conf_port, no_dad), 0, 0, "yes or no"},
+	{"port", "accept-ra", V_BOOL, AT(conf_port, accept_ra), 0, 0, "yes or no"},
 	{"port", "exact", V_BOOL, AT(conf_port, exact), 0, 0, "yes or no"},
 	{"port", "link", V_LINK, AT(conf_port, bare_ip), 0, 0, "ethernet or ip"},
-	{"route", "via", V_ADDR, AT(conf_route, via), 0, 0, ADDR_TEXT},
+	{"route", "via", V_VIA, 0, 0, 0, "an IP address, a link-local one with its port, such as fe80::1%lan"},
 	{"identity", "type", V_IGNORE, 0, 0, 0, ""},
 	{"identity", "value", V_IGNORE, 0, 0, 0, ""},
 	{"sa", "spi", V_U32, AT(conf_sa, sa.spi), 256, UINT32_MAX, "256 to 4294967295"},
@@ -229,9 +233,10 @@ route_obj(struct stack_conf *sc, const char *name)
 {
 	struct conf_route *r, want = {0};
 
-	if (!conf_read_prefix(name, &want.net, &want.plen) || !ip_addr_is_v4(&want.net))
+	if (!conf_read_prefix(name, &want.net, &want.plen) || strcasecmp(name, "any") == 0)
 		return NULL;
-	want.plen = (uint8_t)(want.plen - 96);
+	if (ip_addr_is_v4(&want.net))
+		want.plen = (uint8_t)(want.plen - 96);
 	for (uint32_t i = 0; i < sc->nb_routes; i++) {
 		r = &sc->route[i];
 		if (ip_addr_eq(&r->net, &want.net) && r->plen == want.plen)
@@ -546,12 +551,60 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 	return sa->sa.profile == 0 ? conf_fail(e, NULL, "out of memory") : 0;
 }
 
+/* "ipv6 = no" is for who has said nothing else. */
+static int
+finish_port6(const struct tl_conf *c, struct conf_port *p, struct tl_error *e)
+{
+	const struct conf_ent *said;
+	char section[CONF_NAME + 8];
+
+	for (uint32_t i = 0; i < p->nb_addrs; i++) {
+		if (!ip_addr_is_v4(&p->addr[i].addr))
+			p->ip6 = true;
+	}
+	p->ip6 |= p->accept_ra;
+	if (!p->ip6)
+		return 0;
+	snprintf(section, sizeof(section), "port %s", p->name);
+	said = conf_find(c, section, "ipv6");
+	if (said != NULL && conf_one_of(said->value, "no,false,0,off") >= 0)
+		return conf_fail(e, said,
+			"the port has an IPv6 address or accept-ra; take that away, or this key");
+	/* RFC 8200 s5 */
+	if (p->mtu_bytes < 1280)
+		return conf_fail(e, conf_find(c, section, "mtu"),
+			"IPv6 needs 1280 bytes at least; raise it, or take the IPv6 address away");
+	return 0;
+}
+
+/* A link-local gateway is on the link that its port names; with one port that goes without saying.
+ */
+static int
+finish_route(const struct stack_conf *sc, struct conf_route *r, struct tl_error *e)
+{
+	char net[IP_ADDR_STRLEN];
+
+	if (!ip_addr_is_link_local(&r->via))
+		return 0;
+	for (uint32_t i = 0; i < sc->nb_ports; i++) {
+		if (strcmp(sc->port[i].name, r->via_port) == 0 ||
+			(r->via_port[0] == '\0' && sc->nb_ports == 1)) {
+			ip_addr_set_scope(&r->via, (uint8_t)i);
+			return 0;
+		}
+	}
+	return conf_fail(e, NULL,
+		"[route %s/%u] via: expected the name of a port behind a link-local address, such "
+		"as fe80::1%%%s",
+		ip_addr_str(&r->net, net), r->plen, sc->port[0].name);
+}
+
 static int
 finish_port(const struct conf_port *p, struct tl_error *e)
 {
 	if (p->device[0] == '\0')
 		return conf_fail(e, NULL, "[port %s]: expected a key \"device\"", p->name);
-	if (p->nb_addrs == 0)
+	if (p->nb_addrs == 0 && !p->ip6)
 		return conf_fail(e, NULL, "[port %s]: expected a key \"address\"", p->name);
 	if (strcmp(p->device, "memory") == 0 && p->mport == NULL)
 		return conf_fail(e, NULL,
@@ -589,7 +642,11 @@ finish(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 	if (sc->nb_ports == 0)
 		return conf_fail(e, NULL, "expected at least one section [port NAME]");
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)
+		rc = finish_port6(c, &sc->port[i], e);
+	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)
 		rc = finish_port(&sc->port[i], e);
+	for (uint32_t i = 0; i < sc->nb_routes && rc == 0; i++)
+		rc = finish_route(sc, &sc->route[i], e);
 	for (uint32_t i = 0; i < sc->nb_rules && rc == 0; i++)
 		rc = finish_rule(c, &sc->rule[i], e);
 	for (uint32_t i = 0; i < sc->nb_sas && rc == 0; i++)

@@ -88,14 +88,48 @@ read_addrs(const char *text, struct conf_port *p)
 		word = strtok_r(NULL, ", \t", &save)) {
 		struct port_addr *a = &p->addr[p->nb_addrs];
 
-		if (p->nb_addrs == PORT_MAX_ADDRS || strchr(word, '/') == NULL)
+		if (p->nb_addrs == CONF_MAX_ADDRS || strchr(word, '/') == NULL)
 			return false;
-		if (!conf_read_prefix(word, &a->addr, &a->plen) || !ip_addr_is_v4(&a->addr))
+		if (!conf_read_prefix(word, &a->addr, &a->plen) || ip_addr_is_mcast(&a->addr) ||
+			ip_addr_is_any(&a->addr) || ip_addr_scope(&a->addr) != 0)
 			return false;
-		a->plen = (uint8_t)(a->plen - 96);
+		if (ip_addr_is_v4(&a->addr))
+			a->plen = (uint8_t)(a->plen - 96);
+		else
+			p->ip6 = true;
 		p->nb_addrs++;
 	}
 	return p->nb_addrs > 0;
+}
+
+/* "10.0.0.1", "fd00::1" or "fe80::1%PORT". */
+static bool
+read_via(const char *text, struct conf_route *r)
+{
+	size_t n = strcspn(text, "%");
+	char buf[IP_ADDR_STRLEN];
+
+	if (n >= sizeof(buf) || strlen(text) - n > CONF_NAME)
+		return false;
+	snprintf(buf, sizeof(buf), "%.*s", (int)n, text);
+	if (ip_addr_parse(buf, &r->via) != 0)
+		return false;
+	r->via_port[0] = '\0';
+	if (text[n] == '\0')
+		return true;
+	snprintf(r->via_port, sizeof(r->via_port), "%s", text + n + 1);
+	return ip_addr_is_link_local(&r->via) && r->via_port[0] != '\0';
+}
+
+static bool
+read_bool_not(const char *text, bool *out)
+{
+	bool v;
+
+	if (!read_bool(text, &v))
+		return false;
+	*out = !v;
+	return true;
 }
 
 static bool
@@ -139,8 +173,8 @@ static bool
 read_proto(const char *text, uint8_t *out)
 {
 	static const uint8_t number[] = {
-		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP, IPPROTO_N_ICMPV6};
-	int i = conf_one_of(text, "any,tcp,udp,sctp,icmp,icmpv6");
+		0, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_SCTP, IPPROTO_N_ICMP, IPPROTO_N_ICMP6};
+	int i = conf_one_of(text, "any,tcp,udp,sctp,icmp,icmp6");
 	uint64_t n;
 
 	if (i >= 0) {
@@ -340,6 +374,10 @@ conf_value_read(struct reader *r)
 		return read_sel_net(r);
 	case V_ADDRS:
 		return read_addrs(v, r->obj);
+	case V_VIA:
+		return read_via(v, r->obj);
+	case V_BOOL_NOT:
+		return read_bool_not(v, flag);
 	case V_MAC:
 		return read_mac(v, r->obj);
 	case V_PORTS:

@@ -20,6 +20,7 @@
 #include "stack/net/frag.h"
 #include "stack/net/icmp.h"
 #include "stack/net/ip4.h"
+#include "stack/net/nd.h"
 #include "stack/net/route.h"
 #include "stack/run/run.h"
 
@@ -34,19 +35,19 @@ tl_version(void)
 	return "0.1.0";
 }
 
-/* RFC 1122 s4.2.3.9: unreachable of the protocol or port is hard, the rest soft. */
 static void
 icmp_error(struct lcore *lc, const struct icmp_error *i)
 {
-	enum tcp_icmp kind = TCP_ICMP_SOFT;
+	static const enum tcp_icmp kind[] = {
+		[ICMP_KIND_SOFT] = TCP_ICMP_SOFT,
+		[ICMP_KIND_HARD] = TCP_ICMP_HARD,
+		[ICMP_KIND_TOOBIG] = TCP_ICMP_TOOBIG,
+	};
 
-	if (i->key.proto != IPPROTO_N_TCP)
-		return;
-	if (i->type == 3 && i->code == ICMP_DU_FRAG_NEEDED)
-		kind = TCP_ICMP_TOOBIG;
-	else if (i->type == 3 && (i->code == ICMP_DU_PROTOCOL || i->code == ICMP_DU_PORT))
-		kind = TCP_ICMP_HARD;
-	tcp_icmp(lc, &i->key, i->l4_word, kind, i->mtu_bytes);
+	if (i->key.proto == IPPROTO_N_TCP)
+		tcp_icmp(lc, &i->key, i->l4_word, kind[i->kind], i->mtu_bytes);
+	else if (i->key.proto == IPPROTO_N_ESP && i->kind == ICMP_KIND_TOOBIG)
+		esp_too_big(lc, &i->key, i->l4_word, i->mtu_bytes);
 }
 
 static const struct icmp_hooks icmp_hooks = {
@@ -130,14 +131,18 @@ net_create(struct lcore *lc)
 	char name[RTE_RING_NAMESIZE];
 	struct frag_conf frag;
 	struct arp_conf arp;
+	struct nd_conf nd;
 	int rc;
 
 	arp_conf_default(&arp);
+	nd_conf_default(&nd);
 	frag_conf_default(&frag);
 	object_name(name, lc, "rt");
 	rc = route_create(lc, name, SOCKET_ID_ANY);
 	if (rc == 0)
 		rc = arp_create(lc, &arp);
+	if (rc == 0)
+		rc = nd_create(lc, &nd);
 	if (rc == 0)
 		rc = frag_create(lc, &frag);
 	if (rc == 0)
@@ -205,6 +210,7 @@ worker_free(struct tl_stack *s, struct lcore *lc)
 	icmp_destroy(lc);
 	ip4_destroy(lc);
 	frag_destroy(lc);
+	nd_destroy(lc);
 	arp_destroy(lc);
 	route_free(lc);
 	pkt_queue_drop(lc, &lc->out_l2, DROP_PORT_CLOSED);
@@ -237,20 +243,46 @@ worker_free_pools(struct lcore *lc)
 	free(lc);
 }
 
+/* The network of an address, with its length as the routes count it. */
+static struct ip_addr
+net_of(const struct port_addr *a)
+{
+	return ip_addr_mask(&a->addr, a->plen + (ip_addr_is_v4(&a->addr) ? 96u : 0u));
+}
+
 /* Two addresses of one port may share their network. */
 static bool
 is_second_address(const struct conf_port *p, uint32_t which)
 {
-	rte_be32_t mask = rte_cpu_to_be_32(~0u << (32 - p->addr[which].plen));
+	struct ip_addr net = net_of(&p->addr[which]);
 
 	for (uint32_t i = 0; i < which; i++) {
-		rte_be32_t a = ip_addr_to_v4(&p->addr[i].addr);
+		struct ip_addr other = net_of(&p->addr[i]);
 
-		if (p->addr[i].plen == p->addr[which].plen &&
-			((a ^ ip_addr_to_v4(&p->addr[which].addr)) & mask) == 0)
+		if (p->addr[i].plen == p->addr[which].plen && ip_addr_eq(&net, &other))
 			return true;
 	}
 	return false;
+}
+
+/* The networks of a port's addresses. A link-local one is known without a route. */
+static int
+nets_add(struct lcore *lc, const struct conf_port *cp, uint8_t port, struct tl_error *e)
+{
+	for (uint32_t a = 0; a < cp->nb_addrs; a++) {
+		struct ip_addr net = net_of(&cp->addr[a]);
+		int rc;
+
+		if (ip_addr_is_link_local(&net))
+			continue;
+		rc = route_add(lc, &net, cp->addr[a].plen, NULL, port);
+		if (rc == -EEXIST && is_second_address(cp, a))
+			continue;
+		if (rc != 0)
+			return conf_fail(e, NULL, "[port %s] address: %s", cp->name,
+				rc == -EEXIST ? "another port has this network" : strerror(-rc));
+	}
+	return 0;
 }
 
 static int
@@ -259,20 +291,9 @@ routes_add(struct lcore *lc, const struct stack_conf *sc, struct tl_error *e)
 	int rc;
 
 	for (uint32_t i = 0; i < sc->nb_ports; i++) {
-		for (uint32_t a = 0; a < sc->port[i].nb_addrs; a++) {
-			const struct port_addr *pa = &sc->port[i].addr[a];
-			rte_be32_t mask =
-				pa->plen == 0 ? 0 : rte_cpu_to_be_32(~0u << (32 - pa->plen));
-			struct ip_addr net = ip_addr_v4(ip_addr_to_v4(&pa->addr) & mask);
-
-			rc = route_add(lc, &net, pa->plen, NULL, (uint8_t)i);
-			if (rc == -EEXIST && is_second_address(&sc->port[i], a))
-				continue;
-			if (rc != 0)
-				return conf_fail(e, NULL, "[port %s] address: %s", sc->port[i].name,
-					rc == -EEXIST ? "another port has this network"
-						      : strerror(-rc));
-		}
+		rc = nets_add(lc, &sc->port[i], (uint8_t)i, e);
+		if (rc != 0)
+			return rc;
 	}
 	for (uint32_t i = 0; i < sc->nb_routes; i++) {
 		const struct conf_route *r = &sc->route[i];
@@ -300,6 +321,7 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 		if (rc != 0)
 			return rc;
 		arp_announce(s->lc[w]);
+		nd_start(s->lc[w]);
 	}
 	if (s->conf.nb_rules > 0) {
 		int rc = control_policy_set(s, s->conf.rule, s->conf.nb_rules, e);

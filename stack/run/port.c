@@ -9,6 +9,7 @@
 #include <rte_ethdev.h>
 
 #include "stack/base/log.h"
+#include "stack/net/nd.h"
 #include "stack/run/run.h"
 
 LOG_MODULE(port, NOTICE);
@@ -143,6 +144,9 @@ device_start(struct tl_stack *s, const struct conf_port *cp, uint16_t id, uint16
 	if (rc != 0)
 		return conf_fail(e, NULL, "[port %s]: the device does not start (%s)", cp->name,
 			strerror(-rc));
+	/* Neighbour discovery asks by multicast (RFC 4861 s7.2.1). */
+	if (cp->ip6 && rte_eth_allmulticast_enable(id) != 0)
+		LOG(WARNING, "port %s: the device does not promise to receive multicast", cp->name);
 	/* Some virtual devices have no MTU of their own: what they refuse here does no harm. */
 	if (rte_eth_dev_set_mtu(id, cp->mtu_bytes) != 0)
 		LOG(INFO, "port %s: the device keeps its own MTU", cp->name);
@@ -164,6 +168,21 @@ device_find(const struct conf_port *cp, uint16_t *id, struct tl_error *e)
 		cp->name, name);
 }
 
+/* RFC 4291 s2.8: every port that speaks IPv6 has a link-local address; one may be configured. */
+static void
+add_link_local(struct port *p)
+{
+	bool has_one = !p->ip6;
+
+	for (uint32_t i = 0; i < p->nb_addrs; i++) {
+		ip_addr_set_scope(&p->addr[i].addr, p->index);
+		has_one |= ip_addr_is_link_local(&p->addr[i].addr);
+	}
+	if (!has_one)
+		p->addr[p->nb_addrs++] =
+			(struct port_addr){.addr = nd_link_local(&p->mac, p->index), .plen = 64};
+}
+
 static struct port *
 port_new(struct lcore *lc, const struct conf_port *cp, uint32_t index)
 {
@@ -179,7 +198,11 @@ port_new(struct lcore *lc, const struct conf_port *cp, uint32_t index)
 	p->realm = cp->realm;
 	p->bare_ip = cp->bare_ip;
 	p->nb_addrs = (uint8_t)cp->nb_addrs;
+	p->ip6 = cp->ip6;
+	p->dad = !cp->no_dad;
+	p->accept_ra = cp->accept_ra;
 	memcpy(p->addr, cp->addr, sizeof(p->addr));
+	add_link_local(p);
 	p->queue = lc->id;
 	lc->port[index] = p;
 	return p;
@@ -189,10 +212,11 @@ port_new(struct lcore *lc, const struct conf_port *cp, uint32_t index)
 static void
 default_mac(struct conf_port *cp)
 {
-	rte_be32_t a = ip_addr_to_v4(&cp->addr[0].addr);
-
 	cp->mac.addr_bytes[0] = 0x02;
-	memcpy(cp->mac.addr_bytes + 2, &a, 4);
+	if (cp->nb_addrs > 0)
+		memcpy(cp->mac.addr_bytes + 2, &cp->addr[0].addr.w[3], 4);
+	else
+		rte_eth_random_addr(cp->mac.addr_bytes);
 }
 
 int

@@ -9,7 +9,8 @@
 #include "stack/net/arp.h"
 #include "stack/net/eth.h"
 #include "stack/net/icmp.h"
-#include "stack/net/ip4.h"
+#include "stack/net/ip.h"
+#include "stack/net/nd.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -53,13 +54,22 @@ udp_in(struct lcore *lc, struct pkt_vec *v)
 	pkt_vec_drop(lc, v, DROP_UDP_NONE);
 }
 
+static void
+other_one(struct lcore *lc, struct rte_mbuf *m)
+{
+	enum drop_reason why = (enum drop_reason)pkt_meta(m)->problem_why;
+
+	icmp_unreachable(lc, m, ICMP_DU_PROTOCOL, 0);
+	pkt_drop(lc, m, why != DROP_NONE ? why : DROP_IP_PROTO);
+}
+
 /* Judged like everything else before it is answered (F-33). */
 static void
 other_in(struct lcore *lc, struct pkt_vec *v)
 {
 	for (uint32_t i = 0; i < v->n; i++)
-		icmp_unreachable(lc, v->m[i], ICMP_DU_PROTOCOL, 0);
-	pkt_vec_drop(lc, v, DROP_IP4_PROTO);
+		other_one(lc, v->m[i]);
+	v->n = 0;
 }
 
 /* The end of the path, shared with packets that were handed over after ESP. */
@@ -80,8 +90,10 @@ rx_ip(struct lcore *lc, struct pkt_sort *s)
 	/* Two rounds at most: ESP inside ESP is dropped. */
 	while (s->v[NX_IP].n > 0 || s->v[NX_ESP].n > 0) {
 		ip_in(lc, s);
+		esp_udp_in(lc, s);            /* RFC 3948: NX_UDP to NX_ESP */
 		esp_in(lc, &s->v[NX_ESP], s); /* tunnel: NX_IP again; transport: its L4 */
 	}
+	nd_in(lc, &s->v[NX_ND]); /* of the link, in clear: no policy is asked (RFC 4861 s11) */
 	steer(lc, &s->v[NX_TCP]);
 	rx_transports(lc, s);
 }
@@ -116,6 +128,9 @@ take_over(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *ip, struct pkt_
 	switch (pm->handoff) {
 	case HANDOFF_ARP:
 		arp_in(lc, lc->port[pm->port], m, pm->l3_off);
+		return;
+	case HANDOFF_ND:
+		pkt_vec_add(&ip->v[NX_ND], m);
 		return;
 	case HANDOFF_TX:
 		pkt_vec_add(tx, m);

@@ -160,31 +160,85 @@ result(int rc)
 }
 
 static int
-addr_in(const struct sockaddr *sa, socklen_t len, struct sock_addr *out)
+addr_in_4(const struct sockaddr *sa, socklen_t len, struct sock_addr *out)
 {
 	struct sockaddr_in in;
 
-	if (sa == NULL || len < sizeof(in))
+	if (len < sizeof(in))
 		return -EINVAL;
 	memcpy(&in, sa, sizeof(in));
-	if (in.sin_family != AF_INET)
-		return -EAFNOSUPPORT;
 	out->addr = ip_addr_v4(in.sin_addr.s_addr);
 	out->port = in.sin_port;
 	return 0;
 }
 
+/* RFC 3493 s3.3: the scope names the port of a link-local address; with one port it may be 0. */
+static int
+set_scope(const struct lcore *lc, struct ip_addr *a, uint32_t scope_id)
+{
+	if (!ip_addr_is_link_local(a))
+		return 0;
+	if (a->b[2] != 0 || a->b[3] != 0)
+		return -EINVAL;
+	if (scope_id == 0 && lc->nb_ports == 1)
+		scope_id = 1;
+	if (scope_id == 0 || scope_id > lc->nb_ports)
+		return -EINVAL;
+	ip_addr_set_scope(a, (uint8_t)(scope_id - 1));
+	return 0;
+}
+
+static int
+addr_in_6(const struct lcore *lc, const struct sock *s, const struct sockaddr *sa, socklen_t len,
+	struct sock_addr *out)
+{
+	struct sockaddr_in6 in6;
+
+	if (len < sizeof(in6))
+		return -EINVAL;
+	memcpy(&in6, sa, sizeof(in6));
+	memcpy(out->addr.b, &in6.sin6_addr, sizeof(out->addr.b));
+	out->port = in6.sin6_port;
+	/* RFC 3493 s5.3 */
+	if (ip_addr_is_v4(&out->addr) && s->v6only)
+		return -EINVAL;
+	return set_scope(lc, &out->addr, in6.sin6_scope_id);
+}
+
+static int
+addr_in(const struct lcore *lc, const struct sock *s, const struct sockaddr *sa, socklen_t len,
+	struct sock_addr *out)
+{
+	sa_family_t family;
+
+	if (sa == NULL || len < sizeof(family))
+		return -EINVAL;
+	memcpy(&family, &sa->sa_family, sizeof(family));
+	if (family != s->domain)
+		return len < sizeof(struct sockaddr_in) ? -EINVAL : -EAFNOSUPPORT;
+	return family == AF_INET ? addr_in_4(sa, len, out) : addr_in_6(lc, s, sa, len, out);
+}
+
+/* RFC 3493 s3.7: an IPv4 peer of an AF_INET6 socket has its mapped address, which is how we keep
+ * it anyway. */
 static void
-addr_out(const struct sock_addr *a, struct sockaddr *sa, socklen_t *len)
+addr_out(const struct sock *s, const struct sock_addr *a, struct sockaddr *sa, socklen_t *len)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET,
 		.sin_port = a->port,
 		.sin_addr.s_addr = ip_addr_to_v4(&a->addr)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+		.sin6_port = a->port,
+		.sin6_scope_id = ip_addr_scope(&a->addr)};
+	struct ip_addr wire = ip_addr_wire(&a->addr);
+	bool v4 = s->domain == AF_INET;
+	size_t n = v4 ? sizeof(in) : sizeof(in6);
 
 	if (sa == NULL || len == NULL)
 		return;
-	memcpy(sa, &in, RTE_MIN((size_t)*len, sizeof(in)));
-	*len = sizeof(in);
+	memcpy(&in6.sin6_addr, wire.b, sizeof(wire.b));
+	memcpy(sa, v4 ? (const void *)&in : (const void *)&in6, RTE_MIN((size_t)*len, n));
+	*len = (socklen_t)n;
 }
 
 int
@@ -194,13 +248,14 @@ tl_socket(struct tl_worker *w, int domain, int type, int protocol)
 	struct sock *s;
 	int rc;
 
-	if (domain != AF_INET)
+	if (domain != AF_INET && domain != AF_INET6)
 		return result(-EAFNOSUPPORT);
 	if (type != SOCK_STREAM || (protocol != 0 && protocol != IPPROTO_N_TCP))
 		return result(-EPROTONOSUPPORT);
 	s = sock_alloc(lc);
 	if (s == NULL)
 		return result(-EMFILE);
+	s->domain = (uint8_t)domain;
 	s->ops = &tcp_sock_ops;
 	rc = s->ops->open(lc, s);
 	if (rc != 0) {
@@ -220,7 +275,7 @@ tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len)
 
 	if (s == NULL)
 		return result(-EBADF);
-	rc = addr_in(addr, len, &a);
+	rc = addr_in(lc, s, addr, len, &a);
 	return result(rc != 0 ? rc : s->ops->bind(lc, s, &a));
 }
 
@@ -247,13 +302,15 @@ tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
 	if (child == NULL)
 		return result(-EMFILE);
 	child->ops = s->ops;
+	child->domain = s->domain;
+	child->v6only = s->v6only;
 	rc = s->ops->accept(lc, s, child);
 	if (rc != 0) {
 		sock_free(lc, child);
 		return result(rc);
 	}
 	if (addr != NULL && child->ops->remote(lc, child, &a) == 0)
-		addr_out(&a, addr, len);
+		addr_out(child, &a, addr, len);
 	return fd_of(child);
 }
 
@@ -267,7 +324,7 @@ tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t l
 
 	if (s == NULL)
 		return result(-EBADF);
-	rc = addr_in(addr, len, &a);
+	rc = addr_in(lc, s, addr, len, &a);
 	return result(rc != 0 ? rc : s->ops->connect(lc, s, &a));
 }
 
@@ -350,7 +407,7 @@ name_of(struct tl_worker *w, int fd, bool remote, struct sockaddr *addr, socklen
 		return result(-EBADF);
 	rc = remote ? s->ops->remote(lc, s, &a) : s->ops->local(lc, s, &a);
 	if (rc == 0)
-		addr_out(&a, addr, len);
+		addr_out(s, &a, addr, len);
 	return result(rc);
 }
 

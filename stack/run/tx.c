@@ -6,7 +6,7 @@
  */
 #include "esp/esp.h"
 #include "stack/net/eth.h"
-#include "stack/net/ip4.h"
+#include "stack/net/ip.h"
 #include "stack/run/run.h"
 
 void

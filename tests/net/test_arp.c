@@ -154,7 +154,7 @@ pass_ms(uint64_t ms)
 }
 
 static void
-count_ent(const struct arp_info *i, void *arg)
+count_ent(const struct neigh_info *i, void *arg)
 {
 	(void)i;
 	++*(uint32_t *)arg;
@@ -170,15 +170,15 @@ entries(void)
 }
 
 static void
-copy_info(const struct arp_info *i, void *arg)
+copy_info(const struct neigh_info *i, void *arg)
 {
-	*(struct arp_info *)arg = *i;
+	*(struct neigh_info *)arg = *i;
 }
 
-static struct arp_info
+static struct neigh_info
 the_entry(void)
 {
-	struct arp_info i = {0};
+	struct neigh_info i = {0};
 
 	ck_assert_uint_eq(entries(), 1);
 	arp_foreach(&e->lc, copy_info, &i);
@@ -254,7 +254,7 @@ START_TEST(full_queue_drops_its_oldest_packet)
 
 	for (uint32_t i = 0; i < 5; i++)
 		ck_assert(!send_to(NU_PEER, 100 + i, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_QUEUE_FULL), 2);
 	recv_arp(RTE_ARP_OP_REPLY, NU_PEER, peer, NU_US);
 	expect_sent(102);
 	expect_sent(103);
@@ -275,10 +275,10 @@ START_TEST(silent_neighbour_is_asked_three_times_and_given_up)
 	expect_request(NU_PEER);
 	pass_ms(1000);
 	expect_request(NU_PEER);
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_UNRESOLVED), 0);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_UNRESOLVED), 0);
 	pass_ms(1000);
 	expect_no_arp();
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_UNRESOLVED), 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_UNRESOLVED), 1);
 	ck_assert_uint_eq(entries(), 0);
 }
 END_TEST
@@ -408,13 +408,13 @@ START_TEST(full_table_of_fresh_questions_refuses_another)
 	for (uint32_t i = 0; i < 8; i++)
 		ck_assert(!send_to(rte_cpu_to_be_32(0x0a000010 + i), 20, &mac));
 	ck_assert(!send_to(NU_PEER, 20, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_TABLE_FULL), 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_TABLE_FULL), 1);
 	pkt_queue_drop(&e->lc, &e->lc.out_l2, DROP_PORT_CLOSED);
 	pass_ms(1000);
 	pkt_queue_drop(&e->lc, &e->lc.out_l2, DROP_PORT_CLOSED);
 	ck_assert(!send_to(NU_PEER, 20, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_TABLE_FULL), 1);
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_UNRESOLVED), 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_TABLE_FULL), 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_UNRESOLVED), 1);
 	expect_request(NU_PEER);
 }
 END_TEST
@@ -444,9 +444,9 @@ START_TEST(announcement_names_every_address_of_every_port)
 {
 	struct port bare = {.index = 1, .bare_ip = true, .nb_addrs = 1};
 
-	e->port.addr[1] = (struct port_addr){ip_addr_v4(RTE_BE32(0x0a000101)), 24};
+	e->port.addr[1] = (struct port_addr){.addr = ip_addr_v4(RTE_BE32(0x0a000101)), .plen = 24};
 	e->port.nb_addrs = 2;
-	bare.addr[0] = (struct port_addr){ip_addr_v4(RTE_BE32(0x0b000001)), 24};
+	bare.addr[0] = (struct port_addr){.addr = ip_addr_v4(RTE_BE32(0x0b000001)), .plen = 24};
 	e->lc.port[1] = &bare;
 	e->lc.nb_ports = 2;
 	arp_announce(&e->lc);
@@ -462,7 +462,7 @@ START_TEST(request_uses_the_address_of_the_neighbours_prefix)
 {
 	struct rte_ether_addr mac;
 
-	e->port.addr[1] = (struct port_addr){ip_addr_v4(RTE_BE32(0x0a000101)), 24};
+	e->port.addr[1] = (struct port_addr){.addr = ip_addr_v4(RTE_BE32(0x0a000101)), .plen = 24};
 	e->port.nb_addrs = 2;
 	ck_assert(!send_to(RTE_BE32(0x0a000102), 20, &mac));
 	expect_arp(RTE_ARP_OP_REQUEST, all, RTE_BE32(0x0a000101), (struct rte_ether_addr){{0}},
@@ -523,23 +523,23 @@ START_TEST(all_that_waits_together_is_an_eighth_of_the_pool_at_most)
 	start(256);
 	for (uint32_t i = 0; i < max; i++)
 		ck_assert(!send_to(rte_cpu_to_be_32(0x0a000010 + i), 20, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 0);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_QUEUE_FULL), 0);
 	/* A neighbour with a packet loses its own oldest, one without any gets no place. */
 	ck_assert(!send_to(RTE_BE32(0x0a000010), 21, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_QUEUE_FULL), 1);
 	ck_assert(!send_to(NU_PEER, 20, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_QUEUE_FULL), 2);
 	/* An answer makes room. */
 	recv_arp(RTE_ARP_OP_REPLY, RTE_BE32(0x0a000010), peer, NU_US);
 	expect_sent(21);
 	ck_assert(!send_to(NU_PEER, 20, &mac));
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_QUEUE_FULL), 2);
 	/* And so does giving up. */
 	pass_ms(10000);
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_UNRESOLVED), max);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_UNRESOLVED), max);
 	for (uint32_t i = 0; i < max; i++)
 		ck_assert(!send_to(rte_cpu_to_be_32(0x0a000010 + i), 20, &mac) || i == 0);
-	ck_assert_uint_eq(nu_drop(e, DROP_ARP_QUEUE_FULL), 2);
+	ck_assert_uint_eq(nu_drop(e, DROP_NEIGH_QUEUE_FULL), 2);
 }
 END_TEST
 

@@ -303,7 +303,7 @@ send_ip(uint32_t len)
 {
 	struct pkt_vec v = {.n = 1, .m = {nu_out_pkt(e, len)}};
 
-	pkt_meta(v.m[0])->nexthop = NU_PEER;
+	pkt_meta(v.m[0])->nexthop = ip_addr_v4(NU_PEER);
 	eth_out(&e->lc, &v);
 	ck_assert_uint_eq(v.n, 0);
 }
@@ -368,7 +368,7 @@ START_TEST(packet_without_headroom_is_dropped)
 
 	recv_frame(f, arp_frame(f, -1));
 	v.m[0] = env_pkt(e, f, 20);
-	pkt_meta(v.m[0])->nexthop = NU_PEER;
+	pkt_meta(v.m[0])->nexthop = ip_addr_v4(NU_PEER);
 	eth_out(&e->lc, &v);
 	ck_assert_uint_eq(nu_drop(e, DROP_NOBUF), 1);
 }

@@ -488,7 +488,7 @@ ours(uint32_t len)
 	size_t n = nu_ip(ip, &spec);
 
 	memcpy(rte_pktmbuf_append(m, (uint16_t)n), ip, n);
-	pkt_meta(m)->nexthop = NU_PEER;
+	pkt_meta(m)->nexthop = ip_addr_v4(NU_PEER);
 	return m;
 }
 
@@ -505,7 +505,7 @@ START_TEST(cut_packet_comes_together_again)
 			ck_assert_ptr_null(whole);
 			ck_assert_uint_le(f->pkt_len, mtu);
 			ck_assert_uint_eq(csum_finish(csum_add(pkt_data(f, 0), 20, 0)), 0);
-			ck_assert_uint_eq(pkt_meta(f)->nexthop, NU_PEER);
+			ck_assert_uint_eq(ip_addr_to_v4(&pkt_meta(f)->nexthop), NU_PEER);
 			n++;
 			if (mtu >= 1920) {
 				ck_assert_uint_eq(f->pkt_len, 1920);

@@ -46,8 +46,8 @@ setup(void)
 	e = env_setup();
 	ck_assert_int_eq(route_create(&e->lc, "rt", SOCKET_ID_ANY), 0);
 	second = (struct port){.index = 1, .mtu_bytes = 9000, .nb_addrs = 2, .realm = 7};
-	second.addr[0] = (struct port_addr){ip("192.168.1.1"), 24};
-	second.addr[1] = (struct port_addr){ip("172.16.0.1"), 31};
+	second.addr[0] = (struct port_addr){.addr = ip("192.168.1.1"), .plen = 24};
+	second.addr[1] = (struct port_addr){.addr = ip("172.16.0.1"), .plen = 31};
 	e->lc.port[1] = &second;
 	e->lc.nb_ports = 2;
 	ck_assert_int_eq(add("10.0.0.0", 24, NULL, 0), 0);
@@ -112,7 +112,9 @@ START_TEST(bad_routes_are_refused)
 	ck_assert_int_eq(add("10.1.0.0", 24, "11.0.0.1", 0), -EINVAL);
 	ck_assert_int_eq(add("10.1.0.0", 24, "192.168.1.9", 0), -EINVAL);
 	ck_assert_int_eq(add("10.1.0.0", 24, "0.0.0.0", 0), -EINVAL);
-	ck_assert_int_eq(route_add(&e->lc, &v6, 32, NULL, 0), -EINVAL);
+	ck_assert_int_eq(route_add(&e->lc, &v6, 20, NULL, 0), -EINVAL);
+	ck_assert_int_eq(route_add(&e->lc, &v6, 129, NULL, 0), -EINVAL);
+	ck_assert_int_eq(route_add(&e->lc, &v6, 32, &net, 0), -EINVAL);
 	/* Its last 32 bits look like a gateway on the link. */
 	v6 = ip("2001:db8::10.0.0.9");
 	ck_assert_int_eq(route_add(&e->lc, &net, 24, &v6, 0), -EINVAL);

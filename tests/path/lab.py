@@ -10,6 +10,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STACK_IP, PEER_IP, ROGUE_IP = "10.9.0.1", "10.9.0.2", "10.9.0.66"
+STACK_IP6, PEER_IP6 = "fd09::1", "fd09::2"
 STACK_MAC, PEER_MAC = "02:00:00:00:09:01", "02:00:00:00:09:02"
 STACK_IF, PEER_IF = "tlv0", "tlv1"
 
@@ -35,10 +37,25 @@ def end_all():
     for p in PROCESSES:
         if p.poll() is None:
             p.kill()
-    # The kernel's own helper processes keep no tie to it but its name.
-    if PROCESSES:
-        subprocess.run("pkill -9 -f -- 'vec0:transport=raw,ifname=" + PEER_IF + "'", shell=True,
-                       check=False)
+    for pid in peer_helpers() if PROCESSES else []:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def peer_helpers():
+    """The kernel's own helper processes keep no tie to it but its name and its network namespace;
+    another lab may run beside this one."""
+    ours = os.readlink("/proc/self/ns/net")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                named = b"vec0:transport=raw,ifname=" + PEER_IF.encode() in f.read()
+            if named and os.readlink(f"/proc/{pid}/ns/net") == ours:
+                yield int(pid)
+        except OSError:
+            continue
 
 
 def spawn(args, **kw):
@@ -186,7 +203,7 @@ exec sh
 class Peer:
     """The Linux kernel at the other end; run() is a shell line inside it."""
 
-    def __init__(self, directory, memory="384M"):
+    def __init__(self, directory, memory="384M", ip6=False):
         shim = os.path.join(directory, "uml_xstate.so")
         quiet(f"gcc -O1 -shared -fPIC -o {shim} {TOP}/tests/util/uml_xstate.c")
         init = os.path.join(directory, "init.sh")
@@ -197,7 +214,7 @@ class Peer:
         self.p = spawn(
             ["linux.uml", f"mem={memory}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/",
              "ro", f"init={init}", f"vec0:transport=raw,ifname={PEER_IF},depth=128,mac={PEER_MAC}",
-             "con=null", "con0=fd:0,fd:1", "quiet", "ipv6.disable=1"],
+             "con=null", "con0=fd:0,fd:1", "quiet", f"ipv6.disable={0 if ip6 else 1}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             bufsize=1, env=dict(os.environ, LD_PRELOAD=shim, TMPDIR="/dev/shm"))
         self.lines = Lines(self.p.stdout)
@@ -209,6 +226,13 @@ class Peer:
                 f"ip link set vec0 address {PEER_MAC} mtu 1500",
                 f"ip addr add {PEER_IP}/24 dev vec0", "ip link set vec0 up"):
             self.run(line, check=False)
+        if ip6:
+            for line in (
+                    "modprobe ipv6", "echo 0 >/proc/sys/net/ipv6/conf/all/accept_ra",
+                    "echo 0 >/proc/sys/net/ipv6/conf/vec0/accept_ra",
+                    "ip link set vec0 down; ip link set vec0 up",
+                    f"ip addr add {PEER_IP}/24 dev vec0", f"ip -6 addr add {PEER_IP6}/64 dev vec0 nodad"):
+                self.run(line, check=False)
 
     def _modules(self):
         os.makedirs("/lib/modules", exist_ok=True)

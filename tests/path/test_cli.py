@@ -99,6 +99,17 @@ refuses("a bad address", GOOD.replace("local = 10.1.0.1", "local = 10.1.0"),
         f":{line_of(GOOD, 'local =')}: [sa in] local: expected an IP address")
 refuses("a prefix without length", GOOD.replace("10.1.0.1/24", "10.1.0.1"), "[port lan] address",
         "expected addresses with prefix length")
+refuses("IPv6 on a small MTU",
+        GOOD.replace("address = 10.1.0.1/24", "address = 10.1.0.1/24, fd00::1/64\nmtu = 1000"),
+        "[port lan] mtu", "IPv6 needs 1280")
+refuses("ipv6 = no beside an IPv6 address",
+        GOOD.replace("address = 10.1.0.1/24", "address = fd00::1/64\nipv6 = no"),
+        "[port lan] ipv6", "take that away")
+refuses("a link-local gateway of no port", GOOD + "[route ::/0]\nvia = fe80::1%wan\n",
+        "[route ::/0] via", "fe80::1%lan")
+refuses("a multicast address", GOOD.replace("10.1.0.1/24", "ff02::1/64"), "[port lan] address",
+        "expected addresses with prefix length")
+refuses("a gateway of the other family", GOOD + "[route ::/0]\nvia = 10.1.0.2\n", "[route ::/0]")
 refuses("a short key, which is not shown", GOOD.replace(KEY, KEY[:38]), "[sa in] key",
         "the algorithm has no keys of this length")
 refuses("an identity that does not exist", GOOD.replace("peer-id = peer", "peer-id = nobody"),

@@ -15,7 +15,8 @@ if role == "client":
     s = socket.create_connection((addr, port), timeout=20)
     s.sendall(struct.pack("!IIQQ", 0x746c7066, 3, size, 0))
 else:
-    listener = socket.create_server((addr, port))
+    family = socket.AF_INET6 if ":" in addr else socket.AF_INET
+    listener = socket.create_server((addr, port), family=family)
     print("ready", flush=True)
     s, _ = listener.accept()
     hello = b""

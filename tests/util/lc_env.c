@@ -79,7 +79,7 @@ env_setup(void)
 	ck_assert_int_eq(rand_create(seed, &lc->rand), 0);
 	*p = (struct port){.ops = &env_port_ops, .ctx = e, .mtu_bytes = 1500, .nb_addrs = 1};
 	p->mac = (struct rte_ether_addr){{2, 0, 0, 0, 0, 1}};
-	p->addr[0] = (struct port_addr){ip_addr_v4(RTE_BE32(0x0a000001)), 24};
+	p->addr[0] = (struct port_addr){.addr = ip_addr_v4(RTE_BE32(0x0a000001)), .plen = 24};
 	lc->port[0] = p;
 	lc->nb_ports = 1;
 	return e;

@@ -147,14 +147,14 @@ vnet_inject(struct vnet *v, struct vnet_node *to, const struct vnet_node *as, co
 
 /* ---- the switch ---- */
 
-/* Ethernet has its own check, and ARP has none: so IPv4 only. */
+/* Ethernet has its own check, and ARP has none: so IP only. */
 static void
 corrupt(struct vnet *v, const struct vnet_link *l, uint8_t *frame, size_t len)
 {
 	size_t at = vnet_l3(v);
 	uint32_t bits = 1 + vnet_below(v, l->corrupt_bits);
 
-	if (len <= at || (at != 0 && (frame[12] != 8 || frame[13] != 0)))
+	if (len <= at || (at != 0 && frame[12] == 8 && frame[13] != 0))
 		return;
 	while (bits-- > 0) {
 		uint32_t bit = vnet_below(v, (uint32_t)(len - at) * 8);
@@ -410,8 +410,10 @@ defaults(struct vnet_node *n)
 	vnet_set(n, "port p.link", n->v->bare_ip ? "ip" : "ethernet");
 	vnet_set(n, "port p.mac", "02:00:%02x:%02x:%02x:%02x", n->mac[2], n->mac[3], n->mac[4],
 		n->mac[5]);
-	vnet_set(n, "port p.address", "%u.%u.%u.%u/24", n->ip >> 24, n->ip >> 16 & 255,
-		n->ip >> 8 & 255, n->ip & 255);
+	vnet_set(n, "port p.address", n->v->ip6 ? "%u.%u.%u.%u/24, fd00::%x/64" : "%u.%u.%u.%u/24",
+		n->ip >> 24, n->ip >> 16 & 255, n->ip >> 8 & 255, n->ip & 255, n->ip & 255);
+	if (n->v->ip6)
+		vnet_set(n, "port p.dad", "no");
 }
 
 struct vnet_node *

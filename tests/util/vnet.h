@@ -81,6 +81,7 @@ struct vnet_node {
 struct vnet {
 	uint64_t seed, rng, now_ns, order;
 	bool bare_ip;
+	bool ip6; /* nodes have IPv6 addresses too, and programs use them; before vnet_add() */
 	struct vnet_node node[VNET_NODES];
 	unsigned int nb_nodes;
 	struct vnet_frame **heap;

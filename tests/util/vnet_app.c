@@ -238,12 +238,23 @@ end_options(struct app_end *e)
 			0);
 }
 
-static struct sockaddr_in
+/* Large enough for both families; the port is at the same place in both. */
+static struct sockaddr_in6
 address(const struct vnet_node *n)
 {
-	return (struct sockaddr_in){.sin_family = AF_INET,
-		.sin_port = htons(APP_PORT),
-		.sin_addr = {.s_addr = htonl(n->ip)}};
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(APP_PORT)};
+
+	if (n->v->ip6) {
+		a.sin6_addr.s6_addr[0] = 0xfd;
+		a.sin6_addr.s6_addr[15] = (uint8_t)n->ip;
+	} else {
+		struct sockaddr_in in = {.sin_family = AF_INET,
+			.sin_port = htons(APP_PORT),
+			.sin_addr = {.s_addr = htonl(n->ip)}};
+
+		memcpy(&a, &in, sizeof(in));
+	}
+	return a;
 }
 
 static void
@@ -251,12 +262,12 @@ open_now(struct vnet *v, void *arg)
 {
 	struct app_conn *c = arg;
 	struct app_end *e = &c->end[0];
-	struct sockaddr_in to = address(c->end[1].node), me;
+	struct sockaddr_in6 to = address(c->end[1].node), me;
 	struct tl_worker *w = worker_of_end(e);
 	socklen_t len = sizeof(me);
 
 	(void)v;
-	e->fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+	e->fd = tl_socket(w, to.sin6_family, SOCK_STREAM, 0);
 	ck_assert_int_ge(e->fd, TL_FD_BASE);
 	end_options(e);
 	e->state = APP_OPENING;
@@ -265,7 +276,7 @@ open_now(struct vnet *v, void *arg)
 		return;
 	}
 	ck_assert_int_eq(tl_getsockname(w, e->fd, (struct sockaddr *)&me, &len), 0);
-	c->lport = ntohs(me.sin_port);
+	c->lport = ntohs(me.sin6_port);
 	watch(e);
 	vnet_touch(e->node);
 }
@@ -286,7 +297,7 @@ static void
 accept_all(struct app_listener *l)
 {
 	for (;;) {
-		struct sockaddr_in peer;
+		struct sockaddr_in6 peer;
 		socklen_t len = sizeof(peer);
 		int fd = tl_accept(l->w, l->fd, (struct sockaddr *)&peer, &len);
 		struct app_end *e;
@@ -297,7 +308,7 @@ accept_all(struct app_listener *l)
 		}
 		if (fd < 0)
 			return;
-		e = acceptor(l, ntohs(peer.sin_port));
+		e = acceptor(l, ntohs(peer.sin6_port));
 		if (e == NULL) { /* of nobody here: the test's own */
 			tl_close(l->w, fd);
 			continue;
@@ -337,10 +348,10 @@ static void
 listen_on(struct app *a, struct vnet_node *n, struct tl_worker *w)
 {
 	struct app_listener *l = &a->lsn[a->nb_lsns++];
-	struct sockaddr_in me = address(n);
+	struct sockaddr_in6 me = address(n);
 
 	*l = (struct app_listener){.app = a, .node = n, .w = w};
-	l->fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+	l->fd = tl_socket(w, me.sin6_family, SOCK_STREAM, 0);
 	ck_assert_int_ge(l->fd, TL_FD_BASE);
 	ck_assert_int_eq(tl_bind(w, l->fd, (struct sockaddr *)&me, sizeof(me)), 0);
 	ck_assert_int_eq(tl_listen(w, l->fd, 8), 0);
