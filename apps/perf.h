@@ -33,6 +33,11 @@ int perf_client(struct tl_stack *s, const struct perf_opts *o);
 int perf_limit(const struct perf_opts *o);
 bool perf_limit_has_suite(const char *name);
 
+/* ESP without ports: its stages beside the engine, and lookups in small and big tables. EAL runs.
+ */
+int perf_esp(const struct perf_opts *o);
+int perf_scale(const struct perf_opts *o);
+
 /* The bare port: no stack, only its device. */
 int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);
 

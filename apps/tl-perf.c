@@ -23,6 +23,8 @@ usage(FILE *out)
 	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
 	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
 	      "  tl-perf limit    [-S SUITE | -k 128|256] [-l BYTES]     the crypto of this core\n"
+	      "  tl-perf esp      [-l BYTES]        ESP beside its crypto, without a port\n"
+	      "  tl-perf scale                      lookups among 10 and 10000 SAs and policies\n"
 	      "  tl-perf wire-tx | wire-rx  -f FILE [-m MTU] [-t SECONDS]   the bare port\n"
 	      "\n"
 	      "  -f, --config FILE      configuration, see taglatch.conf(5)\n"
@@ -215,6 +217,17 @@ run_wire(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
 	return perf_wire(c, o, strcmp(a->mode, "wire-tx") == 0);
 }
 
+/* What needs DPDK's memory but no configuration. */
+static int
+run_bare(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
+{
+	struct tl_error e = {""};
+
+	if (tl_eal_init(c, &e) != 0)
+		die_config(&e);
+	return strcmp(a->mode, "esp") == 0 ? perf_esp(o) : perf_scale(o);
+}
+
 static int
 dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 {
@@ -228,10 +241,12 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_client(c, a, o, PERF_EXCHANGE);
 	if (strcmp(a->mode, "limit") == 0)
 		return perf_limit(o);
+	if (strcmp(a->mode, "esp") == 0 || strcmp(a->mode, "scale") == 0)
+		return run_bare(c, a, o);
 	if (strcmp(a->mode, "wire-tx") == 0 || strcmp(a->mode, "wire-rx") == 0)
 		return run_wire(c, a, o);
-	fprintf(stderr,
-		"tl-perf: expected server, bulk, rr, exchange, limit, wire-tx or wire-rx\n");
+	fprintf(stderr, "tl-perf: expected server, bulk, rr, exchange, limit, esp, scale, wire-tx "
+			"or wire-rx\n");
 	return EXIT_CONFIG;
 }
 

@@ -226,6 +226,29 @@ finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, struct 
 		pkt_drop(lc, m, DROP_ESP_NEXT);
 }
 
+/* Many peers: the SAs of a burst are fetched together instead of one after the other. */
+static void
+prefetch(const struct esp_ctx *e, const struct pkt_vec *v)
+{
+	struct esp_sa *const *bucket[PKT_BURST];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < v->n; i++) {
+		const struct pkt_meta *pm = pkt_meta(v->m[i]);
+		rte_be32_t spi;
+
+		if (pm->l4_len < ESP_HDR_BYTES)
+			continue;
+		memcpy(&spi, pkt_data(v->m[i], pm->l4_off), 4);
+		bucket[n] = &e->in[rte_be_to_cpu_32(spi) & e->mask];
+		rte_prefetch0(bucket[n++]);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (*bucket[i] != NULL)
+			rte_prefetch0(*bucket[i]);
+	}
+}
+
 void
 esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s)
 {
@@ -233,6 +256,7 @@ esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s)
 	struct rte_mbuf *m[PKT_BURST];
 	uint32_t n = 0, taken = v->n;
 
+	prefetch(lc->esp, v);
 	v->n = 0; /* transport mode never adds to NX_ESP, but s may be where v lies */
 	for (uint32_t i = 0; i < taken; i++) {
 		if (prepare(lc, v->m[i], &op[n]))

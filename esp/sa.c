@@ -102,6 +102,8 @@ sa_init(struct lcore *lc, struct esp_sa *sa, const struct esp_sa_conf *c)
 
 	sa->lc = lc;
 	sa->conf = *c;
+	sa->spi = c->spi;
+	sa->realm = c->realm;
 	OPENSSL_cleanse(sa->conf.key, sizeof(sa->conf.key));
 	OPENSSL_cleanse(sa->conf.auth_key, sizeof(sa->conf.auth_key));
 	sa->overhead_bytes = overhead(c, &sa->suite);

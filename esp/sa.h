@@ -14,7 +14,9 @@ enum { ACQUIRE_SLOTS = 256 };
 
 /* Owned by the SAD of a worker. `key` is NULL where the worker does not own the SA. */
 struct esp_sa {
-	/* What every packet reads. */
+	/* What every packet reads; the lookup by SPI touches the first line only. */
+	uint32_t spi, realm;
+	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
 	struct esp_suite suite;
 	const struct crypto_engine *engine;
 	void *engine_ctx;
@@ -33,7 +35,6 @@ struct esp_sa {
 
 	/* What few read. */
 	struct esp_sa_conf conf;  /* without the keys */
-	struct esp_sa *hash_next; /* same SPI bucket (inbound) or profile bucket (outbound) */
 	struct esp_sa *spi_next;  /* outbound: same bucket of out_spi */
 	struct esp_sa *peer_next; /* same list of SAs by remote selector, newest first */
 	uint64_t serial;          /* order in which they were added */

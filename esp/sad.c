@@ -109,7 +109,7 @@ esp_sad_lookup(const struct esp_ctx *e, uint32_t spi, uint32_t realm)
 	struct esp_sa *sa;
 
 	for (sa = e->in [spi & e->mask]; sa != NULL; sa = sa->hash_next) {
-		if (sa->conf.spi == spi && sa->conf.realm == realm)
+		if (sa->spi == spi && sa->realm == realm)
 			return sa;
 	}
 	return NULL;

@@ -120,6 +120,16 @@ def limit(perf, size, bits):
     return objects(out)[0]
 
 
+def alone(perf, mode, as_json, results):
+    """ESP beside its crypto, or lookups in small and big tables; no port, one core."""
+    out = subprocess.run([perf, mode] + (["-j"] if as_json else []), text=True,
+                         capture_output=True, check=True).stdout
+    if as_json:
+        results += objects(out)
+    else:
+        print(out, end="", flush=True)
+
+
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("build")
@@ -157,6 +167,8 @@ def main():
                               f"{r['busy_tx']:>7.2f} {r['busy_rx']:>7.2f} " +
                               (f"{top:>7.1f} {gbit / top:>8.3f}" if esp else f"{'-':>7} {'-':>8}") +
                               f" {gbit / clear:>8.3f} {r['retransmits']:>6}", flush=True)
+        alone(perf, "esp", a.json, results)
+        alone(perf, "scale", a.json, results)
     finally:
         if before is not None and before < PAGES:
             open(HUGE, "w").write(str(before))
