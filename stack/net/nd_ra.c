@@ -21,6 +21,7 @@ enum {
 	MAX_RTR_SOLICITATION_DELAY_MS = 1000,
 	MAX_REACHABLE_MS = 3600000, /* RFC 4861 s6.2.1 */
 	MIN_RETRANS_MS = 10,        /* against a flood that a router asks for */
+	MAX_RETRANS_MS = 10000,     /* packets wait for three of them, and hold buffers */
 	PREFIX_FLAG_L = 0x80,
 	PREFIX_FLAG_A = 0x40,
 };
@@ -243,7 +244,8 @@ prefix_heard(struct lcore *lc, struct port *p, const uint8_t *o)
 		nd_addr_autoconf(lc, p, &net, valid, preferred);
 }
 
-/* RFC 4861 s6.3.4: zero says nothing. The reachable time is spread (s6.3.2). */
+/* RFC 4861 s6.3.4: zero says nothing. The reachable time is spread (s6.3.2). DEVIATION: a
+ * retransmission time without reason is ignored, in both directions. */
 static void
 timers_heard(struct lcore *lc, const struct nd_msg *msg)
 {
@@ -252,7 +254,7 @@ timers_heard(struct lcore *lc, const struct nd_msg *msg)
 
 	if (reachable != 0 && reachable <= MAX_REACHABLE_MS)
 		np->reachable_ms = reachable;
-	if (retrans >= MIN_RETRANS_MS && retrans <= MAX_REACHABLE_MS)
+	if (retrans >= MIN_RETRANS_MS && retrans <= MAX_RETRANS_MS)
 		np->retrans_ms = retrans;
 }
 

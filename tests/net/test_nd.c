@@ -49,6 +49,7 @@ struct told {
 	const uint8_t *mac;
 	const uint8_t *more; /* options of other kinds */
 	uint32_t more_len;
+	uint16_t retrans_s; /* of a router advertisement */
 };
 
 /* A whole frame from peer_mac; returns where the IP packet ends. */
@@ -63,6 +64,9 @@ make(uint8_t *frame, const struct told *x)
 	if (x->type == RA) {
 		icmp[6] = 0x07; /* lifetime 1800 s */
 		icmp[7] = 0x08;
+		icmp[13] = (uint8_t)(x->retrans_s * 1000u >> 16);
+		icmp[14] = (uint8_t)(x->retrans_s * 1000u >> 8);
+		icmp[15] = (uint8_t)(x->retrans_s * 1000u);
 		len = 16;
 	} else {
 		struct ip_addr t = n6_addr(x->target);
@@ -765,6 +769,20 @@ START_TEST(router_that_says_it_is_none_is_left)
 }
 END_TEST
 
+/* Packets wait for three retransmissions; a router must not make them wait for hours. */
+START_TEST(router_cannot_make_packets_wait_for_long)
+{
+	struct rte_ether_addr mac;
+
+	e->port.accept_ra = true;
+	hear((struct told){
+		.type = RA, .src = N6_PEERLL, .dst = "ff02::1", .opt = 1, .retrans_s = 3600});
+	ck_assert(!resolve("fd00::77", &mac));
+	pass(30 * 1000 + 1);
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_NEIGH_UNRESOLVED], 1);
+}
+END_TEST
+
 /* RFC 3810 s6.2 */
 START_TEST(query_is_answered_once_for_all_groups)
 {
@@ -860,6 +878,7 @@ main(void)
 	tcase_add_test(c, short_lifetime_does_not_end_an_address_soon);
 	tcase_add_test(c, flood_of_prefixes_and_routers_is_bounded);
 	tcase_add_test(c, router_that_says_it_is_none_is_left);
+	tcase_add_test(c, router_cannot_make_packets_wait_for_long);
 	tcase_add_test(c, query_is_answered_once_for_all_groups);
 	tcase_add_test(c, what_one_worker_hears_teaches_the_others);
 	suite_add_tcase(su, c);

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""make_corpus.py - writes the seeds of the fuzz targets into corpus/. Needs scapy."""
+import os
+import struct
+
+from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA,
+                       ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, ICMPv6NDOptMTU,
+                       ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr, ICMPv6PacketTooBig, IPv6,
+                       IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
+                       IPv6ExtHdrRouting, Raw, raw)
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+ME, PEER = "02:00:00:00:00:01", "02:00:00:00:00:02"
+ETH = Ether(src=PEER, dst=ME)
+V4, V6 = IP(src="10.0.0.2", dst="10.0.0.1"), IPv6(src="fd00::2", dst="fd00::1")
+
+
+def put(target, name, data):
+    path = os.path.join(HERE, target)
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, name), "wb") as f:
+        f.write(data)
+
+
+def frames(*packets):
+    return b"".join(struct.pack(">H", len(raw(p))) + raw(p) for p in packets)
+
+
+OPTIONS = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7)]
+SYN = TCP(sport=1000, dport=7, flags="S", seq=100, options=OPTIONS)
+put("frames", "arp", frames(ETH / ARP(op=1, hwsrc=PEER, psrc="10.0.0.2", pdst="10.0.0.1"),
+                            ETH / ARP(op=2, hwsrc=PEER, psrc="10.0.0.2", pdst="10.0.0.1")))
+put("frames", "tcp4", frames(ETH / V4 / SYN, ETH / V4 / TCP(sport=1000, dport=7, flags="R", seq=101),
+                             ETH / V4 / TCP(sport=9, dport=9, flags="A")))
+put("frames", "tcp6", frames(ETH / V6 / SYN, ETH / V6 / TCP(sport=9, dport=9, flags="S")))
+put("frames", "udp_icmp", frames(ETH / V4 / UDP(sport=5, dport=4500) / b"\xff",
+                                 ETH / V4 / ICMP() / (b"x" * 30),
+                                 ETH / V6 / ICMPv6EchoRequest(data=b"x" * 30),
+                                 ETH / V4 / ICMP(type=3, code=4, nexthopmtu=600) /
+                                 Raw(raw(IP(src="10.0.0.1", dst="10.0.0.2", proto=50) /
+                                         Raw(b"\0\0\x20\x02\0\0\0\1")))))
+put("frames", "vlan", frames(ETH / Dot1Q(vlan=3) / V4 / SYN))
+put("frames", "ext", frames(ETH / V6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / SYN,
+                            ETH / V6 / IPv6ExtHdrRouting(type=0, segleft=1) / SYN,
+                            ETH / V6 / IPv6ExtHdrFragment(offset=0, m=1, id=7) / (b"y" * 64)))
+put("frames", "options", frames(ETH / IP(src="10.0.0.2", dst="10.0.0.1", options=b"\x83\x07\x04\1\2\3\4\0") / SYN))
+put("frames", "esp", frames(ETH / IP(src="10.0.0.2", dst="10.0.0.1", proto=50) / Raw(struct.pack(">II", 0x1001, 1) + b"z" * 48)))
+
+put("esp_wire", "whole", b"\0")
+put("esp_wire", "tunnel", b"\1")
+put("esp_wire", "bit", b"\0\0\x14\1")
+put("esp_wire", "spi", b"\0\0\3\xff")
+put("esp_wire", "seq", b"\1\0\7\x80\x11")
+put("esp_wire", "icv", b"\0\0\x60\x80")
+
+
+def inner(flags, nxt, body, trailer=b"\0\0\0"):
+    return bytes([flags, nxt]) + trailer + body
+
+
+put("esp_inner", "tcp", inner(0, 6, raw(SYN)))
+put("esp_inner", "udp", inner(0, 17, raw(UDP(sport=4500, dport=4500) / b"\0\0\0\0ike")))
+put("esp_inner", "icmp", inner(0, 1, raw(ICMP() / (b"q" * 20))))
+put("esp_inner", "tunnel4", inner(1, 4, raw(V4 / SYN)))
+put("esp_inner", "tunnel6", inner(1, 41, raw(V6 / SYN)))
+put("esp_inner", "tunnel_frag", inner(1, 4, raw(IP(src="10.0.0.2", dst="10.0.0.1", flags="MF") / (b"f" * 64))))
+put("esp_inner", "tunnel6_ext", inner(1, 41, raw(V6 / IPv6ExtHdrDestOpt() / IPv6ExtHdrFragment(m=1) / (b"g" * 64))))
+put("esp_inner", "tunnel_nd", inner(1, 41, raw(IPv6(src="fd00::2", dst="fd00::1", hlim=255) / ICMPv6ND_NS(tgt="fd00::1"))))
+put("esp_inner", "dummy", inner(0, 59, b"d" * 40))
+put("esp_inner", "nested", inner(0, 50, struct.pack(">II", 0x1001, 2) + b"n" * 40))
+put("esp_inner", "padding", inner(2, 6, raw(SYN), b"\3\1\3"))
+
+
+def frag(flags, ident, offset, length):
+    return struct.pack(">BBHH", flags, ident, offset, length)
+
+
+put("frag", "two4", frag(2, 1, 0, 64) + frag(0, 1, 8, 40))
+put("frag", "two6", frag(3, 2, 0, 64) + frag(1, 2, 64, 40))
+put("frag", "overlap4", frag(2, 3, 0, 64) + frag(2, 3, 4, 64) + frag(0, 3, 16, 8))
+put("frag", "overlap6", frag(3, 4, 0, 64) + frag(3, 4, 56, 64) + frag(1, 4, 128, 8))
+put("frag", "backwards", frag(0, 5, 16, 40) + frag(2, 5, 8, 64) + frag(2, 5, 0, 64))
+put("frag", "mixed", frag(2, 6, 0, 64) + frag(4, 6, 8, 40) + frag(12, 6, 8, 40))
+put("frag", "tunnel6", frag(7, 7, 0, 64) + frag(5, 7, 64, 40))
+put("frag", "far", frag(2, 8, 0x1fff, 64) + frag(0, 8, 0x1ffe, 1199))
+
+
+def nd(*messages):
+    out = b""
+    for flags, m in messages:
+        body = raw(m)
+        body = body[:2] + body[4:]
+        out += bytes([flags, len(body)]) + body
+    return out
+
+
+SLL, DLL = ICMPv6NDOptSrcLLAddr(lladdr=PEER), ICMPv6NDOptDstLLAddr(lladdr=PEER)
+put("nd", "ns", nd((8, ICMPv6ND_NS(tgt="fd00::1") / SLL), (0, ICMPv6ND_NS(tgt="fd00::1"))))
+put("nd", "dad", nd((8 + 2, ICMPv6ND_NS(tgt="fd00::1"))))
+put("nd", "na", nd((0, ICMPv6ND_NA(tgt="fd00::2", S=1) / DLL), (4, ICMPv6ND_NA(tgt="fd00::2", O=1) / DLL)))
+put("nd", "ra", nd((5, ICMPv6ND_RA(routerlifetime=60) / SLL / ICMPv6NDOptMTU(mtu=1400) /
+                    ICMPv6NDOptPrefixInfo(prefix="2001:db8::", prefixlen=64, L=1, A=1,
+                                          validlifetime=100, preferredlifetime=50))))
+put("nd", "too_big", nd((0, ICMPv6PacketTooBig(mtu=1280) / Raw(raw(IPv6(src="fd00::1", dst="fd00::2") / TCP(sport=7, dport=9))))))
+put("nd", "echo", nd((0, ICMPv6EchoRequest(data=b"hello")), (16, ICMPv6ND_NS(tgt="fd00::1"))))
