@@ -21,13 +21,105 @@
 enum { SEEDS_DEFAULT = 200, IP_A = 0x0a000001, PORT = 80 };
 
 static struct {
-	uint64_t running, completed, bytes;
+	uint64_t running, completed, bytes, esp;
 } total;
 
 /* ---- seeds ---- */
 
+/* How the nodes of a seed protect what they say. */
+struct cover {
+	bool on, tunnel, outer4, esn, udp;
+	const char *encr, *integ;
+	uint32_t key_bytes, integ_bytes;
+};
+
+static struct cover
+draw_cover(struct vnet *v)
+{
+	static const struct cover suites[] = {
+		{.encr = "ENCR_AES_GCM_16", .key_bytes = 20},
+		{.encr = "ENCR_CHACHA20_POLY1305", .key_bytes = 36},
+		{.encr = "ENCR_AES_CBC",
+			.key_bytes = 16,
+			.integ = "AUTH_HMAC_SHA2_256_128",
+			.integ_bytes = 32},
+		{.encr = "ENCR_NULL_AUTH_AES_GMAC", .key_bytes = 36},
+	};
+	struct cover c = suites[vnet_below(v, 4)];
+
+	c.on = vnet_below(v, 4) != 0;
+	c.tunnel = vnet_below(v, 2);
+	c.outer4 = c.tunnel && vnet_below(v, 2);
+	c.esn = vnet_below(v, 2);
+	c.udp = vnet_below(v, 3) == 0;
+	return c;
+}
+
 static void
-draw_node(struct vnet *v, uint32_t i)
+set_key(struct vnet_node *n, const char *key, uint32_t bytes, uint32_t spi)
+{
+	char text[160] = "";
+
+	for (uint32_t i = 0; i < bytes; i++)
+		sprintf(text + 2 * i, "%02x", (uint8_t)(spi * 31 + i));
+	vnet_set(n, key, "%s", text);
+}
+
+/* One half of the SA from node `from` to node `to`, on node n. */
+static void
+set_sa(struct vnet_node *n, const struct cover *c, uint32_t from, uint32_t to, bool in)
+{
+	uint32_t spi = 0x1000 + from * 16 + to, me = in ? to : from, peer = in ? from : to;
+	char k[64];
+
+#define KEY(name) (snprintf(k, sizeof(k), "sa s%u%u." name, from, to), k)
+	vnet_set(n, KEY("spi"), "%u", spi);
+	vnet_set(n, KEY("direction"), in ? "in" : "out");
+	vnet_set(n, KEY("mode"), c->tunnel ? "tunnel" : "transport");
+	vnet_set(n, KEY("local"), c->outer4 ? "10.0.0.%u" : "fd00::%x", 1 + me);
+	vnet_set(n, KEY("remote"), c->outer4 ? "10.0.0.%u" : "fd00::%x", 1 + peer);
+	vnet_set(n, KEY("local-net"), "fd00::%x", 1 + me);
+	vnet_set(n, KEY("remote-net"), "fd00::%x", 1 + peer);
+	vnet_set(n, KEY("local-id"), "n%u", me);
+	vnet_set(n, KEY("peer-id"), "n%u", peer);
+	vnet_set(n, KEY("encryption"), "%s", c->encr);
+	vnet_set(n, KEY("esn"), c->esn ? "yes" : "no");
+	set_key(n, KEY("key"), c->key_bytes, spi);
+	if (c->integ != NULL) {
+		vnet_set(n, KEY("integrity"), "%s", c->integ);
+		set_key(n, KEY("integrity-key"), c->integ_bytes, spi);
+	}
+	if (c->udp) {
+		vnet_set(n, KEY("encapsulation"), "udp");
+		vnet_set(n, KEY("udp-local"), "4500");
+		vnet_set(n, KEY("udp-remote"), "4500");
+	}
+#undef KEY
+}
+
+static void
+protect(struct vnet_node *n, const struct cover *c, uint32_t me, uint32_t nodes)
+{
+	char k[64];
+
+	vnet_set(n, "policy all.action", c->on ? "protect" : "bypass");
+	vnet_set(n, "stack.manual-keys", "i-accept-the-risk");
+	for (uint32_t i = 0; i < nodes; i++) {
+		snprintf(k, sizeof(k), "identity n%u.type", i);
+		vnet_set(n, k, "fqdn");
+		snprintf(k, sizeof(k), "identity n%u.value", i);
+		vnet_set(n, k, "n%u.example", i);
+	}
+	for (uint32_t i = 0; i < nodes && c->on; i++) {
+		if (i == me)
+			continue;
+		set_sa(n, c, i, me, true);
+		set_sa(n, c, me, i, false);
+	}
+}
+
+static void
+draw_node(struct vnet *v, const struct cover *c, uint32_t i, uint32_t nodes)
 {
 	struct vnet_node *n = vnet_add(v, IP_A + i);
 	struct vnet_link *l = &n->out;
@@ -45,7 +137,7 @@ draw_node(struct vnet *v, uint32_t i)
 	vnet_set(n, "tcp.rcvbuf", "%u", 4096u << vnet_below(v, 5));
 	vnet_set(n, "tcp.syn-retries", "15");
 	vnet_set(n, "tcp.data-retries", "20");
-	vnet_set(n, "policy all.action", "bypass");
+	protect(n, c, i, nodes);
 	vnet_start(n);
 }
 
@@ -78,13 +170,15 @@ run_seed(uint64_t seed)
 	static struct app app;
 	struct vnet *v = vnet_new(seed, false);
 	uint32_t nodes, conns;
+	struct cover cover;
 
 	total.running = seed;
 	v->ip6 = true;
 	nodes = 2 + vnet_below(v, 3);
 	conns = 1 + vnet_below(v, 4);
+	cover = draw_cover(v);
 	for (uint32_t i = 0; i < nodes; i++)
-		draw_node(v, i);
+		draw_node(v, &cover, i, nodes);
 	app_start(&app, v);
 	for (uint32_t i = 0; i < conns; i++) {
 		uint32_t a = vnet_below(v, nodes), b = (a + 1 + vnet_below(v, nodes - 1)) % nodes;
@@ -102,6 +196,8 @@ run_seed(uint64_t seed)
 		total.completed++;
 		total.bytes += c->end[0].rx_off + c->end[1].rx_off;
 	}
+	for (uint32_t i = 0; i < nodes; i++)
+		total.esp += ctl_stat(v->node[i].s, "esp-in");
 	app_stop(&app);
 	settle(v);
 	vnet_free(v);
@@ -122,8 +218,10 @@ START_TEST(every_stream_arrives_whole)
 
 	for (uint64_t seed = first; seed < first + n; seed++)
 		run_seed(seed);
-	printf("# %lu seeds over IPv6, %lu connections completed, %lu bytes\n", (unsigned long)n,
-		(unsigned long)total.completed, (unsigned long)total.bytes);
+	printf("# %lu seeds over IPv6, %lu connections completed, %lu bytes, %lu ESP packets\n",
+		(unsigned long)n, (unsigned long)total.completed, (unsigned long)total.bytes,
+		(unsigned long)total.esp);
+	ck_assert(total.esp > 0 || n == 1);
 }
 END_TEST
 
