@@ -41,20 +41,52 @@ kind_of(const struct lcore *lc, const struct rte_mbuf *m)
 	return marker == 0 ? KIND_UDP : KIND_ESP;
 }
 
-/* RFC 3948 s2.1: what UDP's checksum says does not matter, ESP's ICV does. */
+/*
+ * RFC 3948 s2.1: nobody may depend on the checksum being zero. One that is there is verified: ESP
+ * does not cover the addresses, and one that was damaged on the way would move the peer. Over IPv6
+ * it must be there (RFC 8200 s8.1).
+ */
 static bool
+csum_ok(const struct rte_mbuf *m, uint16_t csum)
+{
+	const struct pkt_meta *pm = pkt_meta(m);
+
+	if (csum == 0)
+		return ip_addr_is_v4(&pm->key.local);
+	if ((pm->flags & PKT_F_CSUM_OK) != 0)
+		return true;
+	return csum_finish(csum_add(pkt_data(m, pm->l4_off), pm->l4_len,
+		       csum_pseudo(&pm->key, pm->l4_len))) == 0;
+}
+
+static enum drop_reason
 strip(struct rte_mbuf *m)
 {
 	struct pkt_meta *pm = pkt_meta(m);
-	uint16_t port = rte_be_to_cpu_16(pm->key.rport);
 	struct rte_udp_hdr h;
 
 	memcpy(&h, pkt_data(m, pm->l4_off), sizeof(h));
 	if (rte_be_to_cpu_16(h.dgram_len) != pm->l4_len)
-		return false;
-	pm->udp_remote = port;
-	return pkt_set_l4(
+		return DROP_NATT_LEN;
+	if (m->nb_segs == 1 && !csum_ok(m, h.dgram_cksum))
+		return DROP_NATT_CSUM;
+	pm->udp_remote = rte_be_to_cpu_16(h.src_port);
+	if (pm->udp_remote == 0)
+		return DROP_NATT_LEN;
+	pkt_set_l4(
 		m, IPPROTO_N_ESP, (uint32_t)pm->l4_off + UDP_HLEN, (uint32_t)pm->l4_len - UDP_HLEN);
+	return DROP_NONE;
+}
+
+static void
+take(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+{
+	enum drop_reason r = strip(m);
+
+	if (r == DROP_NONE)
+		pkt_vec_add(&s->v[NX_ESP], m);
+	else
+		pkt_drop(lc, m, r);
 }
 
 void
@@ -74,10 +106,7 @@ esp_udp_in(struct lcore *lc, struct pkt_sort *s)
 			pkt_drop(lc, m, DROP_NATT_KEEPALIVE);
 			break;
 		case KIND_ESP:
-			if (strip(m))
-				pkt_vec_add(&s->v[NX_ESP], m);
-			else
-				pkt_drop(lc, m, DROP_NATT_LEN);
+			take(lc, m, s);
 			break;
 		}
 	}
@@ -86,7 +115,8 @@ esp_udp_in(struct lcore *lc, struct pkt_sort *s)
 
 /*
  * RFC 7296 s2.23: an authentic and new packet from elsewhere moves the peer. Only the newest
- * counts, else a delayed one would move it back.
+ * counts, else a delayed one would move it back. Who is behind a NAT itself must not follow: then
+ * it is the peer that has the fixed address.
  */
 void
 esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *m)
@@ -100,6 +130,8 @@ esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *m)
 		.port = pm->udp_remote};
 
 	if (pm->udp_remote == sa->conf.udp_remote && ip_addr_eq(&pm->key.remote, &sa->conf.remote))
+		return;
+	if (!ip_addr_is_any(&sa->conf.oa_local))
 		return;
 	if (sa->moved_ns != 0 && lc->now_ns - sa->moved_ns < MOVE_MIN_NS)
 		return;

@@ -75,7 +75,8 @@
 	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
 	X(ESP_ENCAP,          "esp-encap",          "in UDP where the SA is not, or the other way round") \
 	X(NATT_KEEPALIVE,     "natt-keepalive",     "NAT keepalive (not a loss)")                  \
-	X(NATT_LEN,           "natt-length",        "ESP in UDP with a wrong UDP length")          \
+	X(NATT_LEN,           "natt-length",        "ESP in UDP with a wrong UDP length, or port zero") \
+	X(NATT_CSUM,          "natt-checksum",      "ESP in UDP with a wrong UDP checksum")        \
 	X(ESP_EXPIRED,        "esp-expired",        "the SA reached a hard lifetime")              \
 	X(ESP_CRYPTO,         "esp-crypto",         "the crypto engine reported a failure")           \
 	X(ESP_TOOBIG,         "esp-toobig",         "no room for ESP header or trailer")           \

@@ -35,6 +35,8 @@ udp_in(struct pkt_sort *s, const uint8_t *udp, uint32_t len, uint16_t sport, str
 	struct pkt_meta *pm = pkt_meta(m);
 
 	pkt_sort_reset(s);
+	pkt_data(m, 0)[0] = (uint8_t)(sport >> 8);
+	pkt_data(m, 0)[1] = (uint8_t)sport;
 	pm->nxt = IPPROTO_N_UDP;
 	pm->key = (struct flow_key){.local = ee->lc.esp->slot[0]->conf.local,
 		.remote = from,
@@ -93,6 +95,36 @@ START_TEST(over_ipv6_the_checksum_is_right)
 	n = encrypt();
 	ck_assert_uint_eq(csum_finish(csum_add(esp, n, csum_pseudo(&k, n))), 0);
 	rte_pktmbuf_free(through(n, 4500, ee_there6));
+}
+END_TEST
+
+/* ESP does not cover the addresses: what damaged them must not move the peer. */
+START_TEST(wrong_checksum_is_dropped)
+{
+	struct pkt_sort s;
+	uint32_t n;
+
+	add_udp(ESP_MODE_TRANSPORT, true, (struct ip_addr){0});
+	n = encrypt();
+	udp_in(&s, esp, n, 4500, ee_here6);
+	ck_assert_uint_eq(s.v[NX_UDP].n + s.v[NX_ESP].n, 0);
+	esp[6] = esp[7] = 0; /* RFC 8200 s8.1 */
+	udp_in(&s, esp, n, 4500, ee_there6);
+	ck_assert_uint_eq(s.v[NX_UDP].n + s.v[NX_ESP].n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_NATT_CSUM], 2);
+}
+END_TEST
+
+/* RFC 7296 s2.23 */
+START_TEST(host_behind_a_nat_follows_nobody)
+{
+	uint32_t n;
+
+	add_udp(ESP_MODE_TRANSPORT, false, (struct ip_addr){0});
+	ee->lc.esp->slot[0]->conf.oa_local = ip_addr_v4(RTE_BE32(0xc0a80101));
+	n = encrypt();
+	rte_pktmbuf_free(through(n, 1234, ee_there));
+	ck_assert_uint_eq(ee->lc.esp->slot[1]->conf.udp_remote, 4500);
 }
 END_TEST
 
@@ -262,6 +294,8 @@ main(void)
 	tcase_add_checked_fixture(c, ee_setup, ee_teardown);
 	tcase_add_test(c, udp_header_stands_before_esp);
 	tcase_add_test(c, over_ipv6_the_checksum_is_right);
+	tcase_add_test(c, wrong_checksum_is_dropped);
+	tcase_add_test(c, host_behind_a_nat_follows_nobody);
 	tcase_add_test(c, marker_is_ike_and_ff_is_a_keepalive);
 	tcase_add_test(c, wrong_udp_length_is_dropped);
 	tcase_add_test(c, bare_esp_on_an_sa_in_udp_is_dropped);
