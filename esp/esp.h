@@ -116,6 +116,7 @@ struct esp_sa_conf {
 	uint32_t keepalive_s;     /* outbound: RFC 3948 s4; 0: none */
 	uint32_t tfc_pad_bytes;   /* outbound, tunnel: inner packets fill so much (RFC 4303 s2.7) */
 	uint32_t reqid;           /* binds SAs to policies that name it; 0: none */
+	uint32_t dummy_ms;        /* outbound: between dummy packets (s2.6), on average; 0: none */
 	struct esp_life life;
 	bool manual;     /* the keys were typed, not negotiated (E-13) */
 	uint8_t key_len; /* cipher key, then its salt (as in RFC 4106 s8.1) */

@@ -183,6 +183,7 @@ esp_sa_free(struct esp_sa *sa)
 {
 	tmr_stop(sa->lc, &sa->life_tmr);
 	tmr_stop(sa->lc, &sa->keepalive_tmr);
+	tmr_stop(sa->lc, &sa->dummy_tmr);
 	if (sa->key != NULL)
 		sa->engine->key_free(sa->key);
 	replay_free(&sa->replay);

@@ -44,7 +44,7 @@ struct esp_sa {
 	uint64_t moved_ns;          /* inbound: its peer came from elsewhere */
 	uint32_t path_mtu_bytes;
 	uint64_t path_mtu_until_ns;
-	struct tmr life_tmr, keepalive_tmr;
+	struct tmr life_tmr, keepalive_tmr, dummy_tmr;
 	struct lcore *lc;
 };
 
@@ -128,6 +128,9 @@ void esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *
 void esp_udp_fix_csum(const struct esp_sa *sa, struct rte_mbuf *m);
 void esp_udp_push(struct rte_mbuf *m, const struct esp_sa *sa);
 void esp_udp_start(struct lcore *lc, struct esp_sa *sa);
+
+/* Dummy packets (RFC 4303 s2.6), if the SA asks for them. */
+void esp_dummy_start(struct lcore *lc, struct esp_sa *sa);
 
 /* Tells the control context. */
 void esp_event_post(struct lcore *lc, const struct esp_event *ev);

@@ -116,6 +116,7 @@ expire(struct lcore *lc, struct esp_sa *sa)
 	sa->next_packets = sa->next_bytes = UINT64_MAX;
 	tmr_stop(lc, &sa->life_tmr);
 	tmr_stop(lc, &sa->keepalive_tmr);
+	tmr_stop(lc, &sa->dummy_tmr);
 	lc->esp->sad_version++; /* remembered SAs are looked up again */
 	lc_count(lc, ST_SA_HARD);
 	LOG(INFO, "worker %u: SA %u.%u expired, spi 0x%08x", lc->id, sa->index, sa->gen,

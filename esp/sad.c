@@ -202,6 +202,7 @@ esp_sad_add(struct lcore *lc, const struct esp_sa_conf *c, uint32_t index, uint3
 	if (sa->key != NULL) {
 		esp_life_start(lc, sa);
 		esp_udp_start(lc, sa);
+		esp_dummy_start(lc, sa);
 	}
 	LOG(INFO, "worker %u: SA %u.%u added, spi 0x%08x %s", lc->id, index, gen, c->spi,
 		c->inbound ? "in" : "out");

@@ -113,7 +113,8 @@ choose(struct lcore *lc, struct rte_mbuf *m)
 		return false;
 	}
 	pm->sa = sa;
-	if (sa->conf.mode == ESP_MODE_TUNNEL) {
+	/* A dummy packet has no inner header; its addresses are the tunnel's. */
+	if (sa->conf.mode == ESP_MODE_TUNNEL && pm->nxt != IPPROTO_N_NONE) {
 		pm->tunnel = 1;
 		pm->tun_src = sa->conf.local;
 		pm->tun_dst = sa->conf.remote;

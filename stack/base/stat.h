@@ -146,6 +146,7 @@
 	X(ESP_LINEAR,     "esp-linearised")     X(SPD_LOOKUP,     "spd-lookups")                   \
 	X(SPD_MISS,       "spd-cache-misses")                                                      \
 	X(NATT_MOVED,     "natt-moves")         X(NATT_KEEPALIVE, "natt-keepalives-out")           \
+	X(ESP_DUMMY,      "esp-dummies-out")                                                       \
 	X(ESP_PMTU,       "esp-path-mtu-updates")                                                  \
 	X(SA_SOFT,        "sa-soft-expiries")   X(SA_HARD,        "sa-hard-expiries")              \
 	X(ACQUIRE,        "acquires")           X(ACQUIRE_SKIP,   "acquires-suppressed")           \

@@ -86,6 +86,7 @@ static const struct key_rule rules[] = {
 	{"sa", "dscp", V_DSCP, AT(conf_sa, sa.dscp), 0, 63, "copy, or 0 to 63"},
 	{"sa", "ecn", V_NOT, AT(conf_sa, sa.ecn_off), 0, 0, "yes or no"},
 	{"sa", "tfc-pad", V_U32, AT(conf_sa, sa.tfc_pad_bytes), 0, 9000, "0 (none) to 9000 bytes"},
+	{"sa", "dummy-interval", V_U32, AT(conf_sa, sa.dummy_ms), 0, 3600000, "0 (none) to 3600000 ms"},
 	{"sa", "reqid", V_U32, AT(conf_sa, sa.reqid), 0, UINT32_MAX, "a number; 0 for none"},
 	{"sa", "soft-bytes", V_U64, AT(conf_sa, sa.life.soft_bytes), 0, 0, LIFE_TEXT},
 	{"sa", "hard-bytes", V_U64, AT(conf_sa, sa.life.hard_bytes), 0, 0, LIFE_TEXT},

@@ -208,6 +208,35 @@ START_TEST(tfc_padding_hides_the_length)
 }
 END_TEST
 
+/* E-6, RFC 4303 s2.6: made now and then, and dropped by who gets them, in both modes. */
+START_TEST(dummy_packets_leave_and_are_dropped)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	struct pkt_vec v = {.n = 1};
+	uint8_t esp[EE_MAX];
+	uint32_t len;
+
+	in.mode = out.mode = _i == 0 ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL;
+	out.dummy_ms = 100;
+	ee_add_pair(&in, &out);
+	ee->lc.now_ns += 151000000;
+	tmr_run(&ee->lc);
+	ck_assert_uint_eq(ee->lc.out_l4.n, 1);
+	ck_assert(tmr_next_ns(&ee->lc) > ee->lc.now_ns + 50000000);
+	v.m[0] = pkt_queue_get(&ee->lc.out_l4);
+	spd_out(&ee->lc, &v);
+	ck_assert_uint_eq(v.n, 1);
+	ck_assert_uint_eq(pkt_meta(v.m[0])->tunnel, 0);
+	esp_out(&ee->lc, &v);
+	len = v.m[0]->pkt_len;
+	memcpy(esp, pkt_data(v.m[0], 0), len);
+	rte_pktmbuf_free(v.m[0]);
+	ck_assert_ptr_null(ee_receive(esp, len, NX_OTHER));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_DUMMY], 1);
+	ck_assert_uint_eq(ee->lc.esp->slot[0]->packets, 1);
+}
+END_TEST
+
 struct outer_case {
 	struct esp_sa_conf c;
 	uint8_t tos, want_tos;
@@ -262,6 +291,7 @@ main(void)
 	tcase_add_test(c, inner_version_must_be_the_one_of_the_trailer);
 	tcase_add_test(c, mapped_address_in_an_inner_ipv6_header_is_dropped);
 	tcase_add_test(c, tfc_padding_hides_the_length);
+	tcase_add_loop_test(c, dummy_packets_leave_and_are_dropped, 0, 2);
 	tcase_add_loop_test(c, tunnel_header_is_made_as_the_sa_says, 0, 6);
 	suite_add_tcase(s, c);
 	return env_main(s);
