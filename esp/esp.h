@@ -286,6 +286,9 @@ int esp_sad_find_out(
 int esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
 	struct esp_sa_ref *out);
 
+/* Asks for an SA, unless somebody was asked a moment ago (F-14). rule or profile is 0. */
+void esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile);
+
 /* Forgets when SAs of such a flow were asked for last: somebody looked after it. */
 void esp_acquire_done(struct lcore *lc);
 

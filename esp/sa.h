@@ -52,7 +52,8 @@ struct esp_sa {
 struct acquire {
 	struct ip_addr local, remote;
 	uint32_t rule, profile;
-	uint64_t at_ns; /* 0: free */
+	uint64_t at_ns;
+	bool used;
 };
 
 struct esp_ctx {
@@ -137,9 +138,6 @@ void esp_event_post(struct lcore *lc, const struct esp_event *ev);
 
 /* Tells the control context of an SA. */
 void esp_event_sa(struct lcore *lc, const struct esp_sa *sa, enum esp_event_kind kind);
-
-/* Asks for an SA, unless somebody was asked a moment ago (F-14). rule or profile is 0. */
-void esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile);
 
 /* The newest SA of a direction that fits and whose selectors cover k, or NULL. */
 struct esp_sa *esp_sad_newest(const struct esp_ctx *e, bool inbound, const struct flow_key *k,

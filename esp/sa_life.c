@@ -166,7 +166,7 @@ asked_lately(const struct acquire *a, const struct acquire *want)
 	bool same = ip_addr_eq(&a->local, &want->local) && ip_addr_eq(&a->remote, &want->remote) &&
 		    a->rule == want->rule && a->profile == want->profile;
 
-	return a->at_ns != 0 &&
+	return a->used &&
 	       want->at_ns - a->at_ns < (same ? acquire_again_ns : acquire_other_ns);
 }
 
@@ -178,7 +178,7 @@ esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t 
 		.rule = rule,
 		.profile = profile,
 		.key = *k};
-	struct acquire want = {k->local, k->remote, rule, profile, lc->now_ns};
+	struct acquire want = {k->local, k->remote, rule, profile, lc->now_ns, true};
 	uint32_t h = rte_jhash(&k->remote, sizeof(k->remote), rule ^ profile);
 	struct acquire *a = &lc->esp->acquire[h % ACQUIRE_SLOTS];
 

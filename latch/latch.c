@@ -115,8 +115,10 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 		go_live(lc, l);
 		return 0;
 	}
-	if (spd_find_sa(lc, r, k, &sa) != 0)
+	if (spd_find_sa(lc, r, k, &sa) != 0) {
+		esp_acquire(lc, k, r->id, 0);
 		return -EHOSTUNREACH;
+	}
 	if (sa.local_id == 0 || sa.peer_id == 0)
 		return -EACCES; /* F-39: nobody can be latched */
 	l->profile_out = sa.profile;
@@ -191,20 +193,30 @@ stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct 
 	pkt_tag_set(lc, m, (struct tl_tag){.sad_index = TAG_BYPASS, .sad_gen = l->spd_version});
 }
 
+bool
+latch_refresh(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	struct esp_sa_ref sa;
+	uint32_t was;
+
+	if (likely(l->sad_version == esp_sad_version(lc)) || l->profile_out == 0)
+		return false;
+	was = latch_l4_room(l, UINT16_MAX, 40);
+	/* A newer SA with the same parameters is preferred: make before break. */
+	if (esp_sad_find_out(lc, l->profile_out, k, &sa) != 0)
+		return false;
+	use_sa(lc, l, &sa);
+	return latch_l4_room(l, UINT16_MAX, 40) != was;
+}
+
 void
 latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)
 {
-	struct esp_sa_ref sa;
-
 	if (l->profile_out == 0) {
 		stamp_clear(lc, l, k, m);
 		return;
 	}
-	if (l->sad_version != esp_sad_version(lc)) {
-		/* A newer SA with the same parameters is preferred: make before break. */
-		if (esp_sad_find_out(lc, l->profile_out, k, &sa) == 0)
-			use_sa(lc, l, &sa);
-	}
+	latch_refresh(lc, l, k);
 	/* Where no SA is left the tag still asks for the profile: never in clear (G-14). */
 	pkt_tag_set(lc, m,
 		(struct tl_tag){.sad_index = l->sad_index,

@@ -129,6 +129,12 @@ void latch_release(struct lcore *lc, struct latch *l);
 /* P-9: puts the request tag on a packet of this connection, or clears it for a clear one. */
 void latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m);
 
+/*
+ * Looks whether another SA carries this latch now. Returns true if what fits a packet may have
+ * changed since: other encapsulation (F-28), a path MTU that a router told (F-51).
+ */
+bool latch_refresh(struct lcore *lc, struct latch *l, const struct flow_key *k);
+
 /* F-33: an answer without a control block gets the protection of its question. */
 void latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struct rte_mbuf *answer);
 

@@ -362,6 +362,8 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 
 	if (tcp_is_synced(pcb))
 		restart_after_idle(lc, pcb);
+	if (unlikely(latch_refresh(lc, &pcb->latch, &pcb->fe.key)))
+		tcp_pcb_update_mss(pcb); /* F-28, F-51 */
 	for (uint32_t n = 0; plan_next(pcb, &s); n++) {
 		if (n == max)
 			return OUT_MORE;

@@ -56,6 +56,12 @@ struct icmp_hooks {
 int icmp_create(struct lcore *lc, const struct icmp_hooks *hooks);
 void icmp_destroy(struct lcore *lc);
 
+/*
+ * Receive stage before the policy: moves what routers say in clear about the size of our ESP from v
+ * to about (RFC 4301 s8.2.1).
+ */
+void icmp_take_esp(const struct lcore *lc, struct pkt_vec *v, struct pkt_vec *about);
+
 /* Receive stage: takes every packet of v. Answers go to lc->out_l4. */
 void icmp_in(struct lcore *lc, struct pkt_vec *v);
 

@@ -86,6 +86,7 @@ struct stack_conf {
 	bool has_seed; /* tests: repeatable random numbers */
 	uint8_t seed[32];
 	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
+	bool esp_pmtu;     /* believe what routers say about our ESP (RFC 4301 s6.1.1) */
 	uint32_t max_sas;  /* SA halves */
 	struct latch_conf latch;
 	struct tcp_conf tcp;

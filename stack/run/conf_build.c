@@ -37,6 +37,7 @@ static const struct key_rule rules[] = {
 	{"stack", "manual-keys", V_CONSENT, AT(stack_conf, manual_keys), 0, 0, "i-accept-the-risk"},
 	{"stack", "seed", V_SEED, AT(stack_conf, seed), 0, 0, "a number; for tests only: it makes random numbers repeatable"},
 	{"stack", "iv-start", V_U64, AT(stack_conf, iv_start), 0, 0, "a number; for tests only: first explicit IV"},
+	{"stack", "esp-pmtu", V_BOOL, AT(stack_conf, esp_pmtu), 0, 0, "yes or no"},
 	{"stack", "max-sas", V_U32, AT(stack_conf, max_sas), 16, 1 << 20, "16 to 1048576 SA halves, one for each direction"},
 	{"stack", "m2-action", V_DROP, AT(stack_conf, latch.m2_drop), 0, 0, "break or drop"},
 	{"stack", "m3-action", V_DROP, AT(stack_conf, latch.m3_drop), 0, 0, "break or drop"},
@@ -664,6 +665,7 @@ defaults(struct stack_conf *sc)
 	sc->chunks = 8192;
 	sc->sockets = 16384;
 	sc->max_sas = ESP_MAX_SAS_DEFAULT;
+	sc->esp_pmtu = true;
 	tcp_conf_default(&sc->tcp);
 }
 

@@ -76,11 +76,16 @@ other_in(struct lcore *lc, struct pkt_vec *v)
 static void
 rx_transports(struct lcore *lc, struct pkt_sort *s)
 {
+	struct pkt_vec about_esp = {.n = 0};
+
+	if (lc->run->stack->conf.esp_pmtu)
+		icmp_take_esp(lc, &s->v[NX_ICMP], &about_esp);
 	latch_in(lc, s); /* the verdict: latch of the flow's owner, else RFC 4301 s5.2 step 3b */
 	tcp_in(lc, &s->v[NX_TCP]);
 	udp_in(lc, &s->v[NX_UDP]);
 	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
 	icmp_in(lc, &s->v[NX_ICMP]);
+	icmp_in(lc, &about_esp); /* F-51: judged by the SA that it quotes */
 	other_in(lc, &s->v[NX_OTHER]);
 }
 

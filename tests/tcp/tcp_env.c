@@ -155,6 +155,15 @@ latch_stamp_answer(struct lcore *lc, const struct rte_mbuf *question, struct rte
 	t.fake.answered++;
 }
 
+bool
+latch_refresh(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	(void)lc;
+	(void)l;
+	(void)k;
+	return false;
+}
+
 uint32_t
 latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes)
 {
