@@ -166,8 +166,7 @@ asked_lately(const struct acquire *a, const struct acquire *want)
 	bool same = ip_addr_eq(&a->local, &want->local) && ip_addr_eq(&a->remote, &want->remote) &&
 		    a->rule == want->rule && a->profile == want->profile;
 
-	return a->used &&
-	       want->at_ns - a->at_ns < (same ? acquire_again_ns : acquire_other_ns);
+	return a->used && want->at_ns - a->at_ns < (same ? acquire_again_ns : acquire_other_ns);
 }
 
 void
