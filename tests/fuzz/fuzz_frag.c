@@ -21,16 +21,8 @@ static size_t
 fragment4(uint8_t *out, const uint8_t *r, const uint8_t *body, size_t len)
 {
 	size_t n = craft_ip4(out, FUZZ_PEER + (r[0] & OTHER), FUZZ_ME, CRAFT_TCP, body, len);
-	uint32_t sum = 0;
 
-	put16(out + 4, r[1]);
-	put16(out + 6, ((size_t)r[2] << 8 | r[3]) & 0x1fff);
-	out[6] |= (r[0] & MORE) != 0 ? 0x20 : 0;
-	put16(out + 10, 0);
-	for (int i = 0; i < 20; i += 2)
-		sum += (uint32_t)out[i] << 8 | out[i + 1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	put16(out + 10, (uint16_t) ~((sum & 0xffff) + (sum >> 16)));
+	craft_ip4_fragment(out, r[1], (((size_t)r[2] << 8 | r[3]) & 0x1fff) * 8, r[0] & MORE);
 	return n;
 }
 

@@ -289,6 +289,35 @@ START_TEST(policy_that_names_a_peer_refuses_another)
 END_TEST
 
 /* P-6 */
+/* E-20, RFC 4301 s6.1.1 */
+START_TEST(e20_policy_tells_icmp_types_and_codes_apart)
+{
+	struct spd_rule r[2] = {{.id = 1, .action = SPD_BYPASS, .dir = SPD_BOTH},
+		{.id = 2, .action = SPD_DISCARD, .dir = SPD_BOTH}};
+
+	esp_sel_any(&r[0].sel, 0);
+	esp_sel_any(&r[1].sel, 0);
+	r[0].sel.proto = IPPROTO_N_ICMP;
+	r[0].sel.lport = (struct port_range){0x0304, 0x0304}; /* fragmentation needed */
+	policy(r, 2);
+	for (uint16_t code = 0; code < 8; code++) {
+		struct rte_mbuf *m = segment(0);
+		struct pkt_sort s;
+
+		pkt_sort_reset(&s);
+		pkt_meta(m)->key.proto = IPPROTO_N_ICMP;
+		pkt_meta(m)->key.lport = rte_cpu_to_be_16((uint16_t)(0x0300 | code));
+		pkt_meta(m)->key.rport = 0;
+		pkt_vec_add(&s.v[NX_ICMP], m);
+		latch_in(&e->lc, &s);
+		ck_assert_uint_eq(s.v[NX_ICMP].n, code == 4);
+		if (code == 4)
+			rte_pktmbuf_free(m);
+	}
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_SPD_DISCARD_IN], 7);
+}
+END_TEST
+
 START_TEST(p6_spawn_records_the_tag_of_the_initiating_packet)
 {
 	struct rte_mbuf *m = segment(good);
@@ -501,6 +530,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, p11_latched_traffic_needs_no_policy_lookup);
 	tcase_add_test(c, without_owner_the_policy_judges);
 	tcase_add_test(c, policy_that_names_a_peer_refuses_another);
+	tcase_add_test(c, e20_policy_tells_icmp_types_and_codes_apart);
 	tcase_add_test(c, p6_spawn_records_the_tag_of_the_initiating_packet);
 	tcase_add_test(c, spawn_with_window_off_answers_under_the_twin);
 	tcase_add_test(c, c7_spawn_without_outbound_sa_fails);

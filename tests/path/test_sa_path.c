@@ -235,6 +235,64 @@ START_TEST(c5_connect_without_an_sa_asks_for_one)
 }
 END_TEST
 
+/* E-2, E-3: parallel SAs of one peer with equal selectors and profile are one protection. */
+START_TEST(e2_parallel_sas_of_one_profile_are_no_conflict)
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct craft_sa sa[2] = {{.esn = true, .key_len = 20}, {.esn = true, .key_len = 20}};
+
+	lab_open(l, 40000, 40000);
+	for (uint32_t i = 0; i < 2; i++) {
+		lab_sa_draw(l->v, &sa[i], 0x61000 + i, l->n[1]->ip, l->n[0]->ip);
+		lab_sa_add(l->n[0], i == 0 ? "dscp-a" : "dscp-b", &sa[i], true, "peer", "");
+	}
+	for (uint32_t i = 0; i < 10; i++) {
+		struct craft_seg s = lab_seg(l, 1, CRAFT_ACK);
+
+		lab_send(l, 1, &sa[i % 2], &s);
+		lab_pass(l, VNET_MS);
+		expect_open(l);
+	}
+	ck_assert_uint_eq(lab_stat(l, 0, "latch-m2") + lab_stat(l, 0, "latch-m3"), 0);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+/* E-8: ESP that was cut on the way is made whole before it is opened; a piece alone is nothing. */
+START_TEST(e8_outer_fragments_of_esp_come_together_first)
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct craft_sa sa = {.esn = true, .key_len = 20};
+	uint8_t ip[CRAFT_MAX], part[CRAFT_MAX];
+	uint64_t before;
+	size_t n, cut = 24;
+
+	lab_open(l, 40000, 40000);
+	lab_sa_draw(l->v, &sa, 0x61000, l->n[1]->ip, l->n[0]->ip);
+	lab_sa_add(l->n[0], "cut", &sa, true, "peer", "");
+	before = lab_stat(l, 0, "esp-in");
+	for (int both = 0; both < 2; both++) {
+		struct craft_seg s = lab_seg(l, 1, CRAFT_ACK);
+
+		n = craft_protect(&sa, ip, &s);
+		for (int late = 1; late >= !both; late--) {
+			size_t len = late ? n - 20 - cut : cut;
+
+			craft_ip4(part, l->n[1]->ip, l->n[0]->ip, CRAFT_ESP,
+				ip + 20 + (late ? cut : 0), len);
+			craft_ip4_fragment(part, (uint16_t)(77 + both), late ? cut : 0, !late);
+			vnet_inject(l->v, l->n[0], l->n[1], part, len + 20, 0, 1);
+			lab_pass(l, VNET_MS);
+		}
+		ck_assert_uint_eq(lab_stat(l, 0, "esp-in") - before, (uint64_t)both);
+	}
+	expect_open(l);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
 /* F-51: a router between the two says that our ESP is too big. */
 START_TEST(f51_path_mtu_of_an_sa_shrinks_segments)
 {
@@ -279,6 +337,8 @@ main(void)
 	tcase_add_test(c, soft_limit_in_time_costs_nothing);
 	tcase_add_test(c, f1_slot_waits_until_the_worker_drained_its_queues);
 	tcase_add_test(c, c5_connect_without_an_sa_asks_for_one);
+	tcase_add_test(c, e2_parallel_sas_of_one_profile_are_no_conflict);
+	tcase_add_test(c, e8_outer_fragments_of_esp_come_together_first);
 	tcase_add_test(c, f51_path_mtu_of_an_sa_shrinks_segments);
 	suite_add_tcase(s, c);
 	return env_main(s);

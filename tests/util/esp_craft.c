@@ -89,6 +89,15 @@ craft_ip4(uint8_t *out, uint32_t src, uint32_t dst, uint8_t proto, const uint8_t
 	return len + 20;
 }
 
+void
+craft_ip4_fragment(uint8_t *ip, uint16_t id, size_t offset, bool more)
+{
+	put16(ip + 4, id);
+	put16(ip + 6, (uint32_t)(offset / 8) | (more ? 0x2000u : 0));
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum16(ip, 20, 0));
+}
+
 size_t
 craft_icmp_error(
 	uint8_t *out, uint8_t type, uint8_t code, uint16_t mtu, const uint8_t *quoted, size_t len)

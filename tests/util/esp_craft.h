@@ -48,6 +48,8 @@ struct craft_trailer {
 size_t craft_tcp(uint8_t *out, const struct craft_seg *s);
 size_t craft_ip4(
 	uint8_t *out, uint32_t src, uint32_t dst, uint8_t proto, const uint8_t *body, size_t len);
+/* Makes the IPv4 packet at ip a fragment: id, offset in bytes, whether more follow. */
+void craft_ip4_fragment(uint8_t *ip, uint16_t id, size_t offset, bool more);
 /* An ICMP error that quotes the IPv4 packet `quoted`. */
 size_t craft_icmp_error(
 	uint8_t *out, uint8_t type, uint8_t code, uint16_t mtu, const uint8_t *quoted, size_t len);
