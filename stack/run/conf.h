@@ -106,4 +106,15 @@ void conf_done(struct stack_conf *sc);
 int conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 	struct esp_sa_conf *out, struct tl_error *e);
 
+/* Reads the keys of one [policy NAME] section that stand in c. */
+int conf_read_rule(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct spd_rule *out, struct tl_error *e);
+
+/* What every new SA gets, when the rest of it is complete: where its IVs start, and its profile.
+ * Returns 0 or -ENOMEM. */
+int conf_sa_finish(const struct stack_conf *sc, struct esp_sa_conf *sa);
+
+/* The handle of an identity written as "fqdn:host.example"; 0 if it is none. */
+uint32_t conf_ident_in_place(const struct stack_conf *sc, const char *text);
+
 #endif

@@ -146,6 +146,15 @@ const struct spd_rule *control_policy_by_name(const struct tl_stack *s, const ch
 /* The rule with its hits of all workers. Returns 0 or -ENOENT. */
 int control_policy_info(struct tl_stack *s, uint32_t id, struct spd_rule *out);
 
+/*
+ * The same as control_sa_add() and control_policy_add(), from the words "key=value key=value" of a
+ * section [sa NAME] or [policy NAME].
+ */
+int control_sa_add_words(
+	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
+int control_policy_add_words(
+	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
+
 /* Remembers the keys of an SA. Returns 0, -EEXIST if the stack had them before, or -ENOMEM. */
 int key_remember(struct key_memory *k, const struct esp_sa_conf *sa);
 void key_forget(struct key_memory *k, const struct esp_sa_conf *sa);
