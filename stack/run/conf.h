@@ -84,6 +84,7 @@ struct stack_conf {
 	uint8_t seed[32];
 	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
 	uint32_t max_sas;  /* SA halves */
+	char control_socket[108]; /* as in struct sockaddr_un; empty: none */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;

@@ -108,10 +108,15 @@ control_set_watch(struct tl_stack *s, control_watch_fn *fn, void *arg)
 }
 
 static void
-tell_sa(struct tl_stack *s, enum control_change change, const struct esp_event *ev)
+tell_sa(struct tl_stack *s, enum control_change change, const struct esp_event *ev,
+	const struct esp_sa_conf *was)
 {
-	struct control_note note = {
-		.change = change, .slot = ev->index, .sa = &s->control.sa[ev->index], .event = ev};
+	struct control_note note = {.change = change,
+		.slot = ev->index,
+		.sa = &s->control.sa[ev->index],
+		.event = ev,
+		.was_addr = was->remote,
+		.was_port = was->udp_remote};
 
 	if (s->control.watch != NULL)
 		s->control.watch(s->control.watch_arg, &note);
@@ -139,6 +144,7 @@ static void
 handle(struct tl_stack *s, const struct esp_event *ev)
 {
 	const struct master_sa *ms = &s->control.sa[ev->index];
+	const struct esp_sa_conf was = ms->conf;
 
 	if (ev->kind == ESP_EV_ACQUIRE) {
 		acquire(s, ev);
@@ -148,10 +154,10 @@ handle(struct tl_stack *s, const struct esp_event *ev)
 		return; /* deleted meanwhile */
 	switch (ev->kind) {
 	case ESP_EV_SOFT:
-		tell_sa(s, CONTROL_SA_SOFT, ev);
+		tell_sa(s, CONTROL_SA_SOFT, ev, &was);
 		break;
 	case ESP_EV_HARD:
-		tell_sa(s, CONTROL_SA_HARD, ev);
+		tell_sa(s, CONTROL_SA_HARD, ev, &was);
 		control_sa_del(s, ev->index, ESP_DEL_EXPIRE);
 		break;
 	case ESP_EV_PMTU:
@@ -160,7 +166,7 @@ handle(struct tl_stack *s, const struct esp_event *ev)
 		break;
 	case ESP_EV_MOVED:
 		if (control_sa_move(s, ev) > 0)
-			tell_sa(s, CONTROL_SA_MOVED, ev);
+			tell_sa(s, CONTROL_SA_MOVED, ev, &was);
 		break;
 	default:
 		break;

@@ -59,6 +59,8 @@ struct control_note {
 	enum esp_del_cause cause;      /* SA_DELETED */
 	const struct spd_rule *rule;   /* POLICY_*; ACQUIRE: whose packet it was, or NULL */
 	const struct esp_event *event; /* ACQUIRE, SA_MOVED */
+	struct ip_addr was_addr;       /* SA_MOVED: the peer before */
+	uint16_t was_port;
 };
 
 typedef void control_watch_fn(void *arg, const struct control_note *note);
