@@ -14,7 +14,6 @@
 #include <stdint.h>
 #include <linux/netlink.h>
 
-#include "stack/base/addr.h"
 #include "stack/include/tl.h"
 
 enum {
@@ -69,9 +68,7 @@ struct ctl_client {
 /* An SPI that was promised to key management (RFC 4301 s4.4.2.1), not an SA yet. */
 struct ctl_larval {
 	uint32_t spi; /* 0: free */
-	uint32_t realm, reqid;
-	uint8_t mode; /* XFRM_MODE_* */
-	struct ip_addr daddr, saddr;
+	uint32_t realm;
 	uint64_t until_ns;
 };
 
@@ -82,6 +79,7 @@ struct ctl {
 	uint64_t now_ns;
 	struct ctl_client client[CTL_CLIENTS];
 	struct ctl_larval larval[CTL_LARVAL_MAX];
+	uint32_t acquires; /* so far: their numbers */
 	uint64_t overruns; /* events that no client's queue had room for */
 	uint64_t latches_at_ns;
 	struct ctl_latches *latches; /* as they were when watched last */

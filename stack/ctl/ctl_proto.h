@@ -56,25 +56,25 @@ enum {
 	TL_CTL_A_CAUSE,        /* in, DELSA: u8, TL_CTL_CAUSE_* */
 	TL_CTL_A_SEL,          /* in, out: struct tl_ctl_sel; wins over struct xfrm_selector */
 	TL_CTL_A_WORKER,       /* in, out: u32 */
-	TL_CTL_A_ENCR,         /* in, out: u16, IANA transform; in: an implicit-IV form (RFC 8750) */
-	TL_CTL_A_ENCR_BITS,    /* out: u16 */
-	TL_CTL_A_INTEG,        /* out: u16, IANA transform */
-	TL_CTL_A_SUITE,        /* out: text */
-	TL_CTL_A_ENGINE,       /* out: text */
-	TL_CTL_A_DIR,          /* out: u8, 1 in, 2 out, 3 both */
-	TL_CTL_A_INDEX,        /* out: u32, slot of the SAD */
-	TL_CTL_A_GEN,          /* out: u32, generation of the slot */
-	TL_CTL_A_PROFILE,      /* out: u32, handle of the parameter set */
-	TL_CTL_A_SEQ,          /* out: u64, last sent or highest received */
-	TL_CTL_A_BAD_ICV,      /* out: u64 */
-	TL_CTL_A_REPLAYED,     /* out: u64 */
-	TL_CTL_A_EXPIRED,      /* out: flag */
-	TL_CTL_A_HITS,         /* out: u64 */
-	TL_CTL_A_HANDLE,       /* in, out: u32, of an identity */
-	TL_CTL_A_STATE,        /* in, out: text; of a latch ("ESTABLISHED") or a connection */
-	TL_CTL_A_REASON,       /* out: text */
-	TL_CTL_A_TUPLE,        /* out: struct tl_ctl_tuple */
-	TL_CTL_A_DROP_CLEAR,   /* out: u64, and the next three */
+	TL_CTL_A_ENCR,       /* in, out: u16, IANA transform; in: an implicit-IV form (RFC 8750) */
+	TL_CTL_A_ENCR_BITS,  /* out: u16 */
+	TL_CTL_A_INTEG,      /* out: u16, IANA transform */
+	TL_CTL_A_SUITE,      /* out: text */
+	TL_CTL_A_ENGINE,     /* out: text */
+	TL_CTL_A_DIR,        /* out: u8, 1 in, 2 out, 3 both */
+	TL_CTL_A_INDEX,      /* out: u32, slot of the SAD */
+	TL_CTL_A_GEN,        /* out: u32, generation of the slot */
+	TL_CTL_A_PROFILE,    /* out: u32, handle of the parameter set */
+	TL_CTL_A_SEQ,        /* out: u64, last sent or highest received */
+	TL_CTL_A_BAD_ICV,    /* out: u64 */
+	TL_CTL_A_REPLAYED,   /* out: u64 */
+	TL_CTL_A_EXPIRED,    /* out: flag */
+	TL_CTL_A_HITS,       /* out: u64 */
+	TL_CTL_A_HANDLE,     /* in, out: u32, of an identity */
+	TL_CTL_A_STATE,      /* in, out: text; of a latch ("ESTABLISHED") or a connection */
+	TL_CTL_A_REASON,     /* out: text */
+	TL_CTL_A_TUPLE,      /* out: struct tl_ctl_tuple */
+	TL_CTL_A_DROP_CLEAR, /* out: u64, and the next three */
 	TL_CTL_A_DROP_QOP,
 	TL_CTL_A_DROP_PEER,
 	TL_CTL_A_DROP_UNKNOWN,

@@ -25,11 +25,16 @@ typedef int nl_handler(struct nl_req *q);
 /* Which attributes a message knows. */
 struct nl_rule {
 	uint16_t type;
-	uint16_t min, max; /* bytes; max 0: known, but not supported */
+	uint16_t min, max; /* bytes */
 	const char *name;
+	bool unsupported; /* known, but refused */
 };
 
-enum { NL_ATTRS_MAX = 32 };
+static inline size_t
+nl_align(size_t n)
+{
+	return (n + NLMSG_ALIGNTO - 1) & ~(size_t)(NLMSG_ALIGNTO - 1);
+}
 
 /* Returns error, with the text of the answer. */
 int nl_refuse(struct nl_req *q, int error, const char *fmt, ...)
