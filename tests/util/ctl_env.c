@@ -26,6 +26,10 @@ ctl_env_new(const char *const *settings)
 	struct vnet_node *n = vnet_add(v, CTL_ENV_US);
 	struct ctl_env *e;
 
+	vnet_set(n, "identity me.type", "fqdn");
+	vnet_set(n, "identity me.value", "me.example");
+	vnet_set(n, "policy base.action", "protect");
+	vnet_set(n, "policy base.priority", "1");
 	for (size_t i = 0; settings != NULL && settings[i] != NULL; i += 2)
 		vnet_set(n, settings[i], "%s", settings[i + 1]);
 	vnet_start(n);

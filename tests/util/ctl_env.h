@@ -29,7 +29,7 @@ struct ctl_env {
 	struct nlmsghdr *got[CTL_ENV_GOT];
 };
 
-/* settings: "key value" pairs for vnet_set(), ended by NULL. */
+/* With an identity "me" and a policy "base". settings: more keys and values, ended by NULL. */
 struct ctl_env *ctl_env_new(const char *const *settings);
 /* With the stack of somebody else. */
 struct ctl_env *ctl_env_at(struct vnet_node *n);
