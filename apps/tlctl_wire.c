@@ -133,6 +133,13 @@ take_answer(const struct nlmsghdr *h, uint32_t seq, wire_fn *fn, void *arg, int 
 	return false;
 }
 
+/* mnl_nlmsg_ok() takes lengths of 2^31 and more for good. */
+static bool
+is_whole(const struct nlmsghdr *h, int left)
+{
+	return mnl_nlmsg_ok(h, left) && h->nlmsg_len <= (uint32_t)left;
+}
+
 int
 wire_ask(struct tlctl *t, struct nlmsghdr *h, wire_fn *fn, void *arg)
 {
@@ -152,7 +159,7 @@ wire_ask(struct tlctl *t, struct nlmsghdr *h, wire_fn *fn, void *arg)
 		int left = (int)n;
 
 		rc = n <= 0 ? TLCTL_REFUSED : 0;
-		for (const struct nlmsghdr *a = (void *)buf; mnl_nlmsg_ok(a, left) && !done;
+		for (const struct nlmsghdr *a = (void *)buf; is_whole(a, left) && !done;
 			a = mnl_nlmsg_next(a, &left))
 			done = take_answer(a, t->seq, fn, arg, &rc);
 	}
@@ -170,7 +177,7 @@ wire_listen(struct tlctl *t, bool (*fn)(const struct nlmsghdr *h, void *arg), vo
 	while (more && (n = receive(t, buf)) > 0) {
 		int left = (int)n;
 
-		for (const struct nlmsghdr *a = (void *)buf; mnl_nlmsg_ok(a, left) && more;
+		for (const struct nlmsghdr *a = (void *)buf; is_whole(a, left) && more;
 			a = mnl_nlmsg_next(a, &left))
 			more = fn(a, arg);
 	}

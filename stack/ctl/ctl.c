@@ -221,26 +221,38 @@ message(struct ctl_client *c, const struct nlmsghdr *h)
 		answer_code(c, h, 0, "");
 }
 
-static bool
-is_batch(const struct nlmsghdr *h, int left)
+/* The message behind h, and the bytes from there on. */
+static const struct nlmsghdr *
+next_message(const struct nlmsghdr *h, size_t *left)
 {
-	h = mnl_nlmsg_next(h, &left);
-	return mnl_nlmsg_ok(h, left);
+	size_t n = RTE_MIN(*left, nl_align(h->nlmsg_len));
+
+	*left -= n;
+	return (const struct nlmsghdr *)(const void *)((const uint8_t *)h + n);
+}
+
+static bool
+is_batch(const struct nlmsghdr *h, size_t left)
+{
+	if (!nl_ok(h, left))
+		return false;
+	h = next_message(h, &left);
+	return nl_ok(h, left);
 }
 
 static void
-messages(struct ctl_client *c, const struct nlmsghdr *h, int left)
+messages(struct ctl_client *c, const struct nlmsghdr *h, size_t left)
 {
 	struct nlmsghdr last = {0};
 
-	while (mnl_nlmsg_ok(h, left)) {
+	while (nl_ok(h, left)) {
 		message(c, h);
 		last = *h;
-		h = mnl_nlmsg_next(h, &left);
+		h = next_message(h, &left);
 	}
-	if (left <= 0)
+	if (left == 0)
 		return;
-	if ((size_t)left >= sizeof(*h))
+	if (left >= sizeof(*h))
 		last = *h;
 	answer_code(c, &last, -EINVAL, "a message is cut off, or its length is wrong");
 }
@@ -250,14 +262,14 @@ ctl_request(struct ctl_client *c, void *buf, size_t len)
 {
 	struct tl_stack *s = c->k->s;
 	struct nlmsghdr *h = buf, none = {0};
-	bool batch = len <= CTL_REQUEST_MAX && mnl_nlmsg_ok(h, (int)len) && is_batch(h, (int)len);
+	bool batch = len <= CTL_REQUEST_MAX && is_batch(h, len);
 	struct tl_error e = {""};
 
 	control_lock(s);
 	if (batch)
 		control_policy_hold(s);
 	if (len <= CTL_REQUEST_MAX)
-		messages(c, h, (int)len);
+		messages(c, h, len);
 	else
 		answer_code(c, &none, -EMSGSIZE, "expected at most 65536 bytes in a datagram");
 	if (batch && control_policy_release(s, &e) != 0)

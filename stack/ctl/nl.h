@@ -30,6 +30,13 @@ struct nl_rule {
 	bool unsupported; /* known, but refused */
 };
 
+/* As mnl_nlmsg_ok(), which takes lengths of 2^31 and more for negative ones, so for good. */
+static inline bool
+nl_ok(const struct nlmsghdr *h, size_t left)
+{
+	return left >= sizeof(*h) && h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= left;
+}
+
 static inline size_t
 nl_align(size_t n)
 {

@@ -294,6 +294,23 @@ START_TEST(any_bytes_are_refused_or_obeyed_but_never_read_beyond)
 }
 END_TEST
 
+START_TEST(length_of_a_message_is_never_believed)
+{
+	static const uint32_t lens[] = {0, 1, 15, 1001, 0x7fffffff, 0x80000000, 0xfffffff0,
+		0xfffffffc, 0xfffffffd, 0xffffffff};
+	struct ctl_env *e = ctl_env_new(NULL);
+
+	for (size_t i = 0; i < RTE_DIM(lens); i++) {
+		struct nlmsghdr *h = ctl_env_begin(e, TL_CTL_MSG_GETINFO, 0, NULL, 0);
+
+		h->nlmsg_len = lens[i];
+		ck_assert_int_eq(ctl_env_send(e, h, 1000), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(e->text, "its length is wrong"));
+	}
+	ctl_env_free(e);
+}
+END_TEST
+
 /* RFC 3549 s2.2, as Linux does. */
 START_TEST(message_that_is_no_request_is_ignored)
 {
@@ -344,6 +361,7 @@ suite(void)
 	tcase_add_test(c, client_that_does_not_read_loses_events_and_is_told);
 	tcase_add_test(c, latches_are_listed_and_their_changes_told);
 	tcase_add_test(c, any_bytes_are_refused_or_obeyed_but_never_read_beyond);
+	tcase_add_test(c, length_of_a_message_is_never_believed);
 	tcase_add_test(c, message_that_is_no_request_is_ignored);
 	tcase_add_test(c, clients_are_bounded_and_may_leave_in_the_middle);
 	suite_add_tcase(s, c);
