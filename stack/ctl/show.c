@@ -455,8 +455,10 @@ ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out)
 		if (strcmp(showers[i].what, what) != 0)
 			continue;
 		table_init(&t, showers[i].cols);
+		control_lock(s);
 		for (uint32_t w = 0; w < s->conf.workers; w++)
 			ctl_call(s, w, showers[i].fill, &f);
+		control_unlock(s);
 		table_print(&t, json, out);
 		table_free(&t);
 		return 0;
@@ -489,8 +491,10 @@ ctl_stat(struct tl_stack *s, const char *name)
 {
 	struct stat_job j = {.name = name};
 
+	control_lock(s);
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, stat_sum, &j);
+	control_unlock(s);
 	return j.sum;
 }
 
@@ -533,6 +537,8 @@ void
 ctl_usage(struct tl_stack *s, struct ctl_usage *out)
 {
 	memset(out, 0, sizeof(*out));
+	control_lock(s);
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, usage_of, out);
+	control_unlock(s);
 }
