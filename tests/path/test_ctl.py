@@ -286,6 +286,23 @@ if os.geteuid() == 0 and shutil.which("ip") and veth("add", NAME + "a", "type", 
 else:
     print("# no veth here: the acquire of a packet is not tried")
 
+COMPLETION = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                          "../../docs/tlctl.bash-completion")
+
+
+def complete(*words):
+    p = subprocess.run(["bash", "-c", 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+                        '_tlctl 2>/dev/null; echo "${COMPREPLY[*]}"', COMPLETION, "tlctl", *words],
+                       capture_output=True, text=True, check=False)
+    return p.stdout.split()
+
+
+test("bash completes commands, verbs, groups and keys",
+     "monitor" in complete("") and complete("sa", "d") == ["del"] and
+     complete("monitor", "acq") == ["acquire"] and complete("-s", "/x", "policy", "fl") == ["flush"] and
+     complete("sa", "add", "n", "rep") == ["replay-window="] and complete("--j") == ["--json"],
+     complete(""))
+
 # The workers start and stop while clients ask: who answers is a worker, or nobody but the server.
 with Stack("; ".join(["start", "sleep 150", "stop", "sleep 50"] * 12) + "; print DONE; quit",
            conf=CONF.replace("mbufs", "workers = 2\nmbufs")) as s:
