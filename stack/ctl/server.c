@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <openssl/crypto.h>
 #include <rte_common.h>
 #include <rte_lcore.h>
 
@@ -145,6 +146,21 @@ may_speak(int fd)
 	       (u.uid == 0 || u.uid == geteuid());
 }
 
+/* What it sent already is taken out, or the kernel would reset the connection before it reads why.
+ */
+static void
+client_refuse(struct server *v, struct ctl_client *c)
+{
+	ctl_client_refuse(c, -EPERM, "only root and the user that runs the stack may speak");
+	send_all(c);
+	shutdown(c->fd, SHUT_RD);
+	while (recv(c->fd, v->buf, sizeof(v->buf), MSG_DONTWAIT) > 0)
+		;
+	OPENSSL_cleanse(v->buf, sizeof(v->buf));
+	close(c->fd);
+	ctl_client_close(c);
+}
+
 static void
 client_add(struct server *v, int fd)
 {
@@ -156,11 +172,7 @@ client_add(struct server *v, int fd)
 		return;
 	}
 	if (!may_speak(fd)) {
-		ctl_client_refuse(
-			c, -EPERM, "only root and the user that runs the stack may speak");
-		send_all(c);
-		ctl_client_close(c);
-		close(fd);
+		client_refuse(v, c);
 		return;
 	}
 	v->client[v->nb_clients++] = c;
