@@ -326,6 +326,21 @@ policy_flush(struct tlctl *t, int argc, char **argv)
 
 /* ---- allocate an SPI ---- */
 
+/* Ends the program if text is no number from lo to hi. */
+static uint32_t
+read_number(const char *what, const char *text, uint32_t lo, uint32_t hi)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (errno == 0 && end != text && *end == '\0' && text[0] != '-' && n >= lo && n <= hi)
+		return (uint32_t)n;
+	complain("%s %s: expected a number from %u to %u", what, text, lo, hi);
+	exit(TLCTL_USAGE);
+}
+
 static uint16_t
 read_addr(const char *text, xfrm_address_t *out)
 {
@@ -365,9 +380,9 @@ sa_alloc(struct tlctl *t, int argc, char **argv)
 		return TLCTL_USAGE;
 	}
 	if (argc > 2)
-		x.min = x.max = (uint32_t)strtoul(argv[2], NULL, 0);
+		x.min = x.max = read_number("sa alloc", argv[2], 256, UINT32_MAX);
 	if (argc > 3)
-		x.max = (uint32_t)strtoul(argv[3], NULL, 0);
+		x.max = read_number("sa alloc", argv[3], x.min, UINT32_MAX);
 	x.info.id.proto = 50;
 	return wire_ask(t, wire_begin(buf, XFRM_MSG_ALLOCSPI, 0, &x, sizeof(x)), print_spi, t);
 }
@@ -506,7 +521,7 @@ parse_args(struct tlctl *t, int argc, char **argv)
 			t->all = true;
 			break;
 		case 'n':
-			t->count = strtol(optarg, NULL, 10);
+			t->count = read_number("--count", optarg, 1, INT32_MAX);
 			break;
 		case 'V':
 			puts("tlctl " TL_VERSION);

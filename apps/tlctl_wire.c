@@ -140,6 +140,13 @@ is_whole(const struct nlmsghdr *h, int left)
 	return mnl_nlmsg_ok(h, left) && h->nlmsg_len <= (uint32_t)left;
 }
 
+/* A stack that hangs up has said why before. */
+static bool
+may_say_why(int error)
+{
+	return error == EPIPE || error == ECONNREFUSED || error == ECONNRESET;
+}
+
 int
 wire_ask(struct tlctl *t, struct nlmsghdr *h, wire_fn *fn, void *arg)
 {
@@ -150,7 +157,7 @@ wire_ask(struct tlctl *t, struct nlmsghdr *h, wire_fn *fn, void *arg)
 	h->nlmsg_seq = ++t->seq;
 	if (buf == NULL)
 		return TLCTL_REFUSED;
-	if (send(t->fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0 && errno != EPIPE) {
+	if (send(t->fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0 && !may_say_why(errno)) {
 		complain("%s", strerror(errno));
 		rc = TLCTL_REFUSED;
 	}

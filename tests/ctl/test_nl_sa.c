@@ -641,6 +641,36 @@ START_TEST(key_that_came_before_is_refused)
 }
 END_TEST
 
+/* P-14: the inbound SAs of a flow have one owner. */
+START_TEST(sa_without_a_worker_joins_those_of_its_flows)
+{
+	static const char *const two[] = {"stack.workers", "2", NULL};
+	struct ctl_env *e = ctl_env_new(two);
+
+	for (uint32_t w = 0; w < 2; w++) {
+		struct nlmsghdr *h = ctl_env_new_sa(e, true, 0x1000);
+
+		mnl_attr_put_u32(h, TL_CTL_A_WORKER, w);
+		ctl_env_expect(e, h, 0, NULL);
+		ctl_env_expect(e, ctl_env_new_sa(e, true, 0x1001), 0, NULL);
+		ctl_env_expect(e, ctl_env_new_sa(e, false, 0x1001), 0, NULL);
+		ck_assert_uint_eq(sa_of(e, true, 0x1001)->owner, w);
+		ck_assert_uint_eq(sa_of(e, false, 0x1001)->owner, w);
+		h = ctl_env_new_sa(e, true, 0x1002);
+		mnl_attr_put_u32(h, TL_CTL_A_WORKER, 1 - w);
+		ctl_env_expect(e, h, -EINVAL, "covers some of the same flows");
+		h = ctl_env_new_sa(e, true, 0x1002);
+		mnl_attr_put_u32(h, TL_CTL_A_WORKER, 2);
+		ctl_env_expect(e, h, -EINVAL, "a worker below 2");
+		ctl_env_expect(e,
+			ctl_env_begin(e, XFRM_MSG_FLUSHSA, 0, &(struct xfrm_usersa_flush){0},
+				sizeof(struct xfrm_usersa_flush)),
+			0, NULL);
+	}
+	ctl_env_free(e);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -667,6 +697,7 @@ suite(void)
 	tcase_add_test(c, second_dump_waits_for_the_end_of_the_first);
 	tcase_add_test(c, error_in_a_batch_undoes_no_other_message);
 	tcase_add_test(c, key_that_came_before_is_refused);
+	tcase_add_test(c, sa_without_a_worker_joins_those_of_its_flows);
 	suite_add_tcase(s, c);
 	return s;
 }

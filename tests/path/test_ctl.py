@@ -142,6 +142,8 @@ with Stack("start; wait; print DONE") as s:
     test("a key file that is not there", rc == 2 and "/nonexistent" in err, err)
     rc, out, err = s.ctl("sa", "alloc", "10.1.0.1", "10.1.0.2", "0x4000", "0x4fff")
     test("sa alloc", rc == 0 and 0x4000 <= int(out, 16) <= 0x4fff, out + err)
+    rc, out, err = s.ctl("sa", "alloc", "10.1.0.1", "10.1.0.2", "0x4000", "x")
+    test("sa alloc of nonsense", rc == 2 and "expected a number from 16384" in err, err)
     rc, out, err = s.ctl("sa", "del", "a", "revoked")
     test("sa del", rc == 0 and [r["name"] for r in s.rows("sa", "list")] == ["b"], err)
     rc, out, err = s.ctl("sa", "del", "a")
