@@ -134,9 +134,9 @@ nl_get_name(struct nl_req *q, const struct nlattr *a, char *out, size_t cap)
 enum { I_TYPE, I_DATA, I_HANDLE, I_MAX };
 
 static const struct nl_rule ident_rules[I_MAX] = {
-	[I_TYPE] = {TL_CTL_ID_TYPE, 2, 2, "TL_CTL_ID_TYPE"},
-	[I_DATA] = {TL_CTL_ID_DATA, 1, TL_IDENT_MAX, "TL_CTL_ID_DATA"},
-	[I_HANDLE] = {TL_CTL_ID_HANDLE, 4, 4, "TL_CTL_ID_HANDLE"},
+	[I_TYPE] = {TL_CTL_ID_TYPE, 2, 2, "TL_CTL_ID_TYPE", false},
+	[I_DATA] = {TL_CTL_ID_DATA, 1, TL_IDENT_MAX, "TL_CTL_ID_DATA", false},
+	[I_HANDLE] = {TL_CTL_ID_HANDLE, 4, 4, "TL_CTL_ID_HANDLE", false},
 };
 
 int

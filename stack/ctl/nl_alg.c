@@ -199,37 +199,34 @@ explicit_form(uint16_t encr)
 static void
 put_aead(struct nlmsghdr *h, const struct nl_alg *alg, uint32_t key_bytes)
 {
-	struct {
-		struct xfrm_algo_aead x;
-		uint8_t key[ESP_KEY_MAX];
-	} v = {.x = {.alg_key_len = key_bytes * 8, .alg_icv_len = alg->icv_bits}};
+	struct xfrm_algo_aead x = {.alg_key_len = key_bytes * 8, .alg_icv_len = alg->icv_bits};
+	uint8_t v[sizeof(x) + ESP_KEY_MAX] = {0};
 
-	snprintf(v.x.alg_name, sizeof(v.x.alg_name), "%s", alg->name);
-	mnl_attr_put(h, XFRMA_ALG_AEAD, sizeof(v.x) + key_bytes, &v);
+	snprintf(x.alg_name, sizeof(x.alg_name), "%s", alg->name);
+	memcpy(v, &x, sizeof(x));
+	mnl_attr_put(h, XFRMA_ALG_AEAD, sizeof(x) + key_bytes, v);
 }
 
 static void
 put_crypt(struct nlmsghdr *h, const struct nl_alg *alg, uint32_t key_bytes)
 {
-	struct {
-		struct xfrm_algo x;
-		uint8_t key[ESP_KEY_MAX];
-	} v = {.x = {.alg_key_len = key_bytes * 8}};
+	struct xfrm_algo x = {.alg_key_len = key_bytes * 8};
+	uint8_t v[sizeof(x) + ESP_KEY_MAX] = {0};
 
-	snprintf(v.x.alg_name, sizeof(v.x.alg_name), "%s", alg->name);
-	mnl_attr_put(h, XFRMA_ALG_CRYPT, sizeof(v.x) + key_bytes, &v);
+	snprintf(x.alg_name, sizeof(x.alg_name), "%s", alg->name);
+	memcpy(v, &x, sizeof(x));
+	mnl_attr_put(h, XFRMA_ALG_CRYPT, sizeof(x) + key_bytes, v);
 }
 
 static void
 put_auth(struct nlmsghdr *h, const struct nl_alg *alg, uint32_t key_bytes)
 {
-	struct {
-		struct xfrm_algo_auth x;
-		uint8_t key[ESP_AUTH_KEY_MAX];
-	} v = {.x = {.alg_key_len = key_bytes * 8, .alg_trunc_len = alg->icv_bits}};
+	struct xfrm_algo_auth x = {.alg_key_len = key_bytes * 8, .alg_trunc_len = alg->icv_bits};
+	uint8_t v[sizeof(x) + ESP_AUTH_KEY_MAX] = {0};
 
-	snprintf(v.x.alg_name, sizeof(v.x.alg_name), "%s", alg->name);
-	mnl_attr_put(h, XFRMA_ALG_AUTH_TRUNC, sizeof(v.x) + key_bytes, &v);
+	snprintf(x.alg_name, sizeof(x.alg_name), "%s", alg->name);
+	memcpy(v, &x, sizeof(x));
+	mnl_attr_put(h, XFRMA_ALG_AUTH_TRUNC, sizeof(x) + key_bytes, v);
 }
 
 void

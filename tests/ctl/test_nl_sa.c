@@ -351,10 +351,8 @@ START_TEST(lifetimes_window_encapsulation_and_flags_arrive)
 	struct ctl_env *e = ctl_env_new(NULL);
 	struct nlmsghdr *h = ctl_env_new_sa(e, true, 0x1000);
 	struct xfrm_usersa_info *x = info_of(h);
-	struct {
-		struct xfrm_replay_state_esn x;
-		uint32_t bmp[32];
-	} esn = {.x = {.bmp_len = 32, .replay_window = 1024}};
+	struct xfrm_replay_state_esn x_esn = {.bmp_len = 32, .replay_window = 1024};
+	uint8_t esn[sizeof(x_esn) + 128] = {0};
 	struct xfrm_encap_tmpl udp = {.encap_type = UDP_ENCAP_ESPINUDP,
 		.encap_sport = htons(1111),
 		.encap_dport = htons(4500)};
@@ -366,7 +364,8 @@ START_TEST(lifetimes_window_encapsulation_and_flags_arrive)
 	x->flags = XFRM_STATE_ESN | XFRM_STATE_NOECN | XFRM_STATE_NOPMTUDISC | XFRM_STATE_AF_UNSPEC;
 	x->mode = XFRM_MODE_TUNNEL;
 	x->reqid = 5;
-	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(esn), &esn);
+	memcpy(esn, &x_esn, sizeof(x_esn));
+	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(esn), esn);
 	mnl_attr_put(h, XFRMA_ENCAP, sizeof(udp), &udp);
 	mnl_attr_put_u32(h, XFRMA_TFCPAD, 1200);
 	mnl_attr_put_u32(h, XFRMA_SA_EXTRA_FLAGS, XFRM_SA_XFLAG_DONT_ENCAP_DSCP);
@@ -383,12 +382,14 @@ START_TEST(lifetimes_window_encapsulation_and_flags_arrive)
 	ck_assert_uint_eq(sa->reqid, 5);
 	ck_assert_int_eq(addr_range_plen(&sa->sel.remote), 0);
 	h = ctl_env_new_sa(e, true, 0x1001);
-	esn.x.replay_window = 1025;
-	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(esn), &esn);
+	x_esn.replay_window = 1025;
+	memcpy(esn, &x_esn, sizeof(x_esn));
+	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(esn), esn);
 	ctl_env_expect(e, h, -EINVAL, "a window of 1025 packets");
 	h = ctl_env_new_sa(e, true, 0x1001);
-	esn.x.bmp_len = 0x40000020;
-	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(esn), &esn);
+	x_esn.bmp_len = 0x40000020;
+	memcpy(esn, &x_esn, sizeof(x_esn));
+	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(esn), esn);
 	ctl_env_expect(e, h, -EINVAL, "are not what follows");
 	ctl_env_free(e);
 }

@@ -162,15 +162,15 @@ ctl_env_sa(bool inbound, uint32_t spi)
 void
 ctl_env_put_gcm(struct ctl_env *e, struct nlmsghdr *h)
 {
-	struct {
-		struct xfrm_algo_aead x;
-		uint8_t key[20];
-	} a = {.x = {.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 160, .alg_icv_len = 128}};
+	struct xfrm_algo_aead x = {
+		.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 160, .alg_icv_len = 128};
+	uint8_t a[sizeof(x) + 20];
 
 	e->keys++;
-	memset(a.key, 0xa5, sizeof(a.key));
-	memcpy(a.key, &e->keys, sizeof(e->keys));
-	mnl_attr_put(h, XFRMA_ALG_AEAD, sizeof(a.x) + sizeof(a.key), &a);
+	memset(a, 0xa5, sizeof(a));
+	memcpy(a, &x, sizeof(x));
+	memcpy(a + sizeof(x), &e->keys, sizeof(e->keys));
+	mnl_attr_put(h, XFRMA_ALG_AEAD, sizeof(a), a);
 }
 
 void
