@@ -432,7 +432,7 @@ config_of(struct lcore *lc, void *arg)
 	for (const struct conf_ent *e = lc->run->stack->text->head; e != NULL; e = e->next) {
 		table_put(f->t, "%s", e->section);
 		table_put(f->t, "%s", e->key);
-		table_put(f->t, "%s", strcmp(e->key, "key") == 0 ? "(secret)" : e->value);
+		table_put(f->t, "%s", conf_is_secret(e->key) ? "(secret)" : e->value);
 		if (e->line != 0)
 			table_put(f->t, "%s:%u", e->file, e->line);
 		else
@@ -479,8 +479,10 @@ ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out)
 		if (strcmp(showers[i].what, what) != 0)
 			continue;
 		table_init(&t, showers[i].cols);
+		control_lock(s);
 		for (uint32_t w = 0; w < s->conf.workers; w++)
 			ctl_call(s, w, showers[i].fill, &f);
+		control_unlock(s);
 		table_print(&t, json, out);
 		table_free(&t);
 		return 0;
@@ -513,8 +515,10 @@ ctl_stat(struct tl_stack *s, const char *name)
 {
 	struct stat_job j = {.name = name};
 
+	control_lock(s);
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, stat_sum, &j);
+	control_unlock(s);
 	return j.sum;
 }
 
@@ -557,6 +561,8 @@ void
 ctl_usage(struct tl_stack *s, struct ctl_usage *out)
 {
 	memset(out, 0, sizeof(*out));
+	control_lock(s);
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, usage_of, out);
+	control_unlock(s);
 }

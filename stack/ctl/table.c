@@ -115,22 +115,38 @@ print_json_string(const char *s, FILE *out)
 }
 
 static void
+print_json_row(const struct table *t, uint32_t r, FILE *out)
+{
+	fputc('{', out);
+	for (uint32_t c = 0; c < t->nb_cols; c++) {
+		if (c > 0)
+			fputs(", ", out);
+		print_json_string(name_of(t, c), out);
+		fputs(": ", out);
+		if (t->col[c][0] == '#')
+			fputs(*cell_of(t, r, c) == '\0' ? "null" : cell_of(t, r, c), out);
+		else
+			print_json_string(cell_of(t, r, c), out);
+	}
+	fputc('}', out);
+}
+
+void
+table_print_lines(const struct table *t, FILE *out)
+{
+	for (uint32_t r = 0; r < t->nb_rows; r++) {
+		print_json_row(t, r, out);
+		fputc('\n', out);
+	}
+}
+
+static void
 print_json(const struct table *t, FILE *out)
 {
 	fputs("[", out);
 	for (uint32_t r = 0; r < t->nb_rows; r++) {
-		fputs(r == 0 ? "\n {" : ",\n {", out);
-		for (uint32_t c = 0; c < t->nb_cols; c++) {
-			if (c > 0)
-				fputs(", ", out);
-			print_json_string(name_of(t, c), out);
-			fputs(": ", out);
-			if (t->col[c][0] == '#')
-				fputs(*cell_of(t, r, c) == '\0' ? "null" : cell_of(t, r, c), out);
-			else
-				print_json_string(cell_of(t, r, c), out);
-		}
-		fputc('}', out);
+		fputs(r == 0 ? "\n " : ",\n ", out);
+		print_json_row(t, r, out);
 	}
 	fputs(t->nb_rows == 0 ? "]\n" : "\n]\n", out);
 }

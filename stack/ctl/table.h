@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { TABLE_COLS = 20 };
+enum { TABLE_COLS = 48 };
 
 struct table {
 	uint32_t nb_cols;
@@ -25,6 +25,9 @@ void table_free(struct table *t);
 
 /* Fills the next cell of the current row; a row ends when all columns are filled. */
 void table_put(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Each row as a JSON object in a line of its own. */
+void table_print_lines(const struct table *t, FILE *out);
 
 void table_print(const struct table *t, bool json, FILE *out);
 

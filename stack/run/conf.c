@@ -166,6 +166,12 @@ cut_end(char *p)
 		p[--n] = '\0';
 }
 
+bool
+conf_is_secret(const char *key)
+{
+	return strcmp(key, "key") == 0 || strcmp(key, "integrity-key") == 0;
+}
+
 /* What one line of a file is, so that a bad one can be named; librte_cfgfile does the reading. */
 static const char *
 line_check(char *line, char *section, char *key)

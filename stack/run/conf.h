@@ -45,6 +45,9 @@ struct tl_conf {
 /* The value of a key, or NULL. */
 const struct conf_ent *conf_find(const struct tl_conf *c, const char *section, const char *key);
 
+/* Whether the value of a key must never be shown. */
+bool conf_is_secret(const char *key);
+
 /* Fills e with "file:line: [section] key: ..." and returns -EINVAL. */
 int conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -88,6 +91,7 @@ struct stack_conf {
 	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
 	bool esp_pmtu;     /* believe what routers say about our ESP (RFC 4301 s6.1.1) */
 	uint32_t max_sas;  /* SA halves */
+	char control_socket[108]; /* as in struct sockaddr_un; empty: none */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;
@@ -109,5 +113,16 @@ void conf_done(struct stack_conf *sc);
 /* Reads the keys of one [sa NAME] section that stand in c. */
 int conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 	struct esp_sa_conf *out, struct tl_error *e);
+
+/* Reads the keys of one [policy NAME] section that stand in c. */
+int conf_read_rule(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct spd_rule *out, struct tl_error *e);
+
+/* What every new SA gets, when the rest of it is complete: where its IVs start, and its profile.
+ * Returns 0 or -ENOMEM. */
+int conf_sa_finish(const struct stack_conf *sc, struct esp_sa_conf *sa);
+
+/* The handle of an identity written as "fqdn:host.example"; 0 if it is none. */
+uint32_t conf_ident_in_place(const struct stack_conf *sc, const char *text);
 
 #endif

@@ -22,7 +22,9 @@
 #define ENCR_TEXT        "the IANA name of an encryption transform, such as ENCR_AES_GCM_16"
 #define INTEG_TEXT       "the IANA name of an integrity transform, such as AUTH_HMAC_SHA2_256_128"
 #define LIFE_TEXT        "a number, 0 for no limit"
-#define IDENT_TEXT       "the name of an [identity NAME] section"
+#define IDENT_TEXT                                                                                 \
+	"the name of an [identity NAME] section, or an identity in place such as "                 \
+	"fqdn:host.example"
 
 /* clang-format off */
 static const struct key_rule rules[] = {
@@ -41,6 +43,7 @@ static const struct key_rule rules[] = {
 	{"stack", "max-sas", V_U32, AT(stack_conf, max_sas), 16, 1 << 20, "16 to 1048576 SA halves, one for each direction"},
 	{"stack", "m2-action", V_DROP, AT(stack_conf, latch.m2_drop), 0, 0, "break or drop"},
 	{"stack", "m3-action", V_DROP, AT(stack_conf, latch.m3_drop), 0, 0, "break or drop"},
+	{"control", "socket", V_TEXT, AT(stack_conf, control_socket), 107, 0, "a path of at most 107 characters"},
 	{"tcp", "max-connections", V_U32, AT(stack_conf, tcp.max_pcbs), 8, 1 << 22, "8 to 4194304"},
 	{"tcp", "sndbuf", V_U32, AT(stack_conf, tcp.sndbuf_bytes), 4096, 1 << 30, "4096 to 2^30 bytes"},
 	{"tcp", "rcvbuf", V_U32, AT(stack_conf, tcp.rcvbuf_bytes), 4096, 1 << 30, "4096 to 2^30 bytes"},
@@ -161,7 +164,8 @@ fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 	}
 	if (n == 0)
 		return conf_fail(e, at,
-			"unknown section; expected eal, stack, tcp, port NAME, route PREFIX, "
+			"unknown section; expected eal, stack, control, tcp, port NAME, route "
+			"PREFIX, "
 			"identity NAME, sa NAME or policy NAME");
 	return conf_fail(e, at, "unknown key; expected one of %s", known);
 }
@@ -179,7 +183,7 @@ read_ent(struct stack_conf *sc, const struct conf_ent *at, void *obj, struct tl_
 		return fail_unknown(e, at, kind);
 	r.field = (uint8_t *)obj + r.rule->offset;
 	if (!conf_value_read(&r)) {
-		bool secret = strcmp(at->key, "key") == 0;
+		bool secret = conf_is_secret(at->key);
 
 		return conf_fail(e, at, "expected %s%s%s%s", r.rule->expected,
 			secret ? "" : ", got \"", secret ? "" : at->value, secret ? "" : "\"");
@@ -279,6 +283,13 @@ sa_obj(struct stack_conf *sc, const char *name)
 	return sa;
 }
 
+static void
+rule_defaults(struct spd_rule *r)
+{
+	*r = (struct spd_rule){.dir = SPD_BOTH, .priority = SPD_PRIORITY_DEFAULT};
+	esp_sel_any(&r->sel, 0);
+}
+
 static struct spd_rule *
 rule_obj(struct stack_conf *sc, const char *name)
 {
@@ -292,8 +303,7 @@ rule_obj(struct stack_conf *sc, const char *name)
 		!grow((void **)&sc->rule, &sc->cap_rules, sc->nb_rules, sizeof(*sc->rule)))
 		return NULL;
 	r = &sc->rule[sc->nb_rules++];
-	*r = (struct spd_rule){.dir = SPD_BOTH, .priority = SPD_PRIORITY_DEFAULT};
-	esp_sel_any(&r->sel, 0);
+	rule_defaults(r);
 	strcpy(r->name, name);
 	return r;
 }
@@ -345,22 +355,47 @@ ident_value(const char *text, struct tl_ident *id)
 	return true;
 }
 
+/* The IANA number of "fqdn" and so on; 0 for another word. */
+static uint16_t
+ident_type(const char *word)
+{
+	static const uint16_t number[] = {TL_ID_FQDN, TL_ID_IPV4_ADDR, TL_ID_IPV6_ADDR,
+		TL_ID_RFC822_ADDR, TL_ID_DER_ASN1_DN, TL_ID_KEY_ID};
+	int i = conf_one_of(word, "fqdn,ipv4,ipv6,rfc822,dn,key-id");
+
+	return i < 0 ? 0 : number[i];
+}
+
+uint32_t
+conf_ident_in_place(const struct stack_conf *sc, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	struct tl_ident id = {0};
+	char word[16];
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(word))
+		return 0;
+	snprintf(word, sizeof(word), "%.*s", (int)(colon - text), text);
+	id.type = ident_type(word);
+	if (id.type == 0 || !ident_value(colon + 1, &id))
+		return 0;
+	return latch_ident_intern(sc->tables, &id);
+}
+
 /* One [identity NAME] section; called at its `type` key. */
 static int
 add_ident(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *type,
 	struct tl_error *e)
 {
-	static const uint16_t number[] = {TL_ID_FQDN, TL_ID_IPV4_ADDR, TL_ID_IPV6_ADDR,
-		TL_ID_RFC822_ADDR, TL_ID_DER_ASN1_DN, TL_ID_KEY_ID};
 	const struct conf_ent *value = conf_find(c, type->section, "value");
 	struct tl_ident id = {0};
 	struct conf_ident *ci;
 	char kind[CONF_NAME];
 	const char *name;
-	int i = conf_one_of(type->value, "fqdn,ipv4,ipv6,rfc822,dn,key-id");
 
+	id.type = ident_type(type->value);
 	split_section(type->section, kind, &name);
-	if (i < 0)
+	if (id.type == 0)
 		return conf_fail(e, type,
 			"expected fqdn, ipv4, ipv6, rfc822, dn (hex DER) or key-id (hex), got "
 			"\"%s\"",
@@ -369,7 +404,6 @@ add_ident(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent 
 		return conf_fail(e, type, "expected a key \"value\" beside it");
 	if (!grow((void **)&sc->ident, &sc->cap_idents, sc->nb_idents, sizeof(*sc->ident)))
 		return conf_fail(e, NULL, "out of memory");
-	id.type = number[i];
 	ci = &sc->ident[sc->nb_idents];
 	snprintf(ci->name, sizeof(ci->name), "%s", name);
 	if (ident_value(value->value, &id))
@@ -488,6 +522,14 @@ wall_clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+int
+conf_sa_finish(const struct stack_conf *sc, struct esp_sa_conf *sa)
+{
+	sa->iv_start = sc->iv_start != 0 ? sc->iv_start : wall_clock_ns();
+	sa->profile = sa_profile(sc->tables, sa);
+	return sa->profile == 0 ? -ENOMEM : 0;
+}
+
 /* F-59: who may speak for whom through a tunnel must be said. */
 static int
 check_tunnel(const struct tl_conf *c, const struct conf_sa *sa, struct tl_error *e)
@@ -548,9 +590,9 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 	if (esp_sa_check(&sa->sa, &why) != 0)
 		return conf_fail(e, sa_key(c, sa->name, "spi"), "%s", why);
 	sa_selectors(c, sa);
-	sa->sa.iv_start = sc->iv_start != 0 ? sc->iv_start : wall_clock_ns();
-	sa->sa.profile = sa_profile(sc->tables, &sa->sa);
-	return sa->sa.profile == 0 ? conf_fail(e, NULL, "out of memory") : 0;
+	if (conf_sa_finish(sc, &sa->sa) != 0)
+		return conf_fail(e, NULL, "out of memory");
+	return 0;
 }
 
 /* "ipv6 = no" is for who has said nothing else. */
@@ -709,6 +751,27 @@ conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 	*out = sa.sa;
 	OPENSSL_cleanse(&sa, sizeof(sa));
 	return rc;
+}
+
+int
+conf_read_rule(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct spd_rule *out, struct tl_error *e)
+{
+	char section[CONF_NAME + 8];
+	int rc = 0;
+
+	rule_defaults(out);
+	if (strlen(name) >= sizeof(out->name))
+		return conf_fail(e, NULL,
+			"[policy %s]: expected a name of less than %zu characters", name,
+			sizeof(out->name));
+	strcpy(out->name, name);
+	snprintf(section, sizeof(section), "policy %s", name);
+	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next) {
+		if (strcmp(at->section, section) == 0)
+			rc = read_ent(sc, at, out, e);
+	}
+	return rc != 0 ? rc : finish_rule(c, out, e);
 }
 
 void

@@ -247,7 +247,8 @@ read_ident(struct reader *r, uint32_t *out)
 			return true;
 		}
 	}
-	return false;
+	*out = conf_ident_in_place(r->sc, r->at->value);
+	return *out != 0;
 }
 
 static bool

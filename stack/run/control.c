@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_ring_elem.h>
 
 #include "stack/run/run.h"
 
-enum { EVENT_RING_SIZE = 1024 };
+enum { EVENT_RING_SIZE = 1024, KEEP_MS = 10 };
 _Static_assert(sizeof(struct esp_event) % 4 == 0, "rings carry words");
 
 void
@@ -100,6 +101,38 @@ control_destroy(struct tl_stack *s)
 	free(c->sa);
 }
 
+/* Between tl_start() and the end: somebody must hear the workers where no service does. */
+static void *
+keep(void *arg)
+{
+	struct tl_stack *s = arg;
+
+	while (tl_is_running(s)) {
+		control_lock(s);
+		control_events(s);
+		control_unlock(s);
+		usleep(KEEP_MS * 1000);
+	}
+	return NULL;
+}
+
+void
+control_keeper_start(struct tl_stack *s)
+{
+	struct control *c = &s->control;
+
+	c->has_keeper = s->service == NULL &&
+			rte_ctrl_thread_create(&c->keeper, "tl-keeper", NULL, keep, s) == 0;
+}
+
+void
+control_keeper_stop(struct tl_stack *s)
+{
+	if (s->control.has_keeper)
+		pthread_join(s->control.keeper, NULL);
+	s->control.has_keeper = false;
+}
+
 void
 control_set_watch(struct tl_stack *s, control_watch_fn *fn, void *arg)
 {
@@ -108,10 +141,15 @@ control_set_watch(struct tl_stack *s, control_watch_fn *fn, void *arg)
 }
 
 static void
-tell_sa(struct tl_stack *s, enum control_change change, const struct esp_event *ev)
+tell_sa(struct tl_stack *s, enum control_change change, const struct esp_event *ev,
+	const struct esp_sa_conf *was)
 {
-	struct control_note note = {
-		.change = change, .slot = ev->index, .sa = &s->control.sa[ev->index], .event = ev};
+	struct control_note note = {.change = change,
+		.slot = ev->index,
+		.sa = &s->control.sa[ev->index],
+		.event = ev,
+		.was_addr = was->remote,
+		.was_port = was->udp_remote};
 
 	if (s->control.watch != NULL)
 		s->control.watch(s->control.watch_arg, &note);
@@ -139,6 +177,7 @@ static void
 handle(struct tl_stack *s, const struct esp_event *ev)
 {
 	const struct master_sa *ms = &s->control.sa[ev->index];
+	const struct esp_sa_conf was = ms->conf;
 
 	if (ev->kind == ESP_EV_ACQUIRE) {
 		acquire(s, ev);
@@ -148,10 +187,10 @@ handle(struct tl_stack *s, const struct esp_event *ev)
 		return; /* deleted meanwhile */
 	switch (ev->kind) {
 	case ESP_EV_SOFT:
-		tell_sa(s, CONTROL_SA_SOFT, ev);
+		tell_sa(s, CONTROL_SA_SOFT, ev, &was);
 		break;
 	case ESP_EV_HARD:
-		tell_sa(s, CONTROL_SA_HARD, ev);
+		tell_sa(s, CONTROL_SA_HARD, ev, &was);
 		control_sa_del(s, ev->index, ESP_DEL_EXPIRE);
 		break;
 	case ESP_EV_PMTU:
@@ -160,7 +199,7 @@ handle(struct tl_stack *s, const struct esp_event *ev)
 		break;
 	case ESP_EV_MOVED:
 		if (control_sa_move(s, ev) > 0)
-			tell_sa(s, CONTROL_SA_MOVED, ev);
+			tell_sa(s, CONTROL_SA_MOVED, ev, &was);
 		break;
 	default:
 		break;

@@ -59,6 +59,8 @@ struct control_note {
 	enum esp_del_cause cause;      /* SA_DELETED */
 	const struct spd_rule *rule;   /* POLICY_*; ACQUIRE: whose packet it was, or NULL */
 	const struct esp_event *event; /* ACQUIRE, SA_MOVED */
+	struct ip_addr was_addr;       /* SA_MOVED: the peer before */
+	uint16_t was_port;
 };
 
 typedef void control_watch_fn(void *arg, const struct control_note *note);
@@ -77,6 +79,8 @@ struct control {
 	struct rte_ring *event[LC_MAX_WORKERS];
 	uint32_t next_sa_name;
 	_Atomic uint64_t events_lost;
+	pthread_t keeper;
+	bool has_keeper;
 	control_watch_fn *watch;
 	void *watch_arg;
 };
@@ -96,6 +100,10 @@ void ctl_call(struct tl_stack *s, uint32_t worker, void (*fn)(struct lcore *, vo
  * the control thread; tests call it themselves.
  */
 uint32_t control_events(struct tl_stack *s);
+
+/* A thread that handles events while the workers run, unless a service does. */
+void control_keeper_start(struct tl_stack *s);
+void control_keeper_stop(struct tl_stack *s);
 
 /* Registers who hears of changes; NULL: nobody. */
 void control_set_watch(struct tl_stack *s, control_watch_fn *fn, void *arg);
@@ -145,6 +153,15 @@ const struct spd_rule *control_policy_by_name(const struct tl_stack *s, const ch
 
 /* The rule with its hits of all workers. Returns 0 or -ENOENT. */
 int control_policy_info(struct tl_stack *s, uint32_t id, struct spd_rule *out);
+
+/*
+ * The same as control_sa_add() and control_policy_add(), from the words "key=value key=value" of a
+ * section [sa NAME] or [policy NAME].
+ */
+int control_sa_add_words(
+	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
+int control_policy_add_words(
+	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
 
 /* Remembers the keys of an SA. Returns 0, -EEXIST if the stack had them before, or -ENOMEM. */
 int key_remember(struct key_memory *k, const struct esp_sa_conf *sa);

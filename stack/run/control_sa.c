@@ -391,9 +391,10 @@ control_sa_move(struct tl_stack *s, const struct esp_event *ev)
 
 /* ---- the public calls ---- */
 
-/* "key=value key=value" as the keys of a section. */
+/* "key=value key=value" as the keys of section [kind name]. */
 static int
-settings_parse(struct tl_conf *c, const char *name, const char *settings, struct tl_error *e)
+settings_parse(struct tl_conf *c, const char *kind, const char *name, const char *settings,
+	struct tl_error *e)
 {
 	char *copy = strdup(settings), *save = NULL, *word;
 	char key[2 * CONF_NAME + 8];
@@ -401,17 +402,19 @@ settings_parse(struct tl_conf *c, const char *name, const char *settings, struct
 
 	if (copy == NULL)
 		return -ENOMEM;
+	if (name[0] == '\0')
+		rc = conf_fail(e, NULL, "[%s]: expected a name", kind);
 	for (word = strtok_r(copy, " \t\n", &save); word != NULL && rc == 0;
 		word = strtok_r(NULL, " \t\n", &save)) {
 		char *eq = strchr(word, '=');
 
 		if (eq == NULL) {
-			rc = conf_fail(
-				e, NULL, "[sa %s]: expected key=value, got \"%s\"", name, word);
+			rc = conf_fail(e, NULL, "[%s %s]: expected key=value, got \"%s\"", kind,
+				name, word);
 			break;
 		}
 		*eq = '\0';
-		snprintf(key, sizeof(key), "sa %.63s.%.63s", name, word);
+		snprintf(key, sizeof(key), "%s %.63s.%.63s", kind, name, word);
 		rc = tl_conf_set(c, key, eq + 1, e);
 	}
 	OPENSSL_cleanse(copy, strlen(settings));
@@ -420,7 +423,7 @@ settings_parse(struct tl_conf *c, const char *name, const char *settings, struct
 }
 
 int
-tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e)
+control_sa_add_words(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e)
 {
 	struct tl_conf *c = tl_conf_new();
 	struct esp_sa_conf sa;
@@ -428,18 +431,43 @@ tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct tl_
 
 	if (c == NULL)
 		return -ENOMEM;
-	if (name[0] == '\0')
-		rc = conf_fail(e, NULL, "[sa]: expected a name");
-	else
-		rc = settings_parse(c, name, settings, e);
-	control_lock(s);
+	rc = settings_parse(c, "sa", name, settings, e);
 	if (rc == 0)
 		rc = conf_read_sa(c, &s->conf, name, &sa, e);
 	if (rc == 0)
 		rc = control_sa_add(s, name, &sa, e);
-	control_unlock(s);
 	OPENSSL_cleanse(&sa, sizeof(sa));
 	tl_conf_free(c);
+	return rc;
+}
+
+int
+control_policy_add_words(
+	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e)
+{
+	struct tl_conf *c = tl_conf_new();
+	struct spd_rule r;
+	int rc;
+
+	if (c == NULL)
+		return -ENOMEM;
+	rc = settings_parse(c, "policy", name, settings, e);
+	if (rc == 0)
+		rc = conf_read_rule(c, &s->conf, name, &r, e);
+	if (rc == 0)
+		rc = control_policy_add(s, &r, e);
+	tl_conf_free(c);
+	return rc;
+}
+
+int
+tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e)
+{
+	int rc;
+
+	control_lock(s);
+	rc = control_sa_add_words(s, name, settings, e);
+	control_unlock(s);
 	return rc < 0 ? rc : 0;
 }
 

@@ -29,6 +29,15 @@ LOG_MODULE(run, NOTICE);
 /* Some drivers want 2 KB whatever the MTU is. */
 enum { MBUF_ROOM_EXTRA = 256, MBUF_ROOM_MIN = 2048, FLOW_BUCKETS_MIN = 1024 };
 
+/* Set once, before main(). */
+static const struct run_service *service;
+
+void
+run_service_register(const struct run_service *sv)
+{
+	service = sv;
+}
+
 const char *
 tl_version(void)
 {
@@ -379,6 +388,8 @@ tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e)
 		rc = control_create(s, e);
 	if (rc == 0)
 		rc = build(s, e);
+	if (rc == 0 && service != NULL)
+		rc = service->start(s, &s->service, e);
 	conf_done(&s->conf);
 	if (rc != 0) {
 		tl_destroy(s);
@@ -393,6 +404,8 @@ tl_destroy(struct tl_stack *s)
 {
 	if (s == NULL)
 		return;
+	if (s->service != NULL)
+		service->stop(s->service);
 	tl_stop(s);
 	tl_wait_stopped(s);
 	for (uint32_t i = 0; i < s->conf.nb_ports; i++)
@@ -453,7 +466,10 @@ launch(struct tl_stack *s, uint32_t first, tl_turn_fn *fn, void *arg)
 	if (rte_lcore_count() - 1 < s->conf.workers - first)
 		return -EINVAL;
 	s->started = true;
+	/* While nothing runs, whoever holds the lock may be inside a worker's state. */
+	control_lock(s);
 	atomic_store(&s->running, s->conf.workers);
+	control_unlock(s);
 	for (uint32_t w = 0; w < s->conf.workers; w++) {
 		tl_set_turn_fn(worker_of(s->lc[w]), fn, arg);
 		if (w < first)
@@ -461,6 +477,7 @@ launch(struct tl_stack *s, uint32_t first, tl_turn_fn *fn, void *arg)
 		rte_eal_remote_launch(loop_run, s->lc[w], lcore);
 		lcore = rte_get_next_lcore(lcore, 1, 0);
 	}
+	control_keeper_start(s);
 	return 0;
 }
 
@@ -497,6 +514,7 @@ tl_wait_stopped(struct tl_stack *s)
 		 * now. */
 		while (atomic_load_explicit(&s->running, memory_order_acquire) != 0)
 			rte_pause();
+		control_keeper_stop(s);
 		s->started = false;
 	}
 	atomic_store(&s->stop, false);

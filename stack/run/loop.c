@@ -153,15 +153,29 @@ is_waiting(const struct lcore *lc)
 	       rte_ring_count(lc->msg->ctl) > 0;
 }
 
-uint64_t
-tl_turn(struct tl_worker *w, uint64_t now_ns)
+static uint64_t
+turn(struct lcore *lc, uint64_t now_ns)
 {
-	struct lcore *lc = lc_of(w);
-
 	lc->run->is_virtual = true;
 	if (now_ns > lc->now_ns)
 		lc->now_ns = now_ns;
 	loop_once(lc);
 	lc_count(lc, ST_TURNS);
 	return is_waiting(lc) ? lc->now_ns : tmr_next_ns(lc);
+}
+
+/* No thread of ours drives this worker, so a service beside it would look into it at any time. */
+uint64_t
+tl_turn(struct tl_worker *w, uint64_t now_ns)
+{
+	struct lcore *lc = lc_of(w);
+	struct tl_stack *s = lc->run->stack;
+	uint64_t next;
+
+	if (s->service == NULL)
+		return turn(lc, now_ns);
+	control_lock(s);
+	next = turn(lc, now_ns);
+	control_unlock(s);
+	return next;
 }

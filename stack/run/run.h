@@ -48,7 +48,18 @@ struct tl_stack {
 	_Atomic uint32_t running; /* workers that turn now */
 	bool started;
 	struct control control;
+	void *service; /* of the one that is registered */
 };
+
+/* What runs beside the workers on a thread of its own: the control socket. */
+struct run_service {
+	/* The stack is complete. Returns 0 or -errno; *out stays NULL if there is nothing to do. */
+	int (*start)(struct tl_stack *s, void **out, struct tl_error *e);
+	void (*stop)(void *service);
+};
+
+/* Called before any stack exists; one service for each process. */
+void run_service_register(const struct run_service *service);
 
 static inline struct lcore *
 lc_of(struct tl_worker *w)

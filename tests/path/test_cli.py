@@ -112,6 +112,12 @@ refuses("a multicast address", GOOD.replace("10.1.0.1/24", "ff02::1/64"), "[port
 refuses("a gateway of the other family", GOOD + "[route ::/0]\nvia = 10.1.0.2\n", "[route ::/0]")
 refuses("a short key, which is not shown", GOOD.replace(KEY, KEY[:38]), "[sa in] key",
         "the algorithm has no keys of this length")
+BAD_MAC = GOOD.replace(f"key = {KEY}", "encryption = ENCR_AES_CBC\nintegrity = "
+                       f"AUTH_HMAC_SHA1_96\nkey = {'11' * 16}\nintegrity-key = {KEY}0")
+refuses("an odd integrity key, which is not shown", BAD_MAC, "[sa in] integrity-key")
+rc, out, err = run("tl-pmd", "-c", "show config; quit", conf=BAD_MAC.replace(KEY + "0", KEY))
+test("keys of integrity are secret too", rc == 0 and KEY[:16] not in out and
+     out.count("(secret)") == 2, out + err)
 refuses("an identity that does not exist", GOOD.replace("peer-id = peer", "peer-id = nobody"),
         "[sa in] peer-id", "identity")
 refuses("an SA without identity", GOOD.replace("peer-id = peer\n", ""), 'expected a key "peer-id"')

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ctl_proto.h - what the control socket speaks beside linux/xfrm.h.
+ *
+ * The socket is AF_UNIX, SOCK_SEQPACKET; each datagram holds one or more netlink messages (RFC
+ * 3549), in the byte order of the host. Types below 0x100 are those of linux/xfrm.h with their
+ * structures; the others are declared here. Answers echo nlmsg_seq and nlmsg_pid. An error is
+ * NLMSG_ERROR with NLMSGERR_ATTR_MSG, a text that names what was wrong and what was expected. It
+ * quotes the header of the request only, so that no key travels back.
+ *
+ * Attributes of linux/xfrm.h and those declared here share one space of numbers, so that messages
+ * of both kinds can carry both. Attributes that a message does not know are refused.
+ */
+#ifndef TL_CTL_PROTO_H
+#define TL_CTL_PROTO_H
+
+#include <stdint.h>
+
+enum {
+	TL_CTL_MSG_ADDSA = 0x100, /* NAME, SETTINGS: words of an [sa NAME] section */
+	TL_CTL_MSG_REMSA,         /* NAME; CAUSE */
+	TL_CTL_MSG_ADDPOLICY,     /* NAME, SETTINGS: words of a [policy NAME] section */
+	TL_CTL_MSG_REMPOLICY,     /* NAME */
+	TL_CTL_MSG_GETID,         /* HANDLE, or a dump; answered by ID */
+	TL_CTL_MSG_ID,
+	TL_CTL_MSG_GETLATCH, /* dump; STATE, PEER_ID: only those. Answered by LATCH */
+	TL_CTL_MSG_LATCH,
+	TL_CTL_MSG_GETSTAT, /* dump; ALL: those that are zero too. Answered by STAT */
+	TL_CTL_MSG_STAT,
+	TL_CTL_MSG_GETINFO, /* answered by INFO */
+	TL_CTL_MSG_INFO,
+	TL_CTL_MSG_GETSUITE, /* dump: the algorithms and their names in linux/xfrm.h */
+	TL_CTL_MSG_SUITE,
+	TL_CTL_MSG_SUBSCRIBE, /* GROUPS: which events this client wants from now on */
+	TL_CTL_MSG_MAX,
+};
+
+/* Events. They carry nlmsg_seq 0. NLMSG_ERROR with -ENOBUFS among them: some were lost. */
+enum {
+	TL_CTL_GROUP_SA = 1,      /* XFRM_MSG_NEWSA, XFRM_MSG_DELSA */
+	TL_CTL_GROUP_POLICY = 2,  /* XFRM_MSG_NEWPOLICY, XFRM_MSG_DELPOLICY */
+	TL_CTL_GROUP_ACQUIRE = 4, /* XFRM_MSG_ACQUIRE */
+	TL_CTL_GROUP_EXPIRE = 8,  /* XFRM_MSG_EXPIRE */
+	TL_CTL_GROUP_LATCH = 16,  /* TL_CTL_MSG_LATCH: a latch was made, changed or ended */
+	TL_CTL_GROUP_NAT = 32,    /* XFRM_MSG_MAPPING */
+	TL_CTL_GROUPS = 63,
+};
+
+/* in: taken with a request; out: part of an answer or event. */
+enum {
+	TL_CTL_A_NAME = 0x100, /* in, out: text, of letters, digits and . _ - + @ : */
+	TL_CTL_A_SETTINGS,     /* in: text, "key=value key=value" */
+	TL_CTL_A_LOCAL_ID,     /* in, out: nested TL_CTL_ID_*; with a new SA its identities */
+	TL_CTL_A_PEER_ID,      /* come in the same message (F-46) */
+	TL_CTL_A_MANUAL,       /* in: flag; the keys were typed by people (RFC 8221 s3) */
+	TL_CTL_A_CAUSE,        /* in, DELSA: u8, TL_CTL_CAUSE_* */
+	TL_CTL_A_SEL,          /* in, out: struct tl_ctl_sel; wins over struct xfrm_selector */
+	TL_CTL_A_WORKER,       /* in, out: u32 */
+	TL_CTL_A_ENCR,       /* in, out: u16, IANA transform; in: an implicit-IV form (RFC 8750) */
+	TL_CTL_A_ENCR_BITS,  /* out: u16 */
+	TL_CTL_A_INTEG,      /* out: u16, IANA transform */
+	TL_CTL_A_SUITE,      /* out: text */
+	TL_CTL_A_ENGINE,     /* out: text */
+	TL_CTL_A_DIR,        /* out: u8, 1 in, 2 out, 3 both */
+	TL_CTL_A_INDEX,      /* out: u32, slot of the SAD */
+	TL_CTL_A_GEN,        /* out: u32, generation of the slot */
+	TL_CTL_A_PROFILE,    /* out: u32, handle of the parameter set */
+	TL_CTL_A_SEQ,        /* out: u64, last sent or highest received */
+	TL_CTL_A_BAD_ICV,    /* out: u64 */
+	TL_CTL_A_REPLAYED,   /* out: u64 */
+	TL_CTL_A_EXPIRED,    /* out: flag */
+	TL_CTL_A_HITS,       /* out: u64 */
+	TL_CTL_A_HANDLE,     /* in, out: u32, of an identity */
+	TL_CTL_A_STATE,      /* in, out: text; of a latch ("ESTABLISHED") or a connection */
+	TL_CTL_A_REASON,     /* out: text */
+	TL_CTL_A_TUPLE,      /* out: struct tl_ctl_tuple */
+	TL_CTL_A_DROP_CLEAR, /* out: u64, and the next three */
+	TL_CTL_A_DROP_QOP,
+	TL_CTL_A_DROP_PEER,
+	TL_CTL_A_DROP_UNKNOWN,
+	TL_CTL_A_KIND,  /* out: text, "count" or "drop" */
+	TL_CTL_A_VALUE, /* out: u64 */
+	TL_CTL_A_TEXT,  /* out: text, what it means */
+	TL_CTL_A_ALL,   /* in: flag */
+	TL_CTL_A_GROUPS,
+	TL_CTL_A_VERSION, /* out: text */
+	TL_CTL_A_WORKERS, /* out: u32 */
+	TL_CTL_A_SAS,     /* out: u32 */
+	TL_CTL_A_MAX_SAS, /* out: u32 */
+	TL_CTL_A_RULES,   /* out: u32 */
+	TL_CTL_A_LOST,    /* out: u64, events that found no room on their way here */
+	TL_CTL_A_MODE,    /* out: u8, 0 any, 1 transport, 2 tunnel */
+	TL_CTL_A_MAX,
+};
+
+/* In TL_CTL_A_LOCAL_ID and TL_CTL_A_PEER_ID. */
+enum {
+	TL_CTL_ID_TYPE = 1, /* u16, RFC 7296 s3.5 */
+	TL_CTL_ID_DATA,     /* 1 to 256 bytes */
+	TL_CTL_ID_HANDLE,   /* out: u32 */
+	TL_CTL_ID_MAX,
+};
+
+/* Packets that were decrypted under a revoked SA and wait in a queue are dropped (F-3). */
+enum { TL_CTL_CAUSE_REKEY = 0, TL_CTL_CAUSE_ADMIN = 1, TL_CTL_CAUSE_REVOKED = 2 };
+
+/*
+ * A selector with ranges, as this host sees it. Addresses are of 16 bytes, IPv4 in mapped form
+ * (RFC 4291 s2.5.5.2). Ports in host order; lo above hi: OPAQUE. Of ICMP the local port is type
+ * and code.
+ */
+struct tl_ctl_sel {
+	uint8_t local_lo[16], local_hi[16];
+	uint8_t remote_lo[16], remote_hi[16];
+	uint16_t lport_lo, lport_hi, rport_lo, rport_hi;
+	uint32_t proto; /* 0: any */
+};
+
+struct tl_ctl_tuple {
+	uint8_t local[16], remote[16];
+	uint16_t lport, rport; /* host order */
+	uint32_t realm;
+	uint32_t proto;
+};
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nl_latch.c - latches: who has which protection, and what became of it.
+ *
+ * A latch is part of its control block, which its worker makes and ends by itself. So all latches
+ * are copied between two turns of each worker; events are the difference of two such copies.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "stack/ctl/nl.h"
+#include "tcp/tcp.h"
+
+enum { WATCH_NS = 100000000, CTL_LATCHES_MIN = 64 };
+
+struct row {
+	struct tl_ctl_tuple tuple; /* first: the order */
+	uint32_t worker;
+	uint8_t state, reason;
+	uint32_t profile;
+	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown;
+};
+
+struct ctl_latches {
+	uint32_t n;
+	struct row row[];
+};
+
+struct gather {
+	struct ctl_latches *to; /* NULL: out of memory */
+	uint32_t cap;
+	uint32_t worker;
+	uint8_t state; /* TL_CTL_A_STATE; UINT8_MAX: all */
+	uint32_t peer_id;
+	const struct latch_tables *tables;
+};
+
+static bool
+grow(struct gather *g)
+{
+	uint32_t cap = g->cap == 0 ? CTL_LATCHES_MIN : g->cap * 2;
+	struct ctl_latches *to = realloc(g->to, sizeof(*to) + cap * sizeof(to->row[0]));
+
+	if (to == NULL) {
+		free(g->to);
+		g->to = NULL;
+		return false;
+	}
+	if (g->cap == 0)
+		to->n = 0;
+	g->to = to;
+	g->cap = cap;
+	return true;
+}
+
+static bool
+is_wanted(const struct gather *g, const struct latch *l)
+{
+	const struct latch_profile *p;
+
+	if (g->state != UINT8_MAX && l->state != g->state)
+		return false;
+	if (g->peer_id == 0)
+		return true;
+	p = latch_profile_get(g->tables, l->profile_in);
+	return p != NULL && p->peer_id == g->peer_id;
+}
+
+static void
+take(const struct tcp_row *i, void *arg)
+{
+	struct gather *g = arg;
+	struct row *r;
+
+	if (g->to == NULL || i->latch == NULL || !is_wanted(g, i->latch))
+		return;
+	if (g->to->n == g->cap && !grow(g))
+		return;
+	r = &g->to->row[g->to->n++];
+	memset(r, 0, sizeof(*r));
+	memcpy(r->tuple.local, i->key.local.b, 16);
+	memcpy(r->tuple.remote, i->key.remote.b, 16);
+	r->tuple.lport = rte_be_to_cpu_16(i->key.lport);
+	r->tuple.rport = rte_be_to_cpu_16(i->key.rport);
+	r->tuple.realm = i->key.realm;
+	r->tuple.proto = i->key.proto;
+	r->worker = g->worker;
+	r->state = i->latch->state;
+	r->reason = i->latch->reason;
+	r->profile = i->latch->profile_in;
+	r->drop_clear = i->latch->drop_clear;
+	r->drop_qop = i->latch->drop_qop;
+	r->drop_peer = i->latch->drop_peer;
+	r->drop_unknown = i->latch->drop_unknown;
+}
+
+static void
+take_here(struct lcore *lc, void *arg)
+{
+	struct gather *g = arg;
+
+	g->worker = lc->id;
+	tcp_foreach(lc, take, g);
+}
+
+static struct ctl_latches *
+latches_copy(struct tl_stack *s, uint8_t state, uint32_t peer_id)
+{
+	struct gather g = {.state = state, .peer_id = peer_id, .tables = s->conf.tables};
+
+	grow(&g);
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, take_here, &g);
+	return g.to;
+}
+
+static struct nlmsghdr *
+latch_message(const struct ctl *k, void *buf, const struct row *r)
+{
+	const struct latch_profile *p = latch_profile_get(k->s->conf.tables, r->profile);
+	struct nlmsghdr *h = nl_begin(buf, TL_CTL_MSG_LATCH, 0, 0, NULL, 0);
+
+	mnl_attr_put(h, TL_CTL_A_TUPLE, sizeof(r->tuple), &r->tuple);
+	mnl_attr_put_u32(h, TL_CTL_A_WORKER, r->worker);
+	mnl_attr_put_strz(h, TL_CTL_A_STATE, tl_latch_state_name(r->state));
+	mnl_attr_put_strz(h, TL_CTL_A_REASON, tl_latch_reason_name(r->reason));
+	mnl_attr_put_u64(h, TL_CTL_A_DROP_CLEAR, r->drop_clear);
+	mnl_attr_put_u64(h, TL_CTL_A_DROP_QOP, r->drop_qop);
+	mnl_attr_put_u64(h, TL_CTL_A_DROP_PEER, r->drop_peer);
+	mnl_attr_put_u64(h, TL_CTL_A_DROP_UNKNOWN, r->drop_unknown);
+	if (p == NULL)
+		return h;
+	mnl_attr_put_u32(h, TL_CTL_A_PROFILE, r->profile);
+	mnl_attr_put_u8(h, TL_CTL_A_MODE, p->mode);
+	mnl_attr_put_u16(h, TL_CTL_A_ENCR, p->encr);
+	mnl_attr_put_u16(h, TL_CTL_A_ENCR_BITS, p->encr_bits);
+	mnl_attr_put_u16(h, TL_CTL_A_INTEG, p->integ);
+	nl_put_ident(h, TL_CTL_A_LOCAL_ID, k->s, p->local_id);
+	nl_put_ident(h, TL_CTL_A_PEER_ID, k->s, p->peer_id);
+	return h;
+}
+
+/* ---- list ---- */
+
+static bool
+latch_row(struct ctl *k, struct ctl_dump *d, void *buf)
+{
+	const struct ctl_latches *l = d->snapshot;
+
+	if (d->at >= l->n)
+		return false;
+	latch_message(k, buf, &l->row[d->at++]);
+	return true;
+}
+
+static int
+read_state(struct nl_req *q, const struct nlattr *a, uint8_t *out)
+{
+	char text[32];
+	int rc;
+
+	*out = UINT8_MAX;
+	if (a == NULL)
+		return 0;
+	rc = nl_get_text(q, a, "TL_CTL_A_STATE", text, sizeof(text));
+	for (uint8_t i = TL_LATCH_NONE; rc == 0 && i <= TL_LATCH_CLOSED; i++) {
+		if (strcmp(tl_latch_state_name(i), text) == 0) {
+			*out = i;
+			return 0;
+		}
+	}
+	return rc != 0 ? rc
+		       : nl_refuse(q, -EINVAL,
+				 "TL_CTL_A_STATE: expected NONE, WANTED, LISTENER, ESTABLISHED, "
+				 "BROKEN or CLOSED");
+}
+
+int
+nl_own_latches(struct nl_req *q)
+{
+	static const struct nl_rule rules[] = {
+		{TL_CTL_A_STATE, 1, 32, "TL_CTL_A_STATE", false},
+		{TL_CTL_A_PEER_ID, 0, 300, "TL_CTL_A_PEER_ID", false},
+	};
+	const struct nlattr *at[RTE_DIM(rules)];
+	struct ctl_latches *l;
+	struct tl_ident peer;
+	uint32_t peer_id = 0;
+	uint8_t state;
+	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
+
+	if (rc == 0 && !nl_is_dump(q))
+		rc = nl_refuse(q, -EINVAL, "TL_CTL_MSG_GETLATCH: expected a dump");
+	if (rc == 0)
+		rc = read_state(q, at[0], &state);
+	if (rc == 0)
+		rc = nl_get_ident(q, at[1], "TL_CTL_A_PEER_ID", &peer);
+	if (rc == 0)
+		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &peer_id);
+	if (rc != 0)
+		return rc;
+	l = latches_copy(q->k->s, state, peer_id);
+	return l == NULL ? -ENOMEM : nl_dump(q, latch_row, l, l->n);
+}
+
+/* ---- events ---- */
+
+static int
+by_tuple(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct tl_ctl_tuple));
+}
+
+static void
+tell(struct ctl *k, const struct row *r)
+{
+	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
+
+	nl_event(k, TL_CTL_GROUP_LATCH, latch_message(k, buf, r));
+}
+
+/* Its control block is gone: it was closed, and forgotten since. */
+static void
+tell_gone(struct ctl *k, const struct row *was)
+{
+	struct row r = *was;
+
+	if (r.state == TL_LATCH_CLOSED)
+		return;
+	r.state = TL_LATCH_CLOSED;
+	r.reason = TL_LATCH_RELEASED;
+	tell(k, &r);
+}
+
+static void
+tell_difference(struct ctl *k, const struct ctl_latches *was, const struct ctl_latches *now)
+{
+	uint32_t i = 0, j = 0;
+
+	while (i < was->n || j < now->n) {
+		int order = i == was->n   ? 1
+			    : j == now->n ? -1
+					  : by_tuple(&was->row[i], &now->row[j]);
+
+		if (order < 0) {
+			tell_gone(k, &was->row[i++]);
+			continue;
+		}
+		if (order > 0 || was->row[i].state != now->row[j].state ||
+			was->row[i].reason != now->row[j].reason ||
+			was->row[i].profile != now->row[j].profile)
+			tell(k, &now->row[j]);
+		i += order == 0;
+		j++;
+	}
+}
+
+void
+nl_latches_watch(struct ctl *k)
+{
+	struct ctl_latches *now;
+
+	if (!nl_wanted(k, TL_CTL_GROUP_LATCH)) {
+		free(k->latches);
+		k->latches = NULL;
+		return;
+	}
+	if (k->latches != NULL && k->now_ns - k->latches_at_ns < WATCH_NS)
+		return;
+	now = latches_copy(k->s, UINT8_MAX, 0);
+	if (now == NULL)
+		return;
+	qsort(now->row, now->n, sizeof(now->row[0]), by_tuple);
+	if (k->latches != NULL)
+		tell_difference(k, k->latches, now);
+	free(k->latches);
+	k->latches = now;
+	k->latches_at_ns = k->now_ns;
+}
