@@ -242,6 +242,10 @@ const char *esp_integ_name(uint16_t integ);
 bool esp_encr_by_name(const char *name, uint16_t *encr);
 bool esp_integ_by_name(const char *name, uint16_t *integ);
 
+/* "AES-GCM-16-128" or "AES-CBC-256/HMAC-SHA2-256-128": the IANA names in short. Returns out. */
+enum { ESP_SUITE_TEXT = 64 };
+const char *esp_suite_text(uint16_t encr, uint16_t encr_bits, uint16_t integ, char *out);
+
 /* The key bits of a key with its salt in so many bytes; 0 if that cannot be one. */
 uint16_t esp_encr_bits_of_key(uint16_t encr, size_t key_bytes);
 

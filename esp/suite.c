@@ -5,6 +5,7 @@
 #include "esp/suite.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <rte_common.h>
@@ -211,6 +212,21 @@ esp_integ_name(uint16_t integ)
 	const struct integ_alg *i = integ_of(integ);
 
 	return i == NULL ? "?" : i->name;
+}
+
+const char *
+esp_suite_text(uint16_t encr, uint16_t encr_bits, uint16_t integ, char *out)
+{
+	const char *e = strchr(esp_encr_name(encr), '_'), *i = strchr(esp_integ_name(integ), '_');
+	char bits[8] = "";
+
+	if (encr_bits != 0)
+		snprintf(bits, sizeof(bits), "-%u", encr_bits);
+	snprintf(out, ESP_SUITE_TEXT, "%s%s%s%s", e == NULL ? "?" : e + 1, bits,
+		integ == 0 ? "" : "/", integ == 0 || i == NULL ? "" : i + 1);
+	for (char *c = out; *c != '\0'; c++)
+		*c = *c == '_' ? '-' : *c;
+	return out;
 }
 
 /* "ENCR_AES_GCM_16" is also known as aes-gcm-16. */

@@ -604,16 +604,9 @@ put_encap(struct nlmsghdr *h, const struct esp_sa_conf *sa)
 static void
 put_suite(struct nlmsghdr *h, const struct esp_sa_conf *sa)
 {
-	const char *encr = strchr(esp_encr_name(sa->encr), '_');
-	const char *integ = strchr(esp_integ_name(sa->integ), '_');
-	char text[64], bits[8] = "";
+	char text[ESP_SUITE_TEXT];
 
-	if (sa->encr_bits != 0)
-		snprintf(bits, sizeof(bits), "-%u", sa->encr_bits);
-	snprintf(text, sizeof(text), "%s%s%s%s", encr == NULL ? "null" : encr + 1, bits,
-		sa->integ == 0 ? "" : "/", integ == NULL ? "" : integ + 1);
-	for (char *c = text; *c != '\0'; c++)
-		*c = (char)(*c == '_' ? '-' : *c >= 'A' && *c <= 'Z' ? *c + 'a' - 'A' : *c);
+	esp_suite_text(sa->encr, sa->encr_bits, sa->integ, text);
 	mnl_attr_put_strz(h, TL_CTL_A_SUITE, text);
 	mnl_attr_put_u16(h, TL_CTL_A_ENCR, sa->encr);
 	mnl_attr_put_u16(h, TL_CTL_A_ENCR_BITS, sa->encr_bits);

@@ -184,32 +184,12 @@ identities_of(struct lcore *lc, void *arg)
 
 /* ---- SAD and SPD ---- */
 
-/* "aes-gcm-16-128" or "aes-cbc-256/hmac-sha2-256-128": the IANA names in short. */
-static void
-put_suite(struct table *t, const struct esp_sa_ref *sa)
-{
-	const char *encr = strchr(esp_encr_name(sa->encr), '_');
-	const char *integ = strchr(esp_integ_name(sa->integ), '_');
-	char text[64];
-	int n;
-
-	n = snprintf(text, sizeof(text), "%s", encr == NULL ? "?" : encr + 1);
-	if (sa->encr_bits != 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "-%u", sa->encr_bits);
-	if (sa->integ != 0)
-		snprintf(
-			text + n, sizeof(text) - (size_t)n, "/%s", integ == NULL ? "?" : integ + 1);
-	for (char *c = text; *c != '\0'; c++)
-		*c = *c == '_' ? '-' : *c;
-	table_put(t, "%s", text);
-}
-
 static void
 sa_row(const struct esp_sa_info *i, void *arg)
 {
 	struct fill *f = arg;
 	const struct latch_tables *t = f->lc->run->stack->conf.tables;
-	char text[TL_IDENT_MAX + 1], addr[IP_ADDR_STRLEN];
+	char text[TL_IDENT_MAX + 1], addr[IP_ADDR_STRLEN], suite[ESP_SUITE_TEXT];
 
 	if (i->ref.owner != f->lc->id)
 		return;
@@ -219,7 +199,7 @@ sa_row(const struct esp_sa_info *i, void *arg)
 	table_put(f->t, "%s", i->inbound ? "in" : "out");
 	table_put(f->t, "0x%08x", i->spi);
 	table_put(f->t, "%s", mode_name(i->ref.mode));
-	put_suite(f->t, &i->ref);
+	table_put(f->t, "%s", esp_suite_text(i->ref.encr, i->ref.encr_bits, i->ref.integ, suite));
 	table_put(f->t, "%s", i->esn ? "yes" : "no");
 	table_put(f->t, "%u", i->replay_window);
 	table_put(f->t, "%s", ip_addr_str(&i->ref.remote, addr));
@@ -346,7 +326,7 @@ latch_row(const struct tcp_row *i, void *arg)
 	struct fill *f = arg;
 	const struct latch_tables *t = f->lc->run->stack->conf.tables;
 	const struct latch_profile *p;
-	char text[TL_IDENT_MAX + 1];
+	char text[TL_IDENT_MAX + 1], suite[ESP_SUITE_TEXT];
 
 	if (i->latch == NULL)
 		return;
@@ -358,7 +338,8 @@ latch_row(const struct tcp_row *i, void *arg)
 	table_put(f->t, "%s", tl_latch_reason_name(i->latch->reason));
 	table_put(f->t, "%u", i->latch->profile_in);
 	table_put(f->t, "%s", p == NULL ? "-" : mode_name(p->mode));
-	table_put(f->t, p == NULL ? "-" : "AES-GCM-16-%u", p == NULL ? 0 : p->encr_bits);
+	table_put(f->t, "%s",
+		p == NULL ? "-" : esp_suite_text(p->encr, p->encr_bits, p->integ, suite));
 	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->local_id, text, sizeof(text)));
 	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->peer_id, text, sizeof(text)));
 	table_put(f->t, "%lu", (unsigned long)i->latch->drop_clear);

@@ -123,7 +123,7 @@ with Stack("start; wait; print DONE") as s:
     rows = s.rows("sa", "list")
     test("sa list --json has both", [r["name"] for r in rows] == ["a", "b"] and
          rows[1]["hard-bytes"] == 1000000 and rows[1]["reqid"] == 7 and rows[0]["manual"] == "yes" and
-         rows[0]["peer-id"] == "fqdn:peer.example" and rows[0]["suite"] == "aes-gcm-16-128", rows)
+         rows[0]["peer-id"] == "fqdn:peer.example" and rows[0]["suite"] == "AES-GCM-16-128", rows)
     rc, out, err = s.ctl("sa", "list")
     test("sa list for people", rc == 0 and "0x00001000" in out and KEY[:16] not in out, out)
     rc, out, err = s.ctl("sa", "show", "b")
