@@ -102,6 +102,14 @@ struct pkt_meta {
 	uint8_t problem_why; /* enum drop_reason */
 	uint8_t problem_code;
 	uint16_t problem_at; /* of the offending byte, from the start of the IP header */
+	uint8_t place;       /* enum pkt_place */
+};
+
+/* Where the IP header of a packet is, for who looks at it from outside (captures). */
+enum pkt_place {
+	PKT_MADE = 0, /* ours; data starts at L4 or ESP, meta knows what the header will be */
+	PKT_RECEIVED, /* at l3_off; what l4_off points at may be decrypted */
+	PKT_READY,    /* ours; at l3_off */
 };
 
 struct pkt_vec {

@@ -7,6 +7,7 @@
 #ifndef TL_BASE_STAT_H
 #define TL_BASE_STAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* clang-format off */
@@ -161,6 +162,7 @@
 	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
 	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \
+	X(CAPTURED,       "captured")           X(CAPTURE_LOST,   "capture-lost")                  \
 	X(SLEEPS,         "sleeps")             X(BUSY_NS,        "busy-ns")                       \
 	X(IDLE_NS,        "idle-ns")            X(ASSERTS,        "asserts")
 /* clang-format on */
@@ -180,5 +182,8 @@ struct stat_block {
 const char *drop_reason_name(enum drop_reason r);
 const char *drop_reason_text(enum drop_reason r);
 const char *stat_name(enum stat_id s);
+
+/* False for what ends where it should. */
+bool drop_reason_is_loss(enum drop_reason r);
 
 #endif

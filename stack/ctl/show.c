@@ -18,6 +18,7 @@
 #include "stack/net/arp.h"
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
+#include "stack/run/capture.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -420,6 +421,24 @@ stats_all_of(struct lcore *lc, void *arg)
 	stats_of(lc, f);
 }
 
+/* ---- captures ---- */
+
+static void
+captures_of(struct lcore *lc, void *arg)
+{
+	const struct tl_stack *s = lc->run->stack;
+	struct fill *f = arg;
+
+	if (lc->capture == NULL)
+		return;
+	table_put(f->t, "%s", capture_file(s));
+	table_put(f->t, "%s", capture_filter_text(s));
+	table_put(f->t, "%u", lc->id);
+	table_put(f->t, "%u", lc->capture->snap_bytes);
+	table_put(f->t, "%lu", (unsigned long)lc->capture->captured);
+	table_put(f->t, "%lu", (unsigned long)lc->capture->lost);
+}
+
 /* ---- configuration ---- */
 
 static void
@@ -457,6 +476,7 @@ static const struct shower showers[] = {
 	{"identities", identities_of, {"#handle", "type", "value", NULL}},
 	{"sockets", sockets_of, {"#worker", "proto", "state", "local", "remote", "latch", "#sendq", "#recvq", "#snd-wnd", "#cwnd", "#srtt-us", "#rto-us", "#mss", "#rexmt", NULL}},
 	{"latches", latches_of, {"#worker", "local", "remote", "state", "reason", "#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear", "#drop-qop", "#drop-peer", "#drop-unknown", NULL}},
+	{"captures", captures_of, {"file", "filter", "#worker", "#snap", "#packets", "#lost", NULL}},
 	{"stats", stats_of, {"#worker", "kind", "name", "#value", "what", NULL}},
 	{"stats-all", stats_all_of, {"#worker", "kind", "name", "#value", "what", NULL}},
 };
@@ -465,8 +485,8 @@ static const struct shower showers[] = {
 const char *
 ctl_show_names(void)
 {
-	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, stats, "
-	       "stats-all";
+	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, "
+	       "captures, stats, stats-all";
 }
 
 int

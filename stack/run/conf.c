@@ -135,6 +135,33 @@ tl_conf_set(struct tl_conf *c, const char *key, const char *value, struct tl_err
 }
 
 int
+conf_set_words(struct tl_conf *c, const char *section, const char *words, struct tl_error *e)
+{
+	char *copy = strdup(words), *save = NULL, *word;
+	char key[2 * CONF_NAME + 8];
+	int rc = 0;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	for (word = strtok_r(copy, " \t\n", &save); word != NULL && rc == 0;
+		word = strtok_r(NULL, " \t\n", &save)) {
+		char *eq = strchr(word, '=');
+
+		if (eq == NULL) {
+			rc = conf_fail(
+				e, NULL, "[%s]: expected key=value, got \"%s\"", section, word);
+			break;
+		}
+		*eq = '\0';
+		snprintf(key, sizeof(key), "%.63s.%.63s", section, word);
+		rc = tl_conf_set(c, key, eq + 1, e);
+	}
+	OPENSSL_cleanse(copy, strlen(words));
+	free(copy);
+	return rc;
+}
+
+int
 tl_conf_mport(struct tl_conf *c, const char *name, const struct tl_mport_ops *ops, void *ctx)
 {
 	struct conf_mport *m = calloc(1, sizeof(*m));

@@ -49,6 +49,9 @@ const struct conf_ent *conf_find(const struct tl_conf *c, const char *section, c
 int conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Sets "key=value key=value" as the keys of a section. Returns 0, -EINVAL or -ENOMEM. */
+int conf_set_words(struct tl_conf *c, const char *section, const char *words, struct tl_error *e);
+
 struct conf_port {
 	char name[CONF_NAME];
 	char device[256];
@@ -76,6 +79,16 @@ struct conf_ident {
 struct conf_sa {
 	char name[CONF_NAME];
 	struct esp_sa_conf sa; /* wiped after use */
+};
+
+/* What `capture start` was told. */
+struct conf_capture {
+	struct esp_sel sel; /* its realm does not matter */
+	char sa[CONF_NAME]; /* empty: every packet */
+	uint32_t spi;       /* 0: every packet */
+	uint32_t snap_bytes;
+	uint32_t buffer_kb; /* of each worker */
+	bool drops;         /* nothing else */
 };
 
 /* Everything checked; handles of identities and profiles are of `tables`. */
@@ -108,5 +121,8 @@ void conf_done(struct stack_conf *sc);
 /* Reads the keys of one [sa NAME] section that stand in c. */
 int conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 	struct esp_sa_conf *out, struct tl_error *e);
+
+/* Reads the keys of the section [capture] that stand in c. */
+int conf_read_capture(const struct tl_conf *c, struct conf_capture *out, struct tl_error *e);
 
 #endif

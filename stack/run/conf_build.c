@@ -122,6 +122,16 @@ static const struct key_rule rules[] = {
 	{"policy", "icmp-type", V_ICMP_TYPE, AT(spd_rule, sel.lport), 0, 0, "a type such as 8, or a type and a code such as 3/4"},
 	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport), 0, 0, PORTS_TEXT},
 	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport), 0, 0, PORTS_TEXT},
+	{"capture", "local-net", V_PREFIX, AT(conf_capture, sel.local), 0, 0, PREFIX_TEXT},
+	{"capture", "remote-net", V_PREFIX, AT(conf_capture, sel.remote), 0, 0, PREFIX_TEXT},
+	{"capture", "protocol", V_PROTO, AT(conf_capture, sel.proto), 0, 0, PROTO_TEXT},
+	{"capture", "local-port", V_PORTS, AT(conf_capture, sel.lport), 0, 0, PORTS_TEXT},
+	{"capture", "remote-port", V_PORTS, AT(conf_capture, sel.rport), 0, 0, PORTS_TEXT},
+	{"capture", "sa", V_TEXT, AT(conf_capture, sa), CONF_NAME - 1, 0, "the name of an SA"},
+	{"capture", "spi", V_U32, AT(conf_capture, spi), 1, UINT32_MAX, "1 to 4294967295"},
+	{"capture", "drops", V_BOOL, AT(conf_capture, drops), 0, 0, "yes or no"},
+	{"capture", "snap", V_U32, AT(conf_capture, snap_bytes), 64, UINT16_MAX, "64 to 65535 bytes"},
+	{"capture", "buffer-kb", V_U32, AT(conf_capture, buffer_kb), 64, 1 << 20, "64 to 1048576"},
 };
 /* clang-format on */
 
@@ -311,7 +321,9 @@ obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at
 		return sa_obj(sc, name);
 	if (strcmp(kind, "policy") == 0)
 		return rule_obj(sc, name);
-	return sc; /* [stack], [tcp], and what rule_of() will refuse */
+	if (strcmp(kind, "capture") == 0)
+		return NULL; /* for a running stack only */
+	return sc;           /* [stack], [tcp], and what rule_of() will refuse */
 }
 
 static bool
@@ -705,6 +717,18 @@ conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 		rc = finish_sa(c, sc, &sa, e);
 	*out = sa.sa;
 	OPENSSL_cleanse(&sa, sizeof(sa));
+	return rc;
+}
+
+int
+conf_read_capture(const struct tl_conf *c, struct conf_capture *out, struct tl_error *e)
+{
+	int rc = 0;
+
+	*out = (struct conf_capture){.snap_bytes = UINT16_MAX, .buffer_kb = 4096};
+	esp_sel_any(&out->sel, 0);
+	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next)
+		rc = read_ent(NULL, at, out, e);
 	return rc;
 }
 

@@ -22,6 +22,7 @@
 #include "stack/net/ip4.h"
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
+#include "stack/run/capture.h"
 #include "stack/run/run.h"
 
 LOG_MODULE(run, NOTICE);
@@ -395,6 +396,7 @@ tl_destroy(struct tl_stack *s)
 		return;
 	tl_stop(s);
 	tl_wait_stopped(s);
+	capture_end(s);
 	for (uint32_t i = 0; i < s->conf.nb_ports; i++)
 		port_close(s, i);
 	for (uint32_t w = 0; w < LC_MAX_WORKERS; w++) {

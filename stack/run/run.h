@@ -48,6 +48,7 @@ struct tl_stack {
 	_Atomic uint32_t running; /* workers that turn now */
 	bool started;
 	struct control control;
+	struct capture *capture; /* NULL: none was started */
 };
 
 static inline struct lcore *

@@ -11,6 +11,7 @@
 #include "stack/net/icmp.h"
 #include "stack/net/ip.h"
 #include "stack/net/nd.h"
+#include "stack/run/capture.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -77,6 +78,8 @@ static void
 rx_transports(struct lcore *lc, struct pkt_sort *s)
 {
 	latch_in(lc, s); /* the verdict: latch of the flow's owner, else RFC 4301 s5.2 step 3b */
+	if (unlikely(lc->capture != NULL))
+		capture_in(lc, s);
 	tcp_in(lc, &s->v[NX_TCP]);
 	udp_in(lc, &s->v[NX_UDP]);
 	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);

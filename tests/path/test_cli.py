@@ -169,7 +169,7 @@ rc, out, err = run("tl-pmd", "--set", "nonsense", conf=GOOD)
 test("--set without a value exits 2", rc == 2 and "SECTION.KEY=VALUE" in err, err)
 
 for table in ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
-              "latches", "stats", "stats-all"):
+              "latches", "captures", "stats", "stats-all"):
     rc, out, err = run("tl-pmd", "-c", f"show {table}; json on; print MARK; show {table}; quit",
                        conf=GOOD)
     try:
@@ -214,6 +214,23 @@ rc, out, err = run("tl-pmd", "-c", "add sa x spi=0x2000 direction=out local=10.1
 test("SAs come and go at the prompt, running or not",
      rc == 1 and "SA x added" in out and "SA x deleted" in out and "no such SA" in out and
      "spi: expected 256" in out, out + err)
+with tempfile.TemporaryDirectory() as d:
+    path = os.path.join(d, "c.pcapng")
+    rc, out, err = run("tl-pmd", "-c", f"capture start {path} local-port=7 drops=yes; start; sleep 50; capture show; "
+                       f"capture start {path}; capture stop; capture stop; quit", conf=GOOD)
+    with open(path, "rb") as f:
+        head = f.read(12)
+    test("a capture starts and stops; one at a time; for its owner's eyes only",
+         rc == 1 and f"capture to {path} started" in out and "local-port=7 drops=yes" in out and
+         "stop that first" in out and out.count("capture stopped") == 1 and
+         "none was started" in out and head[:4] == b"\n\r\r\n" and
+         head[8:] == b"\x4d\x3c\x2b\x1a" and os.stat(path).st_mode & 0o777 == 0o600, out + err)
+    rc, out, err = run("tl-pmd", "-c", f"capture start {d}/x sa=nobody; capture start {d}/x colour=red; "
+                       f"capture start {d}/no/x; capture start {d}/x snap=1; quit", conf=GOOD)
+    test("a capture of what does not exist is refused",
+         rc == 1 and "[sa nobody]: no such SA" in out and "local-port" in out and
+         "No such file" in out and "64 to 65535" in out and os.listdir(d) == ["c.pcapng"], out + err)
+refuses("a capture in a file", GOOD + "[capture]\nsnap = 100\n", "[capture] snap")
 rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; quit", conf=GOOD
                    .replace("net_null0", "net_null0,no-rx=1"))
 stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
