@@ -69,7 +69,7 @@ static cmdline_parse_token_string_t show_what =
 static cmdline_parse_inst_t show_inst = {
 	.f = show_run,
 	.help_str = "show TABLE: config ports neighbours routes sad spd identities sockets latches "
-		    "captures stats stats-all",
+		    "exceptions captures stats stats-all",
 	.tokens = {(void *)&show_show, (void *)&show_what, NULL},
 };
 

@@ -57,11 +57,12 @@ enum pkt_verdict { VERDICT_NONE = 0, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_BREAK
 /* Why a hand-off ring carries a packet, so which stage goes on with it. */
 enum pkt_handoff {
 	HANDOFF_NONE = 0,
-	HANDOFF_ARP, /* arp_in: every worker learns what one of them heard */
-	HANDOFF_ND,  /* nd_in: the same for IPv6 */
-	HANDOFF_IP,  /* ip_in: a fragment, or ESP for another worker's SA */
-	HANDOFF_L4,  /* latch_in: past ESP, tagged or clear */
-	HANDOFF_TX,  /* tx_path: plaintext with its request tag */
+	HANDOFF_ARP,    /* arp_in: every worker learns what one of them heard */
+	HANDOFF_ND,     /* nd_in: the same for IPv6 */
+	HANDOFF_IP,     /* ip_in: a fragment, or ESP for another worker's SA */
+	HANDOFF_L4,     /* latch_in: past ESP, tagged or clear */
+	HANDOFF_TX,     /* tx_path: plaintext with its request tag */
+	HANDOFF_EXCEPT, /* to the host's kernel */
 };
 
 enum {

@@ -19,6 +19,7 @@
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
 #include "stack/run/capture.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -439,6 +440,41 @@ captures_of(struct lcore *lc, void *arg)
 	table_put(f->t, "%lu", (unsigned long)lc->capture->lost);
 }
 
+/* ---- exceptions ---- */
+
+static void
+put_list(struct table *t, const struct conf_list *l)
+{
+	char text[CONF_LIST * 8] = "";
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", i ? "," : "", l->v[i]);
+	table_put(t, "%s", text);
+}
+
+static void
+exceptions_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	for (uint32_t i = 0; lc->id == 0 && lc->except != NULL && i < lc->except->n; i++) {
+		const struct except_if *x = &lc->except->i[i];
+
+		table_put(f->t, "%s", x->conf->name);
+		table_put(f->t, "%s", x->conf->port_name);
+		table_put(f->t, "%s", x->conf->interface);
+		table_put(f->t, "%s", x->conf->no_ike ? "no" : "yes");
+		put_list(f->t, &x->conf->udp);
+		put_list(f->t, &x->conf->tcp);
+		put_list(f->t, &x->conf->protocol);
+		table_put(f->t, "%lu", (unsigned long)x->nb_to_host);
+		table_put(f->t, "%lu", (unsigned long)x->nb_from_host);
+		table_put(f->t, "%lu", (unsigned long)x->nb_dropped);
+		table_put(f->t, "%u", x->to_host.n);
+	}
+}
+
 /* ---- configuration ---- */
 
 static void
@@ -476,6 +512,7 @@ static const struct shower showers[] = {
 	{"identities", identities_of, {"#handle", "type", "value", NULL}},
 	{"sockets", sockets_of, {"#worker", "proto", "state", "local", "remote", "latch", "#sendq", "#recvq", "#snd-wnd", "#cwnd", "#srtt-us", "#rto-us", "#mss", "#rexmt", NULL}},
 	{"latches", latches_of, {"#worker", "local", "remote", "state", "reason", "#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear", "#drop-qop", "#drop-peer", "#drop-unknown", NULL}},
+	{"exceptions", exceptions_of, {"name", "port", "interface", "ike", "udp", "tcp", "protocol", "#to-host", "#from-host", "#dropped", "#waiting", NULL}},
 	{"captures", captures_of, {"file", "filter", "#worker", "#snap", "#packets", "#lost", NULL}},
 	{"stats", stats_of, {"#worker", "kind", "name", "#value", "what", NULL}},
 	{"stats-all", stats_all_of, {"#worker", "kind", "name", "#value", "what", NULL}},
@@ -486,7 +523,7 @@ const char *
 ctl_show_names(void)
 {
 	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, "
-	       "captures, stats, stats-all";
+	       "exceptions, captures, stats, stats-all";
 }
 
 int

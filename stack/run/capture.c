@@ -118,6 +118,12 @@ one(struct lcore *lc, const struct rte_mbuf *m, enum drop_reason why)
 }
 
 void
+capture_packet(struct lcore *lc, const struct rte_mbuf *m)
+{
+	one(lc, m, DROP_NONE);
+}
+
+void
 capture_in(struct lcore *lc, const struct pkt_sort *s)
 {
 	for (enum pkt_next nx = NX_TCP; nx < NX_MAX; nx++) {

@@ -46,6 +46,9 @@ struct capture_rec {
 /* After the verdict: what the transports will see. */
 void capture_in(struct lcore *lc, const struct pkt_sort *s);
 
+/* The same for one packet that the verdict is not for. */
+void capture_packet(struct lcore *lc, const struct rte_mbuf *m);
+
 /* After spd_out(): what ESP will hide, or go in clear. */
 void capture_out(struct lcore *lc, const struct pkt_vec *v);
 

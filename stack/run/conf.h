@@ -15,7 +15,7 @@
 #include "tcp/tcp.h"
 
 enum { CONF_MAX_ADDRS = 8 }; /* of a port; there is room for what routers add */
-enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256 };
+enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256, CONF_LIST = 16 };
 
 /* One key as written. */
 struct conf_ent {
@@ -81,6 +81,22 @@ struct conf_sa {
 	struct esp_sa_conf sa; /* wiped after use */
 };
 
+/* Numbers of a key that takes several. */
+struct conf_list {
+	uint32_t n;
+	uint16_t v[CONF_LIST];
+};
+
+/* One [exception NAME]: what of a port goes to the host's kernel. */
+struct conf_except {
+	char name[CONF_NAME];
+	char port_name[CONF_NAME];
+	char interface[16];
+	uint8_t port; /* its index */
+	bool no_ike, no_configure;
+	struct conf_list udp, tcp, protocol;
+};
+
 /* What `capture start` was told. */
 struct conf_capture {
 	struct esp_sel sel; /* its realm does not matter */
@@ -102,9 +118,10 @@ struct stack_conf {
 	uint32_t max_sas;  /* SA halves */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
-	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;
+	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];
+	struct conf_except except[LC_MAX_PORTS];
 	struct conf_ident *ident;
 	struct conf_sa *sa;
 	struct spd_rule *rule;

@@ -122,6 +122,13 @@ static const struct key_rule rules[] = {
 	{"policy", "icmp-type", V_ICMP_TYPE, AT(spd_rule, sel.lport), 0, 0, "a type such as 8, or a type and a code such as 3/4"},
 	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport), 0, 0, PORTS_TEXT},
 	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport), 0, 0, PORTS_TEXT},
+	{"exception", "port", V_TEXT, AT(conf_except, port_name), CONF_NAME - 1, 0, "the name of a port"},
+	{"exception", "interface", V_TEXT, AT(conf_except, interface), 15, 0, "the name of an interface to make, 15 characters at most"},
+	{"exception", "ike", V_BOOL_NOT, AT(conf_except, no_ike), 0, 0, "yes or no"},
+	{"exception", "configure", V_BOOL_NOT, AT(conf_except, no_configure), 0, 0, "yes or no"},
+	{"exception", "udp", V_LIST, AT(conf_except, udp), 1, 65535, "at most 16 UDP ports, separated by commas"},
+	{"exception", "tcp", V_LIST, AT(conf_except, tcp), 1, 65535, "at most 16 TCP ports, separated by commas"},
+	{"exception", "protocol", V_LIST, AT(conf_except, protocol), 1, 255, "at most 16 protocol numbers, separated by commas"},
 	{"capture", "local-net", V_PREFIX, AT(conf_capture, sel.local), 0, 0, PREFIX_TEXT},
 	{"capture", "remote-net", V_PREFIX, AT(conf_capture, sel.remote), 0, 0, PREFIX_TEXT},
 	{"capture", "protocol", V_PROTO, AT(conf_capture, sel.proto), 0, 0, PROTO_TEXT},
@@ -170,7 +177,7 @@ fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 	if (n == 0)
 		return conf_fail(e, at,
 			"unknown section; expected eal, stack, tcp, port NAME, route PREFIX, "
-			"identity NAME, sa NAME or policy NAME");
+			"identity NAME, sa NAME, policy NAME or exception NAME");
 	return conf_fail(e, at, "unknown key; expected one of %s", known);
 }
 
@@ -306,6 +313,22 @@ rule_obj(struct stack_conf *sc, const char *name)
 	return r;
 }
 
+static struct conf_except *
+except_obj(struct stack_conf *sc, const char *name)
+{
+	struct conf_except *x;
+
+	for (uint32_t i = 0; i < sc->nb_excepts; i++) {
+		if (strcmp(sc->except[i].name, name) == 0)
+			return &sc->except[i];
+	}
+	if (sc->nb_excepts == LC_MAX_PORTS)
+		return NULL;
+	x = &sc->except[sc->nb_excepts++];
+	snprintf(x->name, sizeof(x->name), "%s", name);
+	return x;
+}
+
 static void *
 obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at)
 {
@@ -321,6 +344,8 @@ obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at
 		return sa_obj(sc, name);
 	if (strcmp(kind, "policy") == 0)
 		return rule_obj(sc, name);
+	if (strcmp(kind, "exception") == 0)
+		return except_obj(sc, name);
 	if (strcmp(kind, "capture") == 0)
 		return NULL; /* for a running stack only */
 	return sc;           /* [stack], [tcp], and what rule_of() will refuse */
@@ -625,6 +650,61 @@ finish_port(const struct conf_port *p, struct tl_error *e)
 	return 0;
 }
 
+static const struct conf_ent *
+except_key(const struct tl_conf *c, const struct conf_except *x, const char *key)
+{
+	char section[CONF_NAME + 12];
+
+	snprintf(section, sizeof(section), "exception %s", x->name);
+	return conf_find(c, section, key);
+}
+
+/* What the stack answers itself is not the host's; port 4500 carries ESP. */
+static int
+check_lists(const struct tl_conf *c, const struct conf_except *x, struct tl_error *e)
+{
+	static const uint8_t ours[] = {
+		IPPROTO_N_ICMP, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_ESP, IPPROTO_N_ICMP6};
+
+	for (uint32_t i = 0; i < x->udp.n; i++) {
+		if (x->udp.v[i] == 4500)
+			return conf_fail(e, except_key(c, x, "udp"),
+				"port 4500 carries ESP too; \"ike\" takes what is not ESP there");
+	}
+	for (uint32_t i = 0; i < x->protocol.n; i++) {
+		if (memchr(ours, x->protocol.v[i], sizeof(ours)) != NULL)
+			return conf_fail(e, except_key(c, x, "protocol"),
+				"expected protocols that the stack does not handle itself, got %u",
+				x->protocol.v[i]);
+	}
+	return 0;
+}
+
+static int
+finish_except(const struct tl_conf *c, const struct stack_conf *sc, struct conf_except *x,
+	struct tl_error *e)
+{
+	uint32_t p = 0;
+
+	if (x->port_name[0] == '\0' || x->interface[0] == '\0')
+		return conf_fail(e, NULL,
+			"[exception %s]: expected the keys \"port\" and \"interface\"", x->name);
+	while (p < sc->nb_ports && strcmp(sc->port[p].name, x->port_name) != 0)
+		p++;
+	if (p == sc->nb_ports)
+		return conf_fail(e, except_key(c, x, "port"),
+			"expected the name of a port, got \"%s\"", x->port_name);
+	x->port = (uint8_t)p;
+	for (const struct conf_except *o = sc->except; o < x; o++) {
+		if (o->port == x->port || strcmp(o->interface, x->interface) == 0)
+			return conf_fail(e, except_key(c, x, "port"),
+				"expected a port and an interface of its own; [exception %s] has "
+				"it",
+				o->name);
+	}
+	return check_lists(c, x, e);
+}
+
 /* RFC 4106 s3: a nonce must not repeat under a key, so no two SAs share one. */
 static int
 check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error *e)
@@ -657,6 +737,8 @@ finish(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 		rc = finish_port6(c, &sc->port[i], e);
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)
 		rc = finish_port(&sc->port[i], e);
+	for (uint32_t i = 0; i < sc->nb_excepts && rc == 0; i++)
+		rc = finish_except(c, sc, &sc->except[i], e);
 	for (uint32_t i = 0; i < sc->nb_routes && rc == 0; i++)
 		rc = finish_route(sc, &sc->route[i], e);
 	for (uint32_t i = 0; i < sc->nb_rules && rc == 0; i++)

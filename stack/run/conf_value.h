@@ -39,6 +39,7 @@ enum value_type {
 	V_SEED,
 	V_U64,
 	V_US,
+	V_LIST,
 	V_IGNORE,
 };
 

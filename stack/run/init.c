@@ -23,6 +23,7 @@
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
 #include "stack/run/capture.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 
 LOG_MODULE(run, NOTICE);
@@ -202,6 +203,7 @@ worker_free(struct tl_stack *s, struct lcore *lc)
 {
 	struct pkt_vec v;
 
+	except_destroy(lc);
 	sock_destroy(lc);
 	if (lc->tcp != NULL)
 		tcp_destroy(lc);
@@ -361,6 +363,8 @@ build(struct tl_stack *s, struct tl_error *e)
 		if (rc != 0)
 			return rc;
 	}
+	if (except_create(s, e) != 0)
+		return -EINVAL;
 	return policy_add(s, e);
 }
 

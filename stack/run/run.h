@@ -73,6 +73,9 @@ int loop_run(void *lc);
 void rx_path(struct lcore *lc, struct pkt_vec *in);
 void tx_path(struct lcore *lc, struct pkt_vec *v);
 
+/* The end of the transmit path, for packets in clear that have their IP header and their route. */
+void tx_ready(struct lcore *lc, struct pkt_vec *v);
+
 /* Packets that other workers handed over. Returns how many. */
 uint32_t rx_handoff(struct lcore *lc);
 

@@ -12,6 +12,7 @@
 #include "stack/net/ip.h"
 #include "stack/net/nd.h"
 #include "stack/run/capture.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -77,9 +78,13 @@ other_in(struct lcore *lc, struct pkt_vec *v)
 static void
 rx_transports(struct lcore *lc, struct pkt_sort *s)
 {
+	if (lc->except != NULL)
+		except_ike(lc, s);
 	latch_in(lc, s); /* the verdict: latch of the flow's owner, else RFC 4301 s5.2 step 3b */
 	if (unlikely(lc->capture != NULL))
 		capture_in(lc, s);
+	if (lc->except != NULL)
+		except_listed(lc, s);
 	tcp_in(lc, &s->v[NX_TCP]);
 	udp_in(lc, &s->v[NX_UDP]);
 	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
@@ -137,6 +142,9 @@ take_over(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *ip, struct pkt_
 		return;
 	case HANDOFF_TX:
 		pkt_vec_add(tx, m);
+		return;
+	case HANDOFF_EXCEPT:
+		except_take(lc, m);
 		return;
 	case HANDOFF_IP:
 		if (is_current(lc, m))

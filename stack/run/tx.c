@@ -21,3 +21,11 @@ tx_path(struct lcore *lc, struct pkt_vec *v)
 	ip_out(lc, v);       /* the header that the wire sees; route, fragment */
 	eth_out(lc, v);      /* neighbour, MAC; onto the port's burst buffer */
 }
+
+void
+tx_ready(struct lcore *lc, struct pkt_vec *v)
+{
+	if (unlikely(lc->capture != NULL))
+		capture_out(lc, v);
+	eth_out(lc, v);
+}

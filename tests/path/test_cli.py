@@ -169,7 +169,7 @@ rc, out, err = run("tl-pmd", "--set", "nonsense", conf=GOOD)
 test("--set without a value exits 2", rc == 2 and "SECTION.KEY=VALUE" in err, err)
 
 for table in ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
-              "latches", "captures", "stats", "stats-all"):
+              "latches", "exceptions", "captures", "stats", "stats-all"):
     rc, out, err = run("tl-pmd", "-c", f"show {table}; json on; print MARK; show {table}; quit",
                        conf=GOOD)
     try:
@@ -231,6 +231,23 @@ with tempfile.TemporaryDirectory() as d:
          rc == 1 and "[sa nobody]: no such SA" in out and "local-port" in out and
          "No such file" in out and "64 to 65535" in out and os.listdir(d) == ["c.pcapng"], out + err)
 refuses("a capture in a file", GOOD + "[capture]\nsnap = 100\n", "[capture] snap")
+EXCEPTION = "[exception x]\nport = lan\ninterface = tlx0\n"
+refuses("an exception of no port", GOOD + EXCEPTION.replace("lan", "wan"), "[exception x] port",
+        'expected the name of a port, got "wan"')
+refuses("an exception without interface", GOOD + "[exception x]\nport = lan\n",
+        '[exception x]: expected the keys "port" and "interface"')
+refuses("an interface with a long name", GOOD + EXCEPTION.replace("tlx0", "x" * 16),
+        "[exception x] interface", "15 characters")
+refuses("two exceptions of one port", GOOD + EXCEPTION + EXCEPTION.replace(" x]", " y]"),
+        "[exception y] port", "[exception x] has it")
+refuses("ESP in UDP for the host", GOOD + EXCEPTION + "udp = 53, 4500\n", "[exception x] udp",
+        "port 4500 carries ESP too")
+refuses("a port that is none", GOOD + EXCEPTION + "tcp = 22, 70000\n", "[exception x] tcp",
+        "at most 16 TCP ports")
+refuses("a protocol of the stack for the host", GOOD + EXCEPTION + "protocol = 47, 50\n",
+        "[exception x] protocol", "got 50")
+refuses("an unknown key of an exception", GOOD + EXCEPTION + "sctp = 1\n", "[exception x] sctp",
+        "port, interface, ike, configure, udp, tcp, protocol")
 rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; quit", conf=GOOD
                    .replace("net_null0", "net_null0,no-rx=1"))
 stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
