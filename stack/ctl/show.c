@@ -15,6 +15,7 @@
 #include "latch/latch.h"
 #include "stack/base/buf.h"
 #include "stack/ctl/table.h"
+#include "stack/ctl/tables.h"
 #include "stack/net/arp.h"
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
@@ -526,23 +527,41 @@ ctl_show_names(void)
 	       "exceptions, captures, stats, stats-all";
 }
 
-int
-ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out)
+const char *
+ctl_table_name(uint32_t i)
 {
-	struct table t;
-	struct fill f = {.t = &t};
+	return i < RTE_DIM(showers) ? showers[i].what : NULL;
+}
+
+int
+ctl_table(struct tl_stack *s, const char *what, struct table *t)
+{
+	struct fill f = {.t = t};
 
 	for (size_t i = 0; i < RTE_DIM(showers); i++) {
 		if (strcmp(showers[i].what, what) != 0)
 			continue;
-		table_init(&t, showers[i].cols);
+		table_init(t, showers[i].cols);
+		control_lock(s);
 		for (uint32_t w = 0; w < s->conf.workers; w++)
 			ctl_call(s, w, showers[i].fill, &f);
-		table_print(&t, json, out);
-		table_free(&t);
+		control_unlock(s);
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int
+ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out)
+{
+	struct table t;
+	int rc = ctl_table(s, what, &t);
+
+	if (rc != 0)
+		return rc;
+	table_print(&t, json, out);
+	table_free(&t);
+	return 0;
 }
 
 struct stat_job {

@@ -112,7 +112,8 @@ struct stack_conf {
 	uint32_t workers;
 	uint32_t mbufs, chunks, sockets; /* of each worker */
 	bool manual_keys;
-	bool has_seed; /* tests: repeatable random numbers */
+	bool telemetry; /* for the start of DPDK */
+	bool has_seed;  /* tests: repeatable random numbers */
 	uint8_t seed[32];
 	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
 	uint32_t max_sas;  /* SA halves */

@@ -35,6 +35,7 @@ static const struct key_rule rules[] = {
 	{"stack", "buffer-chunks", V_U32, AT(stack_conf, chunks), 16, 1 << 22, "16 to 4194304"},
 	{"stack", "sockets", V_U32, AT(stack_conf, sockets), 8, 1 << 22, "8 to 4194304"},
 	{"stack", "manual-keys", V_CONSENT, AT(stack_conf, manual_keys), 0, 0, "i-accept-the-risk"},
+	{"stack", "telemetry", V_BOOL, AT(stack_conf, telemetry), 0, 0, "yes or no"},
 	{"stack", "seed", V_SEED, AT(stack_conf, seed), 0, 0, "a number; for tests only: it makes random numbers repeatable"},
 	{"stack", "iv-start", V_U64, AT(stack_conf, iv_start), 0, 0, "a number; for tests only: first explicit IV"},
 	{"stack", "max-sas", V_U32, AT(stack_conf, max_sas), 16, 1 << 20, "16 to 1048576 SA halves, one for each direction"},

@@ -33,8 +33,8 @@ conf_one_of(const char *text, const char *words)
 	return -1;
 }
 
-static bool
-read_bool(const char *text, bool *out)
+bool
+conf_read_bool(const char *text, bool *out)
 {
 	int i = conf_one_of(text, "no,yes,false,true,0,1,off,on");
 
@@ -126,7 +126,7 @@ read_bool_not(const char *text, bool *out)
 {
 	bool v;
 
-	if (!read_bool(text, &v))
+	if (!conf_read_bool(text, &v))
 		return false;
 	*out = !v;
 	return true;
@@ -383,7 +383,7 @@ conf_value_read(struct reader *r)
 	case V_US:
 		return read_sized(r);
 	case V_BOOL:
-		return read_bool(v, flag);
+		return conf_read_bool(v, flag);
 	case V_TEXT:
 		return read_text(r);
 	case V_ADDR:

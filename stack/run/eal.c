@@ -11,6 +11,7 @@
 #include <rte_mbuf.h>
 
 #include "stack/base/log.h"
+#include "stack/run/conf_value.h"
 #include "stack/run/run.h"
 
 LOG_MODULE(eal, NOTICE);
@@ -161,6 +162,15 @@ extra_args(const struct tl_conf *c, struct args *a)
 		arg_add(a, "%s", word);
 }
 
+static bool
+wants_telemetry(const struct tl_conf *c)
+{
+	const struct conf_ent *at = conf_find(c, "stack", "telemetry");
+	bool on = false;
+
+	return at != NULL && conf_read_bool(at->value, &on) && on;
+}
+
 int
 tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 {
@@ -173,7 +183,8 @@ tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 		return rc;
 	lcore_args(c, &a);
 	device_args(c, &a);
-	arg_add(&a, "--no-telemetry");
+	if (!wants_telemetry(c))
+		arg_add(&a, "--no-telemetry");
 	arg_add(&a, "--file-prefix=taglatch%d", (int)getpid());
 	arg_add(&a, "--log-level=lib.eal:error");
 	extra_args(c, &a);

@@ -16,6 +16,7 @@
 #include "stack/base/log.h"
 #include "stack/base/rand.h"
 #include "stack/base/tmr.h"
+#include "stack/ctl/telemetry.h"
 #include "stack/net/arp.h"
 #include "stack/net/frag.h"
 #include "stack/net/icmp.h"
@@ -389,6 +390,8 @@ tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e)
 		tl_destroy(s);
 		return rc;
 	}
+	/* Beyond the first ones a stack has no number there, and nothing else is missing. */
+	telemetry_add(s);
 	*out = s;
 	return 0;
 }
@@ -398,6 +401,7 @@ tl_destroy(struct tl_stack *s)
 {
 	if (s == NULL)
 		return;
+	telemetry_remove(s);
 	tl_stop(s);
 	tl_wait_stopped(s);
 	capture_end(s);
@@ -459,7 +463,9 @@ launch(struct tl_stack *s, uint32_t first, tl_turn_fn *fn, void *arg)
 	if (rte_lcore_count() - 1 < s->conf.workers - first)
 		return -EINVAL;
 	s->started = true;
+	control_lock(s); /* who looks at a stack that rests ends that first */
 	atomic_store(&s->running, s->conf.workers);
+	control_unlock(s);
 	for (uint32_t w = 0; w < s->conf.workers; w++) {
 		tl_set_turn_fn(worker_of(s->lc[w]), fn, arg);
 		if (w < first)

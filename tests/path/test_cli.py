@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -168,8 +169,9 @@ test("--set wins over the file and is named in the error",
 rc, out, err = run("tl-pmd", "--set", "nonsense", conf=GOOD)
 test("--set without a value exits 2", rc == 2 and "SECTION.KEY=VALUE" in err, err)
 
-for table in ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
-              "latches", "exceptions", "captures", "stats", "stats-all"):
+TABLES = ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
+          "latches", "exceptions", "captures", "stats", "stats-all")
+for table in TABLES:
     rc, out, err = run("tl-pmd", "-c", f"show {table}; json on; print MARK; show {table}; quit",
                        conf=GOOD)
     try:
@@ -248,6 +250,53 @@ refuses("a protocol of the stack for the host", GOOD + EXCEPTION + "protocol = 4
         "[exception x] protocol", "got 50")
 refuses("an unknown key of an exception", GOOD + EXCEPTION + "sctp = 1\n", "[exception x] sctp",
         "port, interface, ike, configure, udp, tcp, protocol")
+def telemetry():
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "t.ini")
+        with open(path, "w") as f:
+            f.write(GOOD.replace("[eal]", "telemetry = yes\n[eal]"))
+        os.chmod(path, 0o600)
+        p = subprocess.Popen([os.path.join(BUILD, "apps", "tl-pmd"), "-f", path, "-c",
+                              "start; wait"], stdout=subprocess.PIPE, text=True, env=ENV)
+        while "started" not in p.stdout.readline():
+            pass
+        runtime = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(10)
+        try:
+            s.connect(f"{runtime}/dpdk/taglatch{p.pid}/dpdk_telemetry.v2")
+            s.recv(16384)
+
+            def ask(what):
+                what = what.replace("-all", "_all")
+                s.send(f"/taglatch/{what}".encode())
+                a = json.loads(s.recv(16384))[f"/taglatch/{what.split(',')[0]}"]
+                if isinstance(a, dict):
+                    a["rows"] = [a["rows"][n] for n in sorted(a["rows"], key=int)]
+                return a
+            answers = {t: ask(t) for t in TABLES}
+            sad, stats = answers["sad"], ask("stats-all,0,30")
+            test("every table is an endpoint of telemetry", ask("stacks") == [0] and
+                 all(a["rows"] or not a["total"] for a in answers.values()) and
+                 sad["total"] == 1 and sad["rows"][0]["spi"] == "0x00001000" and
+                 sad["rows"][0]["peer_id"] == "10.1.0.2" and sad["rows"][0]["profile"] > 0 and
+                 KEY not in json.dumps(answers), answers)
+            first = answers["stats-all"]
+            rows, at = first["rows"], first["next"]
+            while at < first["total"]:
+                more = ask(f"stats-all,0,{at}")
+                rows, at = rows + more["rows"], more["next"]
+            test("a long table comes in pieces", len(rows) == first["total"] > first["next"] and
+                 stats["rows"][0]["name"] == rows[30]["name"], (first, stats))
+            test("no other stack, and no nonsense", all(ask(f"ports,{x}") is None for x in
+                                                        ("1", "64", "x", "0,", "0,1x", "-1")), "")
+        finally:
+            p.send_signal(signal.SIGTERM)
+            out, _ = p.communicate(timeout=60)
+        test("a stack with telemetry ends cleanly", p.returncode == 0, out)
+
+
+telemetry()
 rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; quit", conf=GOOD
                    .replace("net_null0", "net_null0,no-rx=1"))
 stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
