@@ -67,7 +67,8 @@ int tl_conf_mport(struct tl_conf *c, const char *name, const struct tl_mport_ops
 
 /**
  * Starts DPDK in this process, once, with what the [eal] section says: hugepages when there are
- * enough free ones, else ordinary memory. Call it before any other thread exists, or from a
+ * enough free ones, else ordinary memory. Core dumps of the process are off from here on, unless
+ * [eal] core-dumps = yes: they would hold keys. Call it before any other thread exists, or from a
  * thread of its own: EAL pins its caller.
  * @return 0, -EALREADY, -EINVAL
  */

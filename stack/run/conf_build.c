@@ -27,6 +27,7 @@
 /* clang-format off */
 static const struct key_rule rules[] = {
 	{"eal", "args", V_IGNORE, 0, 0, 0, ""},
+	{"eal", "core-dumps", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "hugepages", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "memory-mb", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "cpus", V_IGNORE, 0, 0, 0, ""},

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -171,6 +173,24 @@ wants_telemetry(const struct tl_conf *c)
 	return at != NULL && conf_read_bool(at->value, &on) && on;
 }
 
+/* Keys are in memory from here on: neither a core dump nor a debugger of the same user shows them.
+ */
+static int
+core_dumps_set(const struct tl_conf *c, struct tl_error *e)
+{
+	const struct conf_ent *at = conf_find(c, "eal", "core-dumps");
+	const struct rlimit none = {0, 0};
+	bool wanted = false;
+
+	if (at != NULL && !conf_read_bool(at->value, &wanted))
+		return conf_fail(e, at, "expected yes or no, got \"%s\"", at->value);
+	if (wanted)
+		return 0;
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	return 0;
+}
+
 int
 tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 {
@@ -178,7 +198,9 @@ tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 	int rc;
 
 	arg_add(&a, "taglatch");
-	rc = memory_args(c, &a, e);
+	rc = core_dumps_set(c, e);
+	if (rc == 0)
+		rc = memory_args(c, &a, e);
 	if (rc != 0)
 		return rc;
 	lcore_args(c, &a);

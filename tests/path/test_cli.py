@@ -2,6 +2,7 @@
 """test_cli.py BUILD - the programs as a user meets them: help, errors, tables. Prints TAP."""
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -250,6 +251,34 @@ refuses("a protocol of the stack for the host", GOOD + EXCEPTION + "protocol = 4
         "[exception x] protocol", "got 50")
 refuses("an unknown key of an exception", GOOD + EXCEPTION + "sctp = 1\n", "[exception x] sctp",
         "port, interface, ike, configure, udp, tcp, protocol")
+refuses("core dumps that are neither on nor off", GOOD.replace("[eal]", "[eal]\ncore-dumps = maybe"),
+        "[eal] core-dumps", "yes or no")
+
+
+def core_limit(extra):
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "t.ini")
+        with open(path, "w") as f:
+            f.write(GOOD.replace("[eal]", "[eal]\n" + extra))
+        os.chmod(path, 0o600)
+        p = subprocess.Popen([os.path.join(BUILD, "apps", "tl-pmd"), "-f", path],
+                             stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=ENV)
+        p.stdin.write("print READY\n")
+        p.stdin.flush()
+        while "READY" not in p.stdout.readline():
+            pass
+        with open(f"/proc/{p.pid}/limits") as f:
+            line = next(line for line in f if line.startswith("Max core file size"))
+        p.communicate("quit\n", timeout=60)
+    return line.split()[4:6]
+
+
+resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+before = resource.getrlimit(resource.RLIMIT_CORE)[1]
+test("a process with keys leaves no core", core_limit("") == ["0", "0"])
+test("unless it is asked for", before == 0 or core_limit("core-dumps = yes")[1] != "0")
+
+
 def telemetry():
     with tempfile.TemporaryDirectory() as d:
         path = os.path.join(d, "t.ini")
