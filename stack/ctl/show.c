@@ -488,7 +488,7 @@ config_of(struct lcore *lc, void *arg)
 	for (const struct conf_ent *e = lc->run->stack->text->head; e != NULL; e = e->next) {
 		table_put(f->t, "%s", e->section);
 		table_put(f->t, "%s", e->key);
-		table_put(f->t, "%s", strcmp(e->key, "key") == 0 ? "(secret)" : e->value);
+		table_put(f->t, "%s", conf_is_secret(e->key) ? "(secret)" : e->value);
 		if (e->line != 0)
 			table_put(f->t, "%s:%u", e->file, e->line);
 		else

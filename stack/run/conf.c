@@ -59,6 +59,12 @@ conf_find(const struct tl_conf *c, const char *section, const char *key)
 	return NULL;
 }
 
+bool
+conf_is_secret(const char *key)
+{
+	return strcmp(key, "key") == 0 || strcmp(key, "integrity-key") == 0;
+}
+
 int
 conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 {
@@ -368,6 +374,20 @@ out:
 	return rc;
 }
 
+/* librte_cfgfile frees what it read without a look: what is secret there is written over. */
+static void
+wipe_file(struct rte_cfgfile *cfg, const struct key_lines *kl)
+{
+	char nothing[CFG_VALUE_LEN];
+
+	memset(nothing, '0', sizeof(nothing) - 1);
+	nothing[sizeof(nothing) - 1] = '\0';
+	for (uint32_t i = 0; i < kl->n; i++) {
+		if (conf_is_secret(kl->v[i].key))
+			rte_cfgfile_set_entry(cfg, kl->v[i].section, kl->v[i].key, nothing);
+	}
+}
+
 static int
 read_file(struct tl_conf *c, const char *path, struct key_lines *kl, struct tl_error *e)
 {
@@ -385,6 +405,7 @@ read_file(struct tl_conf *c, const char *path, struct key_lines *kl, struct tl_e
 		return conf_fail(e, NULL, "%s: expected an INI file", path);
 	}
 	rc = take_file(c, cfg, kl, e);
+	wipe_file(cfg, kl);
 	rte_cfgfile_close(cfg);
 	return rc;
 }

@@ -45,6 +45,9 @@ struct tl_conf {
 /* The value of a key, or NULL. */
 const struct conf_ent *conf_find(const struct tl_conf *c, const char *section, const char *key);
 
+/* Whether the value of a key must not be shown. */
+bool conf_is_secret(const char *key);
+
 /* Fills e with "file:line: [section] key: ..." and returns -EINVAL. */
 int conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -196,7 +196,7 @@ read_ent(struct stack_conf *sc, const struct conf_ent *at, void *obj, struct tl_
 		return fail_unknown(e, at, kind);
 	r.field = (uint8_t *)obj + r.rule->offset;
 	if (!conf_value_read(&r)) {
-		bool secret = strcmp(at->key, "key") == 0;
+		bool secret = conf_is_secret(at->key);
 
 		return conf_fail(e, at, "expected %s%s%s%s", r.rule->expected,
 			secret ? "" : ", got \"", secret ? "" : at->value, secret ? "" : "\"");

@@ -251,6 +251,15 @@ refuses("a protocol of the stack for the host", GOOD + EXCEPTION + "protocol = 4
         "[exception x] protocol", "got 50")
 refuses("an unknown key of an exception", GOOD + EXCEPTION + "sctp = 1\n", "[exception x] sctp",
         "port, interface, ike, configure, udp, tcp, protocol")
+MAC_KEY = "5a" * 32
+CBC = GOOD.replace(f"key = {KEY}", f"encryption = ENCR_AES_CBC\nkey = {KEY[:32]}\nintegrity = "
+                   f"AUTH_HMAC_SHA2_256_128\nintegrity-key = {MAC_KEY}")
+rc, out, err = run("tl-pmd", "-c", "show config; json on; show config; quit", conf=CBC)
+test("no key of either kind is shown", rc == 0 and out.count("(secret)") == 4 and
+     MAC_KEY[:8] not in out and KEY[:8] not in out, out + err)
+rc, out, err = run("tl-pmd", "-c", "quit", conf=CBC.replace(MAC_KEY, MAC_KEY + "x"))
+test("a bad integrity key is refused and not shown",
+     rc == 2 and "integrity-key" in err and MAC_KEY[:8] not in err, err)
 refuses("core dumps that are neither on nor off", GOOD.replace("[eal]", "[eal]\ncore-dumps = maybe"),
         "[eal] core-dumps", "yes or no")
 
