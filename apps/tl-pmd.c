@@ -69,7 +69,7 @@ static cmdline_parse_token_string_t show_what =
 static cmdline_parse_inst_t show_inst = {
 	.f = show_run,
 	.help_str = "show TABLE: config ports neighbours routes sad spd identities sockets latches "
-		    "stats stats-all",
+		    "exceptions captures stats stats-all",
 	.tokens = {(void *)&show_show, (void *)&show_what, NULL},
 };
 
@@ -111,6 +111,9 @@ help(void)
 	       "add sa NAME KEY=VALUE ...   as in an [sa NAME] section\n"
 	       "delete sa NAME              administrative deletion\n"
 	       "revoke sa NAME              deletion that drops its queued packets too\n"
+	       "capture start FILE [KEY=VALUE ...]\n"
+	       "                            plaintext packets to a pcapng file; keys: tl-pmd(1)\n"
+	       "capture stop | show\n"
 	       "print WORD                  a mark in the output, for scripts\n"
 	       "sleep MS                    wait, for scripts\n"
 	       "wait                        until SIGINT or SIGTERM\n"
@@ -344,6 +347,92 @@ static cmdline_parse_inst_t sa_del_inst = {
 	.tokens = {(void *)&sa_del_verb, (void *)&sa_sa, (void *)&sa_name, NULL},
 };
 
+/* ---- captures ---- */
+
+struct capture_args {
+	cmdline_fixed_string_t capture;
+	cmdline_fixed_string_t verb;
+	cmdline_fixed_string_t file;
+	cmdline_multi_string_t filter;
+};
+
+static void
+capture_start(const char *file, const char *filter)
+{
+	struct tl_error e = {""};
+
+	if (tl_capture_start(pmd.stack, file, filter, &e) == 0)
+		printf("capture to %s started\n", file);
+	else
+		fail("%s\n", e.text);
+	fflush(stdout);
+}
+
+static void
+capture_filter_run(void *parsed, struct cmdline *cl, void *data)
+{
+	const struct capture_args *a = parsed;
+
+	(void)cl;
+	(void)data;
+	capture_start(a->file, a->filter);
+}
+
+static void
+capture_start_run(void *parsed, struct cmdline *cl, void *data)
+{
+	const struct capture_args *a = parsed;
+
+	(void)cl;
+	(void)data;
+	capture_start(a->file, "");
+}
+
+static void
+capture_word_run(void *parsed, struct cmdline *cl, void *data)
+{
+	const struct capture_args *a = parsed;
+	struct tl_error e = {""};
+
+	(void)cl;
+	(void)data;
+	if (strcmp(a->verb, "show") == 0)
+		ctl_show(pmd.stack, "captures", pmd.json, stdout);
+	else if (tl_capture_stop(pmd.stack, &e) == 0)
+		printf("capture stopped\n");
+	else
+		fail("%s\n", e.text);
+	fflush(stdout);
+}
+
+static cmdline_parse_token_string_t capture_capture =
+	TOKEN_STRING_INITIALIZER(struct capture_args, capture, "capture");
+static cmdline_parse_token_string_t capture_start_word =
+	TOKEN_STRING_INITIALIZER(struct capture_args, verb, "start");
+static cmdline_parse_token_string_t capture_words =
+	TOKEN_STRING_INITIALIZER(struct capture_args, verb, "stop#show");
+static cmdline_parse_token_string_t capture_path =
+	TOKEN_STRING_INITIALIZER(struct capture_args, file, NULL);
+static cmdline_parse_token_string_t capture_settings =
+	TOKEN_STRING_INITIALIZER(struct capture_args, filter, TOKEN_STRING_MULTI);
+static cmdline_parse_inst_t capture_start_inst = {
+	.f = capture_start_run,
+	.help_str = "capture start FILE",
+	.tokens = {(void *)&capture_capture, (void *)&capture_start_word, (void *)&capture_path,
+		NULL},
+};
+static cmdline_parse_inst_t capture_filter_inst = {
+	.f = capture_filter_run,
+	.help_str = "capture start FILE KEY=VALUE ...",
+	.tokens = {(void *)&capture_capture, (void *)&capture_start_word, (void *)&capture_path,
+		(void *)&capture_settings, NULL},
+};
+static cmdline_parse_inst_t capture_word_inst = {
+	.f = capture_word_run,
+	.help_str = "capture stop, capture show",
+	.tokens = {(void *)&capture_capture, (void *)&capture_words, NULL},
+};
+
 static cmdline_parse_ctx_t commands[] = {
 	&show_inst,
 	&word_inst,
@@ -351,6 +440,9 @@ static cmdline_parse_ctx_t commands[] = {
 	&role_inst,
 	&sa_add_inst,
 	&sa_del_inst,
+	&capture_start_inst,
+	&capture_filter_inst,
+	&capture_word_inst,
 	NULL,
 };
 

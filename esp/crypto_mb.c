@@ -25,15 +25,16 @@ struct mb_gcm_key {
 };
 
 void *
-mb_key_alloc(uint32_t bytes, const struct esp_suite *s, const struct esp_sa_conf *c)
+mb_key_alloc(
+	struct mb_ctx *ctx, uint32_t bytes, const struct esp_suite *s, const struct esp_sa_conf *c)
 {
-	struct mb_key *k = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
+	struct mb_key *k = secret_alloc(&ctx->keys, bytes);
 
 	if (k == NULL)
 		return NULL;
-	memset(k, 0, bytes);
 	k->suite = *s;
 	k->bytes = bytes;
+	k->home = &ctx->keys;
 	memcpy(k->salt, c->key + s->key_bytes - s->salt_bytes, s->salt_bytes);
 	return k;
 }
@@ -42,9 +43,11 @@ void
 mb_key_free(void *key)
 {
 	struct mb_key *k = key;
+	struct secret_arena *home = k->home;
+	uint32_t bytes = k->bytes;
 
-	imb_clear_mem(k, k->bytes);
-	free(k);
+	imb_clear_mem(k, bytes);
+	secret_free(home, k, bytes);
 }
 
 /*
@@ -147,17 +150,18 @@ gcm_expand(IMB_MGR *mgr, struct mb_gcm_key *k, const struct esp_sa_conf *c)
 }
 
 int
-mb_gcm_key_new(IMB_MGR *mgr, const struct esp_suite *s, const struct esp_sa_conf *c, void **key)
+mb_gcm_key_new(
+	struct mb_ctx *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **key)
 {
-	struct mb_gcm_key *k = mb_key_alloc(sizeof(*k), s, c);
+	struct mb_gcm_key *k = mb_key_alloc(ctx, sizeof(*k), s, c);
 	bool gmac = s->kind == SUITE_GMAC;
 
 	if (k == NULL)
 		return -ENOMEM;
 	k->k.encrypt = gmac ? gmac_encrypt : gcm_encrypt;
 	k->k.decrypt = gmac ? gmac_decrypt : gcm_decrypt;
-	gcm_expand(mgr, k, c);
-	if (imb_get_errno(mgr) != 0) {
+	gcm_expand(ctx->mgr, k, c);
+	if (imb_get_errno(ctx->mgr) != 0) {
 		mb_key_free(k);
 		return -ENOTSUP;
 	}
@@ -195,6 +199,7 @@ mb_destroy(void *p)
 
 	imb_clear_mem(ctx->mgr, imb_get_mb_mgr_size());
 	free_mb_mgr(ctx->mgr);
+	secret_arena_done(&ctx->keys);
 	free(ctx);
 }
 
@@ -211,7 +216,7 @@ mb_key_new(void *p, const struct esp_suite *s, const struct esp_sa_conf *c, void
 	case ESP_ENCR_AES_GCM_16:
 	case ESP_ENCR_AES_GCM_16_IIV:
 	case ESP_ENCR_NULL_AUTH_AES_GMAC:
-		return mb_gcm_key_new(ctx->mgr, s, c, key);
+		return mb_gcm_key_new(ctx, s, c, key);
 	default:
 		return mb_job_key_new(ctx, s, c, key);
 	}

@@ -10,6 +10,7 @@
 #define TL_ESP_CRYPTO_MB_H
 
 #include "esp/crypto.h"
+#include "esp/secret.h"
 
 #ifdef TL_HAVE_IPSEC_MB
 
@@ -30,6 +31,7 @@ struct mb_scratch {
 struct mb_ctx {
 	IMB_MGR *mgr;
 	uint32_t nb_jobs;
+	struct secret_arena keys;
 	struct mb_scratch scratch[MB_RUN];
 };
 
@@ -40,15 +42,17 @@ struct mb_key {
 	struct esp_suite suite;
 	uint8_t salt[4];
 	uint32_t bytes; /* of the whole object, to be wiped */
+	struct secret_arena *home;
 };
 
 /* A zeroed object with suite and salt set, or NULL; bytes: a multiple of a cache line. */
-void *mb_key_alloc(uint32_t bytes, const struct esp_suite *s, const struct esp_sa_conf *c);
+void *mb_key_alloc(
+	struct mb_ctx *ctx, uint32_t bytes, const struct esp_suite *s, const struct esp_sa_conf *c);
 void mb_key_free(void *key);
 
 /* They return 0, -ENOTSUP or -ENOMEM. */
 int mb_gcm_key_new(
-	IMB_MGR *mgr, const struct esp_suite *s, const struct esp_sa_conf *c, void **key);
+	struct mb_ctx *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **key);
 int mb_job_key_new(
 	struct mb_ctx *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **key);
 

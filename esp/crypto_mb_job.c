@@ -257,7 +257,7 @@ int
 mb_job_key_new(
 	struct mb_ctx *ctx, const struct esp_suite *s, const struct esp_sa_conf *c, void **key)
 {
-	struct mb_job_key *k = mb_key_alloc(sizeof(*k), s, c);
+	struct mb_job_key *k = mb_key_alloc(ctx, sizeof(*k), s, c);
 	IMB_JOB job = {0};
 	int rc;
 

@@ -142,6 +142,7 @@ struct esp_sa_ref {
 	uint8_t mode;
 	struct ip_addr local, remote; /* outer */
 	uint32_t reqid;
+	uint32_t spi;            /* host order */
 	uint32_t path_mtu_bytes; /* what a router said about ESP of this SA (F-51); 0: nothing */
 };
 
@@ -301,6 +302,9 @@ bool esp_tag_current(const struct lcore *lc, const struct tl_tag *t);
 
 /* The SA of a tag, while it is in the SAD. Returns false when it is gone. */
 bool esp_sad_ref(const struct lcore *lc, const struct tl_tag *t, struct esp_sa_ref *out);
+
+/* The SA that spd_out chose for a packet that esp_out has not wrapped yet; false: none. */
+bool esp_out_sa(const struct rte_mbuf *m, struct esp_sa_ref *out);
 
 /* Changes whenever an SA is added or deleted, so a remembered SA can be trusted until then. */
 uint32_t esp_sad_version(const struct lcore *lc);

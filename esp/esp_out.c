@@ -138,6 +138,7 @@ finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 	esp_life_count(lc, op->sa, op->len);
 	op->sa->sent_ns = lc->now_ns;
 	pm->nxt = IPPROTO_N_ESP;
+	pm->place = PKT_MADE;
 	if (op->sa->conf.udp) {
 		esp_udp_push(m, op->sa);
 		pm->nxt = IPPROTO_N_UDP;

@@ -210,6 +210,7 @@ esp_sa_ref_fill(const struct esp_sa *sa, struct esp_sa_ref *out)
 		.local = sa->conf.local,
 		.remote = sa->conf.remote,
 		.reqid = sa->conf.reqid,
+		.spi = sa->conf.spi,
 		.path_mtu_bytes = esp_sa_path_mtu(sa->lc, sa),
 	};
 }

@@ -306,6 +306,16 @@ esp_sad_ref(const struct lcore *lc, const struct tl_tag *t, struct esp_sa_ref *o
 	return true;
 }
 
+bool
+esp_out_sa(const struct rte_mbuf *m, struct esp_sa_ref *out)
+{
+	const struct esp_sa *sa = pkt_meta(m)->sa;
+
+	if (sa != NULL)
+		esp_sa_ref_fill(sa, out);
+	return sa != NULL;
+}
+
 uint32_t
 esp_sad_version(const struct lcore *lc)
 {

@@ -51,6 +51,10 @@ struct lcore {
 	struct latch_ctx *latch;
 	struct tcp_ctx *tcp;
 	struct run_ctx *run;
+	struct capture_tap *capture; /* NULL: no packet is copied */
+	struct except_ctx *except;   /* NULL: no packet goes to the host's kernel */
+	/* Sees each packet that is dropped, before it is freed; NULL: nobody does. */
+	void (*on_drop)(struct lcore *lc, const struct rte_mbuf *m, enum drop_reason r);
 
 	struct pkt_queue out_l2; /* whole frames (ARP), bounded */
 	struct pkt_queue out_l4; /* answers that no control block owns (ICMP, RST), bounded */

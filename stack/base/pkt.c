@@ -3,6 +3,7 @@
 #include "stack/base/pkt.h"
 
 #include <errno.h>
+#include <rte_branch_prediction.h>
 #include <rte_errno.h>
 #include <rte_mbuf_dyn.h>
 
@@ -10,6 +11,8 @@ void
 pkt_drop(struct lcore *lc, struct rte_mbuf *m, enum drop_reason r)
 {
 	lc->stat.drop[r]++;
+	if (unlikely(lc->on_drop != NULL))
+		lc->on_drop(lc, m, r);
 	rte_pktmbuf_free(m);
 }
 

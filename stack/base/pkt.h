@@ -57,11 +57,12 @@ enum pkt_verdict { VERDICT_NONE = 0, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_BREAK
 /* Why a hand-off ring carries a packet, so which stage goes on with it. */
 enum pkt_handoff {
 	HANDOFF_NONE = 0,
-	HANDOFF_ARP, /* arp_in: every worker learns what one of them heard */
-	HANDOFF_ND,  /* nd_in: the same for IPv6 */
-	HANDOFF_IP,  /* ip_in: a fragment, or ESP for another worker's SA */
-	HANDOFF_L4,  /* latch_in: past ESP, tagged or clear */
-	HANDOFF_TX,  /* tx_path: plaintext with its request tag */
+	HANDOFF_ARP,    /* arp_in: every worker learns what one of them heard */
+	HANDOFF_ND,     /* nd_in: the same for IPv6 */
+	HANDOFF_IP,     /* ip_in: a fragment, or ESP for another worker's SA */
+	HANDOFF_L4,     /* latch_in: past ESP, tagged or clear */
+	HANDOFF_TX,     /* tx_path: plaintext with its request tag */
+	HANDOFF_EXCEPT, /* to the host's kernel */
 };
 
 enum {
@@ -102,6 +103,14 @@ struct pkt_meta {
 	uint8_t problem_why; /* enum drop_reason */
 	uint8_t problem_code;
 	uint16_t problem_at; /* of the offending byte, from the start of the IP header */
+	uint8_t place;       /* enum pkt_place */
+};
+
+/* Where the IP header of a packet is, for who looks at it from outside (captures). */
+enum pkt_place {
+	PKT_MADE = 0, /* ours; data starts at L4 or ESP, meta knows what the header will be */
+	PKT_RECEIVED, /* at l3_off; what l4_off points at may be decrypted */
+	PKT_READY,    /* ours; at l3_off */
 };
 
 struct pkt_vec {

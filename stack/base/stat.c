@@ -29,3 +29,19 @@ stat_name(enum stat_id s)
 
 	return s < ST_MAX ? names[s] : "?";
 }
+
+bool
+drop_reason_is_loss(enum drop_reason r)
+{
+	switch (r) {
+	case DROP_ARP_DONE:
+	case DROP_ND_DONE:
+	case DROP_NATT_KEEPALIVE:
+	case DROP_TCP_DONE:
+	case DROP_ICMP_DONE:
+	case DROP_EXCEPT_DONE:
+		return false;
+	default:
+		return true;
+	}
+}

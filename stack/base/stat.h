@@ -7,6 +7,7 @@
 #ifndef TL_BASE_STAT_H
 #define TL_BASE_STAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* clang-format off */
@@ -125,6 +126,14 @@
 	X(OUT_FULL,           "out-full",           "queue of answers full")                       \
 	X(NOBUF,              "nobuf",              "no packet buffer")                            \
 	X(HANDOFF_FULL,       "handoff-full",       "hand-off ring to another worker full")        \
+	X(EXCEPT_DONE,        "except-done",        "given to the host's kernel (not a loss)")     \
+	X(EXCEPT_FULL,        "except-full",        "too many packets wait for the host's kernel") \
+	X(EXCEPT_HOST,        "except-host",        "the host's kernel refused it")                \
+	X(EXCEPT_BAD,         "except-bad",         "malformed, from the host's kernel")           \
+	X(EXCEPT_SRC,         "except-src",         "from the host's kernel: source not ours")     \
+	X(EXCEPT_DST,         "except-dst",         "from the host's kernel: to no single host")   \
+	X(EXCEPT_ESP,         "except-esp",         "from the host's kernel: ESP or AH")           \
+	X(EXCEPT_UNLISTED,    "except-unlisted",    "from the host's kernel: not what it may send") \
 	X(PORT_CLOSED,        "port-closed",        "thrown away when the port or stack closed")
 
 /* X(symbol, name shown) */
@@ -163,6 +172,8 @@
 	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
 	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \
+	X(EXCEPT_IN,      "except-to-host")     X(EXCEPT_OUT,     "except-from-host")              \
+	X(CAPTURED,       "captured")           X(CAPTURE_LOST,   "capture-lost")                  \
 	X(SLEEPS,         "sleeps")             X(BUSY_NS,        "busy-ns")                       \
 	X(IDLE_NS,        "idle-ns")            X(ASSERTS,        "asserts")
 /* clang-format on */
@@ -182,5 +193,8 @@ struct stat_block {
 const char *drop_reason_name(enum drop_reason r);
 const char *drop_reason_text(enum drop_reason r);
 const char *stat_name(enum stat_id s);
+
+/* False for what ends where it should. */
+bool drop_reason_is_loss(enum drop_reason r);
 
 #endif

@@ -15,9 +15,12 @@
 #include "latch/latch.h"
 #include "stack/base/buf.h"
 #include "stack/ctl/table.h"
+#include "stack/ctl/tables.h"
 #include "stack/net/arp.h"
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
+#include "stack/run/capture.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -401,6 +404,59 @@ stats_all_of(struct lcore *lc, void *arg)
 	stats_of(lc, f);
 }
 
+/* ---- captures ---- */
+
+static void
+captures_of(struct lcore *lc, void *arg)
+{
+	const struct tl_stack *s = lc->run->stack;
+	struct fill *f = arg;
+
+	if (lc->capture == NULL)
+		return;
+	table_put(f->t, "%s", capture_file(s));
+	table_put(f->t, "%s", capture_filter_text(s));
+	table_put(f->t, "%u", lc->id);
+	table_put(f->t, "%u", lc->capture->snap_bytes);
+	table_put(f->t, "%lu", (unsigned long)lc->capture->captured);
+	table_put(f->t, "%lu", (unsigned long)lc->capture->lost);
+}
+
+/* ---- exceptions ---- */
+
+static void
+put_list(struct table *t, const struct conf_list *l)
+{
+	char text[CONF_LIST * 8] = "";
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", i ? "," : "", l->v[i]);
+	table_put(t, "%s", text);
+}
+
+static void
+exceptions_of(struct lcore *lc, void *arg)
+{
+	struct fill *f = arg;
+
+	for (uint32_t i = 0; lc->id == 0 && lc->except != NULL && i < lc->except->n; i++) {
+		const struct except_if *x = &lc->except->i[i];
+
+		table_put(f->t, "%s", x->conf->name);
+		table_put(f->t, "%s", x->conf->port_name);
+		table_put(f->t, "%s", x->conf->interface);
+		table_put(f->t, "%s", x->conf->no_ike ? "no" : "yes");
+		put_list(f->t, &x->conf->udp);
+		put_list(f->t, &x->conf->tcp);
+		put_list(f->t, &x->conf->protocol);
+		table_put(f->t, "%lu", (unsigned long)x->nb_to_host);
+		table_put(f->t, "%lu", (unsigned long)x->nb_from_host);
+		table_put(f->t, "%lu", (unsigned long)x->nb_dropped);
+		table_put(f->t, "%u", x->to_host.n);
+	}
+}
+
 /* ---- configuration ---- */
 
 static void
@@ -438,6 +494,8 @@ static const struct shower showers[] = {
 	{"identities", identities_of, {"#handle", "type", "value", NULL}},
 	{"sockets", sockets_of, {"#worker", "proto", "state", "local", "remote", "latch", "#sendq", "#recvq", "#snd-wnd", "#cwnd", "#srtt-us", "#rto-us", "#mss", "#rexmt", NULL}},
 	{"latches", latches_of, {"#worker", "local", "remote", "state", "reason", "#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear", "#drop-qop", "#drop-peer", "#drop-unknown", NULL}},
+	{"exceptions", exceptions_of, {"name", "port", "interface", "ike", "udp", "tcp", "protocol", "#to-host", "#from-host", "#dropped", "#waiting", NULL}},
+	{"captures", captures_of, {"file", "filter", "#worker", "#snap", "#packets", "#lost", NULL}},
 	{"stats", stats_of, {"#worker", "kind", "name", "#value", "what", NULL}},
 	{"stats-all", stats_all_of, {"#worker", "kind", "name", "#value", "what", NULL}},
 };
@@ -446,29 +504,45 @@ static const struct shower showers[] = {
 const char *
 ctl_show_names(void)
 {
-	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, stats, "
-	       "stats-all";
+	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, "
+	       "exceptions, captures, stats, stats-all";
+}
+
+const char *
+ctl_table_name(uint32_t i)
+{
+	return i < RTE_DIM(showers) ? showers[i].what : NULL;
+}
+
+int
+ctl_table(struct tl_stack *s, const char *what, struct table *t)
+{
+	struct fill f = {.t = t};
+
+	for (size_t i = 0; i < RTE_DIM(showers); i++) {
+		if (strcmp(showers[i].what, what) != 0)
+			continue;
+		table_init(t, showers[i].cols);
+		control_lock(s);
+		for (uint32_t w = 0; w < s->conf.workers; w++)
+			ctl_call(s, w, showers[i].fill, &f);
+		control_unlock(s);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 int
 ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out)
 {
 	struct table t;
-	struct fill f = {.t = &t};
+	int rc = ctl_table(s, what, &t);
 
-	for (size_t i = 0; i < RTE_DIM(showers); i++) {
-		if (strcmp(showers[i].what, what) != 0)
-			continue;
-		table_init(&t, showers[i].cols);
-		control_lock(s);
-		for (uint32_t w = 0; w < s->conf.workers; w++)
-			ctl_call(s, w, showers[i].fill, &f);
-		control_unlock(s);
-		table_print(&t, json, out);
-		table_free(&t);
-		return 0;
-	}
-	return -ENOENT;
+	if (rc != 0)
+		return rc;
+	table_print(&t, json, out);
+	table_free(&t);
+	return 0;
 }
 
 struct stat_job {

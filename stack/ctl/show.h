@@ -10,9 +10,8 @@
 #include "stack/include/tl.h"
 
 /*
- * Prints one of: config, ports, neighbours, routes, sad, spd, identities, sockets, latches, stats,
- * stats-all (zero counters too). Runs between two turns of each worker. Any thread but a worker's.
- * Returns 0 or -ENOENT.
+ * Prints one of ctl_show_names(); stats-all has zero counters too. Runs between two turns of each
+ * worker. Any thread but a worker's. Returns 0 or -ENOENT.
  */
 int ctl_show(struct tl_stack *s, const char *what, bool json, FILE *out);
 

@@ -62,18 +62,24 @@ table_put(struct table *t, const char *fmt, ...)
 	t->next = (t->next + 1) % t->nb_cols;
 }
 
-static const char *
-cell_of(const struct table *t, uint32_t row, uint32_t col)
+const char *
+table_cell(const struct table *t, uint32_t row, uint32_t col)
 {
 	const char *c = t->cell[row * t->nb_cols + col];
 
 	return c == NULL ? "" : c;
 }
 
-static const char *
-name_of(const struct table *t, uint32_t col)
+const char *
+table_name(const struct table *t, uint32_t col)
 {
 	return t->col[col] + (t->col[col][0] == '#');
+}
+
+bool
+table_is_number(const struct table *t, uint32_t col)
+{
+	return t->col[col][0] == '#';
 }
 
 static void
@@ -81,14 +87,14 @@ print_text(const struct table *t, FILE *out)
 {
 	for (uint32_t r = 0; r <= t->nb_rows; r++) {
 		for (uint32_t c = 0; c < t->nb_cols; c++) {
-			size_t width = strlen(name_of(t, c));
-			const char *text = r == 0 ? name_of(t, c) : cell_of(t, r - 1, c);
+			size_t width = strlen(table_name(t, c));
+			const char *text = r == 0 ? table_name(t, c) : table_cell(t, r - 1, c);
 
 			for (uint32_t i = 0; i < t->nb_rows; i++) {
-				if (strlen(cell_of(t, i, c)) > width)
-					width = strlen(cell_of(t, i, c));
+				if (strlen(table_cell(t, i, c)) > width)
+					width = strlen(table_cell(t, i, c));
 			}
-			if (t->col[c][0] == '#')
+			if (table_is_number(t, c))
 				fprintf(out, "%*s", (int)width, text);
 			else
 				fprintf(out, "%-*s", (int)(c + 1 == t->nb_cols ? 0 : width), text);
@@ -121,12 +127,12 @@ print_json_row(const struct table *t, uint32_t r, FILE *out)
 	for (uint32_t c = 0; c < t->nb_cols; c++) {
 		if (c > 0)
 			fputs(", ", out);
-		print_json_string(name_of(t, c), out);
+		print_json_string(table_name(t, c), out);
 		fputs(": ", out);
-		if (t->col[c][0] == '#')
-			fputs(*cell_of(t, r, c) == '\0' ? "null" : cell_of(t, r, c), out);
+		if (table_is_number(t, c))
+			fputs(*table_cell(t, r, c) == '\0' ? "null" : table_cell(t, r, c), out);
 		else
-			print_json_string(cell_of(t, r, c), out);
+			print_json_string(table_cell(t, r, c), out);
 	}
 	fputc('}', out);
 }

@@ -29,6 +29,11 @@ void table_put(struct table *t, const char *fmt, ...) __attribute__((format(prin
 /* Each row as a JSON object in a line of its own. */
 void table_print_lines(const struct table *t, FILE *out);
 
+/* A cell as text, "" if it is empty; the name of a column, and whether it holds numbers. */
+const char *table_cell(const struct table *t, uint32_t row, uint32_t col);
+const char *table_name(const struct table *t, uint32_t col);
+bool table_is_number(const struct table *t, uint32_t col);
+
 void table_print(const struct table *t, bool json, FILE *out);
 
 #endif

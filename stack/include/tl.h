@@ -67,7 +67,8 @@ int tl_conf_mport(struct tl_conf *c, const char *name, const struct tl_mport_ops
 
 /**
  * Starts DPDK in this process, once, with what the [eal] section says: hugepages when there are
- * enough free ones, else ordinary memory. Call it before any other thread exists, or from a
+ * enough free ones, else ordinary memory. Core dumps of the process are off from here on, unless
+ * [eal] core-dumps = yes: they would hold keys. Call it before any other thread exists, or from a
  * thread of its own: EAL pins its caller.
  * @return 0, -EALREADY, -EINVAL
  */
@@ -137,6 +138,19 @@ int tl_sa_add(struct tl_stack *s, const char *name, const char *settings, struct
 /** Deletes an SA by name; revoked: packets that were decrypted under it and wait in a queue are
  * dropped too (F-3). @return 0 or -ENOENT */
 int tl_sa_del(struct tl_stack *s, const char *name, bool revoked, struct tl_error *e);
+
+/**
+ * Copies packets, after decryption and before encryption, to a new pcapng file of mode 0600: the
+ * file holds plaintext. filter: "key=value" words, see tl-pmd(1); "" for every packet. One capture
+ * at a time. A packet that finds the buffer full is counted and not copied. Any thread but a
+ * worker's, one at a time. @return 0, -EBUSY, -EINVAL, -ENOENT (no such SA), -ENOMEM, or the
+ * -errno of the file, with *e filled
+ */
+int tl_capture_start(struct tl_stack *s, const char *file, const char *filter, struct tl_error *e);
+
+/** Ends the capture; the file is complete when the call returns. @return 0, -ENOENT if there is
+ * none, -EIO if the file could not be written, with *e filled */
+int tl_capture_stop(struct tl_stack *s, struct tl_error *e);
 
 /** Version of the library, "0.1.0". */
 const char *tl_version(void);

@@ -96,6 +96,7 @@ frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 		return;
 	}
 	if (p->bare_ip) {
+		pm->place = PKT_RECEIVED;
 		pkt_vec_add(&s->v[NX_IP], m);
 		return;
 	}
@@ -107,6 +108,7 @@ frame_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 	if (l.group_dst)
 		pm->flags |= PKT_F_MCAST;
 	pm->l3_off = (uint16_t)l.len;
+	pm->place = PKT_RECEIVED;
 	if (l.type == RTE_ETHER_TYPE_IPV4 || l.type == RTE_ETHER_TYPE_IPV6) {
 		ip_in_frame(lc, m, &l, s);
 	} else if (l.type == RTE_ETHER_TYPE_ARP) {
@@ -145,6 +147,7 @@ eth_push(const struct port *p, struct rte_mbuf *m, const struct rte_ether_addr *
 	}
 	h.ether_type = rte_cpu_to_be_16(ethertype);
 	memcpy(at, &h, sizeof(h));
+	pkt_meta(m)->l3_off = (uint16_t)(sizeof(h) + (tagged ? VLAN_HDR_LEN : 0));
 	return true;
 }
 

@@ -500,6 +500,7 @@ build(struct lcore *lc, const struct dgram *d)
 	pm->ttl = first->ttl;
 	pm->port = first->port;
 	pm->handoff = first->handoff;
+	pm->place = first->place;
 	/* No port verified a checksum over the whole. */
 	pm->flags = (uint8_t)((first->flags & ~PKT_F_CSUM_OK) | PKT_F_REASS);
 	at = (uint8_t *)rte_pktmbuf_append(whole, (uint16_t)(keep + d->total));

@@ -278,5 +278,7 @@ ip4_push(struct lcore *lc, struct rte_mbuf *m, const struct ip_fields *f)
 		.dst_addr = ip_addr_to_v4(f->dst),
 	};
 	h->hdr_checksum = csum_finish(csum_add(h, HDR_MIN, 0));
+	pkt_meta(m)->l3_off = 0;
+	pkt_meta(m)->place = PKT_READY;
 	return DROP_NONE;
 }

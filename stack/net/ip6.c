@@ -427,5 +427,7 @@ ip6_push(struct rte_mbuf *m, const struct ip_fields *f)
 	h[HOPS_AT] = f->ttl != 0 ? f->ttl : (uint8_t)IP_TTL_DEFAULT;
 	memcpy(h + SRC_AT, src.b, 16);
 	memcpy(h + DST_AT, dst.b, 16);
+	pkt_meta(m)->l3_off = 0;
+	pkt_meta(m)->place = PKT_READY;
 	return DROP_NONE;
 }

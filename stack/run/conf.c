@@ -59,6 +59,12 @@ conf_find(const struct tl_conf *c, const char *section, const char *key)
 	return NULL;
 }
 
+bool
+conf_is_secret(const char *key)
+{
+	return strcmp(key, "key") == 0 || strcmp(key, "integrity-key") == 0;
+}
+
 int
 conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 {
@@ -135,6 +141,33 @@ tl_conf_set(struct tl_conf *c, const char *key, const char *value, struct tl_err
 }
 
 int
+conf_set_words(struct tl_conf *c, const char *section, const char *words, struct tl_error *e)
+{
+	char *copy = strdup(words), *save = NULL, *word;
+	char key[2 * CONF_NAME + 8];
+	int rc = 0;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	for (word = strtok_r(copy, " \t\n", &save); word != NULL && rc == 0;
+		word = strtok_r(NULL, " \t\n", &save)) {
+		char *eq = strchr(word, '=');
+
+		if (eq == NULL) {
+			rc = conf_fail(
+				e, NULL, "[%s]: expected key=value, got \"%s\"", section, word);
+			break;
+		}
+		*eq = '\0';
+		snprintf(key, sizeof(key), "%.63s.%.63s", section, word);
+		rc = tl_conf_set(c, key, eq + 1, e);
+	}
+	OPENSSL_cleanse(copy, strlen(words));
+	free(copy);
+	return rc;
+}
+
+int
 tl_conf_mport(struct tl_conf *c, const char *name, const struct tl_mport_ops *ops, void *ctx)
 {
 	struct conf_mport *m = calloc(1, sizeof(*m));
@@ -164,12 +197,6 @@ cut_end(char *p)
 
 	while (n > 0 && isspace((unsigned char)p[n - 1]))
 		p[--n] = '\0';
-}
-
-bool
-conf_is_secret(const char *key)
-{
-	return strcmp(key, "key") == 0 || strcmp(key, "integrity-key") == 0;
 }
 
 /* What one line of a file is, so that a bad one can be named; librte_cfgfile does the reading. */
@@ -347,6 +374,20 @@ out:
 	return rc;
 }
 
+/* librte_cfgfile frees what it read without a look: what is secret there is written over. */
+static void
+wipe_file(struct rte_cfgfile *cfg, const struct key_lines *kl)
+{
+	char nothing[CFG_VALUE_LEN];
+
+	memset(nothing, '0', sizeof(nothing) - 1);
+	nothing[sizeof(nothing) - 1] = '\0';
+	for (uint32_t i = 0; i < kl->n; i++) {
+		if (conf_is_secret(kl->v[i].key))
+			rte_cfgfile_set_entry(cfg, kl->v[i].section, kl->v[i].key, nothing);
+	}
+}
+
 static int
 read_file(struct tl_conf *c, const char *path, struct key_lines *kl, struct tl_error *e)
 {
@@ -364,6 +405,7 @@ read_file(struct tl_conf *c, const char *path, struct key_lines *kl, struct tl_e
 		return conf_fail(e, NULL, "%s: expected an INI file", path);
 	}
 	rc = take_file(c, cfg, kl, e);
+	wipe_file(cfg, kl);
 	rte_cfgfile_close(cfg);
 	return rc;
 }

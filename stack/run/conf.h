@@ -15,7 +15,7 @@
 #include "tcp/tcp.h"
 
 enum { CONF_MAX_ADDRS = 8 }; /* of a port; there is room for what routers add */
-enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256 };
+enum { CONF_NAME = 64, CONF_MAX_ROUTES = 256, CONF_LIST = 16 };
 
 /* One key as written. */
 struct conf_ent {
@@ -52,6 +52,9 @@ bool conf_is_secret(const char *key);
 int conf_fail(struct tl_error *e, const struct conf_ent *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Sets "key=value key=value" as the keys of a section. Returns 0, -EINVAL or -ENOMEM. */
+int conf_set_words(struct tl_conf *c, const char *section, const char *words, struct tl_error *e);
+
 struct conf_port {
 	char name[CONF_NAME];
 	char device[256];
@@ -81,12 +84,39 @@ struct conf_sa {
 	struct esp_sa_conf sa; /* wiped after use */
 };
 
+/* Numbers of a key that takes several. */
+struct conf_list {
+	uint32_t n;
+	uint16_t v[CONF_LIST];
+};
+
+/* One [exception NAME]: what of a port goes to the host's kernel. */
+struct conf_except {
+	char name[CONF_NAME];
+	char port_name[CONF_NAME];
+	char interface[16];
+	uint8_t port; /* its index */
+	bool no_ike, no_configure;
+	struct conf_list udp, tcp, protocol;
+};
+
+/* What `capture start` was told. */
+struct conf_capture {
+	struct esp_sel sel; /* its realm does not matter */
+	char sa[CONF_NAME]; /* empty: every packet */
+	uint32_t spi;       /* 0: every packet */
+	uint32_t snap_bytes;
+	uint32_t buffer_kb; /* of each worker */
+	bool drops;         /* nothing else */
+};
+
 /* Everything checked; handles of identities and profiles are of `tables`. */
 struct stack_conf {
 	uint32_t workers;
 	uint32_t mbufs, chunks, sockets; /* of each worker */
 	bool manual_keys;
-	bool has_seed; /* tests: repeatable random numbers */
+	bool telemetry; /* for the start of DPDK */
+	bool has_seed;  /* tests: repeatable random numbers */
 	uint8_t seed[32];
 	uint64_t iv_start; /* tests: first explicit IV of every SA; 0: from the wall clock (E-13) */
 	bool esp_pmtu;     /* believe what routers say about our ESP (RFC 4301 s6.1.1) */
@@ -94,9 +124,10 @@ struct stack_conf {
 	char control_socket[108]; /* as in struct sockaddr_un; empty: none */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
-	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules;
+	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];
+	struct conf_except except[LC_MAX_PORTS];
 	struct conf_ident *ident;
 	struct conf_sa *sa;
 	struct spd_rule *rule;
@@ -124,5 +155,8 @@ int conf_sa_finish(const struct stack_conf *sc, struct esp_sa_conf *sa);
 
 /* The handle of an identity written as "fqdn:host.example"; 0 if it is none. */
 uint32_t conf_ident_in_place(const struct stack_conf *sc, const char *text);
+
+/* Reads the keys of the section [capture] that stand in c. */
+int conf_read_capture(const struct tl_conf *c, struct conf_capture *out, struct tl_error *e);
 
 #endif

@@ -29,6 +29,7 @@
 /* clang-format off */
 static const struct key_rule rules[] = {
 	{"eal", "args", V_IGNORE, 0, 0, 0, ""},
+	{"eal", "core-dumps", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "hugepages", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "memory-mb", V_IGNORE, 0, 0, 0, ""},
 	{"eal", "cpus", V_IGNORE, 0, 0, 0, ""},
@@ -37,6 +38,7 @@ static const struct key_rule rules[] = {
 	{"stack", "buffer-chunks", V_U32, AT(stack_conf, chunks), 16, 1 << 22, "16 to 4194304"},
 	{"stack", "sockets", V_U32, AT(stack_conf, sockets), 8, 1 << 22, "8 to 4194304"},
 	{"stack", "manual-keys", V_CONSENT, AT(stack_conf, manual_keys), 0, 0, "i-accept-the-risk"},
+	{"stack", "telemetry", V_BOOL, AT(stack_conf, telemetry), 0, 0, "yes or no"},
 	{"stack", "seed", V_SEED, AT(stack_conf, seed), 0, 0, "a number; for tests only: it makes random numbers repeatable"},
 	{"stack", "iv-start", V_U64, AT(stack_conf, iv_start), 0, 0, "a number; for tests only: first explicit IV"},
 	{"stack", "esp-pmtu", V_BOOL, AT(stack_conf, esp_pmtu), 0, 0, "yes or no"},
@@ -127,6 +129,23 @@ static const struct key_rule rules[] = {
 	{"policy", "icmp-type", V_ICMP_TYPE, AT(spd_rule, sel.lport), 0, 0, "a type such as 8, or a type and a code such as 3/4"},
 	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport), 0, 0, PORTS_TEXT},
 	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport), 0, 0, PORTS_TEXT},
+	{"exception", "port", V_TEXT, AT(conf_except, port_name), CONF_NAME - 1, 0, "the name of a port"},
+	{"exception", "interface", V_TEXT, AT(conf_except, interface), 15, 0, "the name of an interface to make, 15 characters at most"},
+	{"exception", "ike", V_BOOL_NOT, AT(conf_except, no_ike), 0, 0, "yes or no"},
+	{"exception", "configure", V_BOOL_NOT, AT(conf_except, no_configure), 0, 0, "yes or no"},
+	{"exception", "udp", V_LIST, AT(conf_except, udp), 1, 65535, "at most 16 UDP ports, separated by commas"},
+	{"exception", "tcp", V_LIST, AT(conf_except, tcp), 1, 65535, "at most 16 TCP ports, separated by commas"},
+	{"exception", "protocol", V_LIST, AT(conf_except, protocol), 1, 255, "at most 16 protocol numbers, separated by commas"},
+	{"capture", "local-net", V_PREFIX, AT(conf_capture, sel.local), 0, 0, PREFIX_TEXT},
+	{"capture", "remote-net", V_PREFIX, AT(conf_capture, sel.remote), 0, 0, PREFIX_TEXT},
+	{"capture", "protocol", V_PROTO, AT(conf_capture, sel.proto), 0, 0, PROTO_TEXT},
+	{"capture", "local-port", V_PORTS, AT(conf_capture, sel.lport), 0, 0, PORTS_TEXT},
+	{"capture", "remote-port", V_PORTS, AT(conf_capture, sel.rport), 0, 0, PORTS_TEXT},
+	{"capture", "sa", V_TEXT, AT(conf_capture, sa), CONF_NAME - 1, 0, "the name of an SA"},
+	{"capture", "spi", V_U32, AT(conf_capture, spi), 1, UINT32_MAX, "1 to 4294967295"},
+	{"capture", "drops", V_BOOL, AT(conf_capture, drops), 0, 0, "yes or no"},
+	{"capture", "snap", V_U32, AT(conf_capture, snap_bytes), 64, UINT16_MAX, "64 to 65535 bytes"},
+	{"capture", "buffer-kb", V_U32, AT(conf_capture, buffer_kb), 64, 1 << 20, "64 to 1048576"},
 };
 /* clang-format on */
 
@@ -165,8 +184,7 @@ fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 	if (n == 0)
 		return conf_fail(e, at,
 			"unknown section; expected eal, stack, control, tcp, port NAME, route "
-			"PREFIX, "
-			"identity NAME, sa NAME or policy NAME");
+			"PREFIX, identity NAME, sa NAME, policy NAME or exception NAME");
 	return conf_fail(e, at, "unknown key; expected one of %s", known);
 }
 
@@ -308,6 +326,22 @@ rule_obj(struct stack_conf *sc, const char *name)
 	return r;
 }
 
+static struct conf_except *
+except_obj(struct stack_conf *sc, const char *name)
+{
+	struct conf_except *x;
+
+	for (uint32_t i = 0; i < sc->nb_excepts; i++) {
+		if (strcmp(sc->except[i].name, name) == 0)
+			return &sc->except[i];
+	}
+	if (sc->nb_excepts == LC_MAX_PORTS)
+		return NULL;
+	x = &sc->except[sc->nb_excepts++];
+	snprintf(x->name, sizeof(x->name), "%s", name);
+	return x;
+}
+
 static void *
 obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at)
 {
@@ -323,7 +357,11 @@ obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at
 		return sa_obj(sc, name);
 	if (strcmp(kind, "policy") == 0)
 		return rule_obj(sc, name);
-	return sc; /* [stack], [tcp], and what rule_of() will refuse */
+	if (strcmp(kind, "exception") == 0)
+		return except_obj(sc, name);
+	if (strcmp(kind, "capture") == 0)
+		return NULL; /* for a running stack only */
+	return sc;           /* [stack], [tcp], and what rule_of() will refuse */
 }
 
 static bool
@@ -657,6 +695,61 @@ finish_port(const struct conf_port *p, struct tl_error *e)
 	return 0;
 }
 
+static const struct conf_ent *
+except_key(const struct tl_conf *c, const struct conf_except *x, const char *key)
+{
+	char section[CONF_NAME + 12];
+
+	snprintf(section, sizeof(section), "exception %s", x->name);
+	return conf_find(c, section, key);
+}
+
+/* What the stack answers itself is not the host's; port 4500 carries ESP. */
+static int
+check_lists(const struct tl_conf *c, const struct conf_except *x, struct tl_error *e)
+{
+	static const uint8_t ours[] = {
+		IPPROTO_N_ICMP, IPPROTO_N_TCP, IPPROTO_N_UDP, IPPROTO_N_ESP, IPPROTO_N_ICMP6};
+
+	for (uint32_t i = 0; i < x->udp.n; i++) {
+		if (x->udp.v[i] == 4500)
+			return conf_fail(e, except_key(c, x, "udp"),
+				"port 4500 carries ESP too; \"ike\" takes what is not ESP there");
+	}
+	for (uint32_t i = 0; i < x->protocol.n; i++) {
+		if (memchr(ours, x->protocol.v[i], sizeof(ours)) != NULL)
+			return conf_fail(e, except_key(c, x, "protocol"),
+				"expected protocols that the stack does not handle itself, got %u",
+				x->protocol.v[i]);
+	}
+	return 0;
+}
+
+static int
+finish_except(const struct tl_conf *c, const struct stack_conf *sc, struct conf_except *x,
+	struct tl_error *e)
+{
+	uint32_t p = 0;
+
+	if (x->port_name[0] == '\0' || x->interface[0] == '\0')
+		return conf_fail(e, NULL,
+			"[exception %s]: expected the keys \"port\" and \"interface\"", x->name);
+	while (p < sc->nb_ports && strcmp(sc->port[p].name, x->port_name) != 0)
+		p++;
+	if (p == sc->nb_ports)
+		return conf_fail(e, except_key(c, x, "port"),
+			"expected the name of a port, got \"%s\"", x->port_name);
+	x->port = (uint8_t)p;
+	for (const struct conf_except *o = sc->except; o < x; o++) {
+		if (o->port == x->port || strcmp(o->interface, x->interface) == 0)
+			return conf_fail(e, except_key(c, x, "port"),
+				"expected a port and an interface of its own; [exception %s] has "
+				"it",
+				o->name);
+	}
+	return check_lists(c, x, e);
+}
+
 /* RFC 4106 s3: a nonce must not repeat under a key, so no two SAs share one. */
 static int
 check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error *e)
@@ -689,6 +782,8 @@ finish(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 		rc = finish_port6(c, &sc->port[i], e);
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)
 		rc = finish_port(&sc->port[i], e);
+	for (uint32_t i = 0; i < sc->nb_excepts && rc == 0; i++)
+		rc = finish_except(c, sc, &sc->except[i], e);
 	for (uint32_t i = 0; i < sc->nb_routes && rc == 0; i++)
 		rc = finish_route(sc, &sc->route[i], e);
 	for (uint32_t i = 0; i < sc->nb_rules && rc == 0; i++)
@@ -772,6 +867,18 @@ conf_read_rule(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 			rc = read_ent(sc, at, out, e);
 	}
 	return rc != 0 ? rc : finish_rule(c, out, e);
+}
+
+int
+conf_read_capture(const struct tl_conf *c, struct conf_capture *out, struct tl_error *e)
+{
+	int rc = 0;
+
+	*out = (struct conf_capture){.snap_bytes = UINT16_MAX, .buffer_kb = 4096};
+	esp_sel_any(&out->sel, 0);
+	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next)
+		rc = read_ent(NULL, at, out, e);
+	return rc;
 }
 
 void

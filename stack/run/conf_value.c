@@ -33,8 +33,8 @@ conf_one_of(const char *text, const char *words)
 	return -1;
 }
 
-static bool
-read_bool(const char *text, bool *out)
+bool
+conf_read_bool(const char *text, bool *out)
 {
 	int i = conf_one_of(text, "no,yes,false,true,0,1,off,on");
 
@@ -126,7 +126,7 @@ read_bool_not(const char *text, bool *out)
 {
 	bool v;
 
-	if (!read_bool(text, &v))
+	if (!conf_read_bool(text, &v))
 		return false;
 	*out = !v;
 	return true;
@@ -301,6 +301,24 @@ read_sel_net(struct reader *r)
 	       ip_addr_cmp(&range->lo, &range->hi) <= 0;
 }
 
+/* "53, 1812" */
+static bool
+read_list(struct reader *r)
+{
+	struct conf_list *l = (struct conf_list *)(void *)r->field;
+	char buf[256], *save = NULL, *word;
+	uint64_t n;
+
+	snprintf(buf, sizeof(buf), "%s", r->at->value);
+	for (word = strtok_r(buf, ", \t", &save); word != NULL;
+		word = strtok_r(NULL, ", \t", &save)) {
+		if (l->n == CONF_LIST || !read_number(word, r->rule->min, r->rule->max, &n))
+			return false;
+		l->v[l->n++] = (uint16_t)n;
+	}
+	return true;
+}
+
 static bool
 read_seed(const char *text, struct stack_conf *sc)
 {
@@ -366,7 +384,7 @@ conf_value_read(struct reader *r)
 	case V_US:
 		return read_sized(r);
 	case V_BOOL:
-		return read_bool(v, flag);
+		return conf_read_bool(v, flag);
 	case V_TEXT:
 		return read_text(r);
 	case V_ADDR:
@@ -425,6 +443,8 @@ conf_value_read(struct reader *r)
 		return read_seed(v, r->sc);
 	case V_U64:
 		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
+	case V_LIST:
+		return read_list(r);
 	case V_DROP:
 		return read_flag(v, "break,drop", flag);
 	default:

@@ -39,6 +39,7 @@ enum value_type {
 	V_SEED,
 	V_U64,
 	V_US,
+	V_LIST,
 	V_IGNORE,
 };
 
@@ -66,6 +67,9 @@ bool conf_value_read(struct reader *r);
 
 /* "10.0.0.0/24", "10.0.0.1" or "any" to an address and a length of 128 bits. */
 bool conf_read_prefix(const char *text, struct ip_addr *net, uint8_t *plen);
+
+/* "yes", "no" and the like. */
+bool conf_read_bool(const char *text, bool *out);
 
 /* Hexadecimal digits, with or without 0x, to at most cap bytes. */
 bool conf_read_hex(const char *text, uint8_t *out, size_t cap, size_t *len);

@@ -391,47 +391,21 @@ control_sa_move(struct tl_stack *s, const struct esp_event *ev)
 
 /* ---- the public calls ---- */
 
-/* "key=value key=value" as the keys of section [kind name]. */
-static int
-settings_parse(struct tl_conf *c, const char *kind, const char *name, const char *settings,
-	struct tl_error *e)
-{
-	char *copy = strdup(settings), *save = NULL, *word;
-	char key[2 * CONF_NAME + 8];
-	int rc = 0;
-
-	if (copy == NULL)
-		return -ENOMEM;
-	if (name[0] == '\0')
-		rc = conf_fail(e, NULL, "[%s]: expected a name", kind);
-	for (word = strtok_r(copy, " \t\n", &save); word != NULL && rc == 0;
-		word = strtok_r(NULL, " \t\n", &save)) {
-		char *eq = strchr(word, '=');
-
-		if (eq == NULL) {
-			rc = conf_fail(e, NULL, "[%s %s]: expected key=value, got \"%s\"", kind,
-				name, word);
-			break;
-		}
-		*eq = '\0';
-		snprintf(key, sizeof(key), "%s %.63s.%.63s", kind, name, word);
-		rc = tl_conf_set(c, key, eq + 1, e);
-	}
-	OPENSSL_cleanse(copy, strlen(settings));
-	free(copy);
-	return rc;
-}
-
 int
 control_sa_add_words(struct tl_stack *s, const char *name, const char *settings, struct tl_error *e)
 {
 	struct tl_conf *c = tl_conf_new();
+	char section[CONF_NAME];
 	struct esp_sa_conf sa;
 	int rc;
 
 	if (c == NULL)
 		return -ENOMEM;
-	rc = settings_parse(c, "sa", name, settings, e);
+	snprintf(section, sizeof(section), "sa %.60s", name);
+	if (name[0] == '\0')
+		rc = conf_fail(e, NULL, "[sa]: expected a name");
+	else
+		rc = conf_set_words(c, section, settings, e);
 	if (rc == 0)
 		rc = conf_read_sa(c, &s->conf, name, &sa, e);
 	if (rc == 0)
@@ -446,12 +420,17 @@ control_policy_add_words(
 	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e)
 {
 	struct tl_conf *c = tl_conf_new();
+	char section[CONF_NAME];
 	struct spd_rule r;
 	int rc;
 
 	if (c == NULL)
 		return -ENOMEM;
-	rc = settings_parse(c, "policy", name, settings, e);
+	snprintf(section, sizeof(section), "policy %.54s", name);
+	if (name[0] == '\0')
+		rc = conf_fail(e, NULL, "[policy]: expected a name");
+	else
+		rc = conf_set_words(c, section, settings, e);
 	if (rc == 0)
 		rc = conf_read_rule(c, &s->conf, name, &r, e);
 	if (rc == 0)

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 
 #include "stack/base/log.h"
+#include "stack/run/conf_value.h"
 #include "stack/run/run.h"
 
 LOG_MODULE(eal, NOTICE);
@@ -161,6 +164,33 @@ extra_args(const struct tl_conf *c, struct args *a)
 		arg_add(a, "%s", word);
 }
 
+static bool
+wants_telemetry(const struct tl_conf *c)
+{
+	const struct conf_ent *at = conf_find(c, "stack", "telemetry");
+	bool on = false;
+
+	return at != NULL && conf_read_bool(at->value, &on) && on;
+}
+
+/* Keys are in memory from here on: neither a core dump nor a debugger of the same user shows them.
+ */
+static int
+core_dumps_set(const struct tl_conf *c, struct tl_error *e)
+{
+	const struct conf_ent *at = conf_find(c, "eal", "core-dumps");
+	const struct rlimit none = {0, 0};
+	bool wanted = false;
+
+	if (at != NULL && !conf_read_bool(at->value, &wanted))
+		return conf_fail(e, at, "expected yes or no, got \"%s\"", at->value);
+	if (wanted)
+		return 0;
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	return 0;
+}
+
 int
 tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 {
@@ -168,12 +198,15 @@ tl_eal_init(const struct tl_conf *c, struct tl_error *e)
 	int rc;
 
 	arg_add(&a, "taglatch");
-	rc = memory_args(c, &a, e);
+	rc = core_dumps_set(c, e);
+	if (rc == 0)
+		rc = memory_args(c, &a, e);
 	if (rc != 0)
 		return rc;
 	lcore_args(c, &a);
 	device_args(c, &a);
-	arg_add(&a, "--no-telemetry");
+	if (!wants_telemetry(c))
+		arg_add(&a, "--no-telemetry");
 	arg_add(&a, "--file-prefix=taglatch%d", (int)getpid());
 	arg_add(&a, "--log-level=lib.eal:error");
 	extra_args(c, &a);

@@ -16,12 +16,15 @@
 #include "stack/base/log.h"
 #include "stack/base/rand.h"
 #include "stack/base/tmr.h"
+#include "stack/ctl/telemetry.h"
 #include "stack/net/arp.h"
 #include "stack/net/frag.h"
 #include "stack/net/icmp.h"
 #include "stack/net/ip4.h"
 #include "stack/net/nd.h"
 #include "stack/net/route.h"
+#include "stack/run/capture.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 
 LOG_MODULE(run, NOTICE);
@@ -210,6 +213,7 @@ worker_free(struct tl_stack *s, struct lcore *lc)
 {
 	struct pkt_vec v;
 
+	except_destroy(lc);
 	sock_destroy(lc);
 	if (lc->tcp != NULL)
 		tcp_destroy(lc);
@@ -369,6 +373,8 @@ build(struct tl_stack *s, struct tl_error *e)
 		if (rc != 0)
 			return rc;
 	}
+	if (except_create(s, e) != 0)
+		return -EINVAL;
 	return policy_add(s, e);
 }
 
@@ -395,6 +401,8 @@ tl_create(const struct tl_conf *c, struct tl_stack **out, struct tl_error *e)
 		tl_destroy(s);
 		return rc;
 	}
+	/* Beyond the first ones a stack has no number there, and nothing else is missing. */
+	telemetry_add(s);
 	*out = s;
 	return 0;
 }
@@ -406,8 +414,10 @@ tl_destroy(struct tl_stack *s)
 		return;
 	if (s->service != NULL)
 		service->stop(s->service);
+	telemetry_remove(s);
 	tl_stop(s);
 	tl_wait_stopped(s);
+	capture_end(s);
 	for (uint32_t i = 0; i < s->conf.nb_ports; i++)
 		port_close(s, i);
 	for (uint32_t w = 0; w < LC_MAX_WORKERS; w++) {

@@ -7,6 +7,7 @@
 #include <rte_pause.h>
 
 #include "stack/base/tmr.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -66,6 +67,8 @@ loop_once(struct lcore *lc)
 	}
 	work += rx_handoff(lc);
 	lc->now_ns = clock_ns(lc);
+	if (lc->except != NULL)
+		work += except_turn(lc);
 	work += tmr_run(lc); /* expiries mark pcbs, like input does */
 	work += msg_run(lc); /* what control asked for since the last turn */
 	sock_events(lc);     /* the program reads and writes; what it wrote leaves in this turn */
@@ -161,7 +164,7 @@ turn(struct lcore *lc, uint64_t now_ns)
 		lc->now_ns = now_ns;
 	loop_once(lc);
 	lc_count(lc, ST_TURNS);
-	return is_waiting(lc) ? lc->now_ns : tmr_next_ns(lc);
+	return is_waiting(lc) ? lc->now_ns : RTE_MIN(tmr_next_ns(lc), except_next_ns(lc));
 }
 
 /* No thread of ours drives this worker, so a service beside it would look into it at any time. */

@@ -48,7 +48,8 @@ struct tl_stack {
 	_Atomic uint32_t running; /* workers that turn now */
 	bool started;
 	struct control control;
-	void *service; /* of the one that is registered */
+	void *service;           /* of the one that is registered */
+	struct capture *capture; /* NULL: none was started */
 };
 
 /* What runs beside the workers on a thread of its own: the control socket. */
@@ -82,6 +83,9 @@ int loop_run(void *lc);
 /* The receive path and the transmit path: the only places that know the order of the stages. */
 void rx_path(struct lcore *lc, struct pkt_vec *in);
 void tx_path(struct lcore *lc, struct pkt_vec *v);
+
+/* The end of the transmit path, for packets in clear that have their IP header and their route. */
+void tx_ready(struct lcore *lc, struct pkt_vec *v);
 
 /* Packets that other workers handed over. Returns how many. */
 uint32_t rx_handoff(struct lcore *lc);

@@ -11,6 +11,8 @@
 #include "stack/net/icmp.h"
 #include "stack/net/ip.h"
 #include "stack/net/nd.h"
+#include "stack/run/capture.h"
+#include "stack/run/except.h"
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
@@ -80,7 +82,13 @@ rx_transports(struct lcore *lc, struct pkt_sort *s)
 
 	if (lc->run->stack->conf.esp_pmtu)
 		icmp_take_esp(lc, &s->v[NX_ICMP], &about_esp);
+	if (lc->except != NULL)
+		except_ike(lc, s);
 	latch_in(lc, s); /* the verdict: latch of the flow's owner, else RFC 4301 s5.2 step 3b */
+	if (unlikely(lc->capture != NULL))
+		capture_in(lc, s);
+	if (lc->except != NULL)
+		except_listed(lc, s);
 	tcp_in(lc, &s->v[NX_TCP]);
 	udp_in(lc, &s->v[NX_UDP]);
 	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
@@ -139,6 +147,9 @@ take_over(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *ip, struct pkt_
 		return;
 	case HANDOFF_TX:
 		pkt_vec_add(tx, m);
+		return;
+	case HANDOFF_EXCEPT:
+		except_take(lc, m);
 		return;
 	case HANDOFF_IP:
 		if (is_current(lc, m))

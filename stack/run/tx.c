@@ -7,14 +7,25 @@
 #include "esp/esp.h"
 #include "stack/net/eth.h"
 #include "stack/net/ip.h"
+#include "stack/run/capture.h"
 #include "stack/run/run.h"
 
 void
 tx_path(struct lcore *lc, struct pkt_vec *v)
 {
-	spd_out(lc, v);      /* tag -> SA, BYPASS or drop; RFC 4301 s5.1 */
+	spd_out(lc, v); /* tag -> SA, BYPASS or drop; RFC 4301 s5.1 */
+	if (unlikely(lc->capture != NULL))
+		capture_out(lc, v);
 	ip_out_inner(lc, v); /* tunnel mode only: the header that will be hidden */
 	esp_out(lc, v);      /* skips what spd_out marked BYPASS */
 	ip_out(lc, v);       /* the header that the wire sees; route, fragment */
 	eth_out(lc, v);      /* neighbour, MAC; onto the port's burst buffer */
+}
+
+void
+tx_ready(struct lcore *lc, struct pkt_vec *v)
+{
+	if (unlikely(lc->capture != NULL))
+		capture_out(lc, v);
+	eth_out(lc, v);
 }

@@ -2,7 +2,9 @@
 """test_cli.py BUILD - the programs as a user meets them: help, errors, tables. Prints TAP."""
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -174,8 +176,9 @@ test("--set wins over the file and is named in the error",
 rc, out, err = run("tl-pmd", "--set", "nonsense", conf=GOOD)
 test("--set without a value exits 2", rc == 2 and "SECTION.KEY=VALUE" in err, err)
 
-for table in ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
-              "latches", "stats", "stats-all"):
+TABLES = ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
+          "latches", "exceptions", "captures", "stats", "stats-all")
+for table in TABLES:
     rc, out, err = run("tl-pmd", "-c", f"show {table}; json on; print MARK; show {table}; quit",
                        conf=GOOD)
     try:
@@ -220,6 +223,124 @@ rc, out, err = run("tl-pmd", "-c", "add sa x spi=0x2000 direction=out local=10.1
 test("SAs come and go at the prompt, running or not",
      rc == 1 and "SA x added" in out and "SA x deleted" in out and "no such SA" in out and
      "spi: expected 256" in out, out + err)
+with tempfile.TemporaryDirectory() as d:
+    path = os.path.join(d, "c.pcapng")
+    rc, out, err = run("tl-pmd", "-c", f"capture start {path} local-port=7 drops=yes; start; sleep 50; capture show; "
+                       f"capture start {path}; capture stop; capture stop; quit", conf=GOOD)
+    with open(path, "rb") as f:
+        head = f.read(12)
+    test("a capture starts and stops; one at a time; for its owner's eyes only",
+         rc == 1 and f"capture to {path} started" in out and "local-port=7 drops=yes" in out and
+         "stop that first" in out and out.count("capture stopped") == 1 and
+         "none was started" in out and head[:4] == b"\n\r\r\n" and
+         head[8:] == b"\x4d\x3c\x2b\x1a" and os.stat(path).st_mode & 0o777 == 0o600, out + err)
+    rc, out, err = run("tl-pmd", "-c", f"capture start {d}/x sa=nobody; capture start {d}/x colour=red; "
+                       f"capture start {d}/no/x; capture start {d}/x snap=1; quit", conf=GOOD)
+    test("a capture of what does not exist is refused",
+         rc == 1 and "[sa nobody]: no such SA" in out and "local-port" in out and
+         "No such file" in out and "64 to 65535" in out and os.listdir(d) == ["c.pcapng"], out + err)
+refuses("a capture in a file", GOOD + "[capture]\nsnap = 100\n", "[capture] snap")
+EXCEPTION = "[exception x]\nport = lan\ninterface = tlx0\n"
+refuses("an exception of no port", GOOD + EXCEPTION.replace("lan", "wan"), "[exception x] port",
+        'expected the name of a port, got "wan"')
+refuses("an exception without interface", GOOD + "[exception x]\nport = lan\n",
+        '[exception x]: expected the keys "port" and "interface"')
+refuses("an interface with a long name", GOOD + EXCEPTION.replace("tlx0", "x" * 16),
+        "[exception x] interface", "15 characters")
+refuses("two exceptions of one port", GOOD + EXCEPTION + EXCEPTION.replace(" x]", " y]"),
+        "[exception y] port", "[exception x] has it")
+refuses("ESP in UDP for the host", GOOD + EXCEPTION + "udp = 53, 4500\n", "[exception x] udp",
+        "port 4500 carries ESP too")
+refuses("a port that is none", GOOD + EXCEPTION + "tcp = 22, 70000\n", "[exception x] tcp",
+        "at most 16 TCP ports")
+refuses("a protocol of the stack for the host", GOOD + EXCEPTION + "protocol = 47, 50\n",
+        "[exception x] protocol", "got 50")
+refuses("an unknown key of an exception", GOOD + EXCEPTION + "sctp = 1\n", "[exception x] sctp",
+        "port, interface, ike, configure, udp, tcp, protocol")
+MAC_KEY = "5a" * 32
+CBC = GOOD.replace(f"key = {KEY}", f"encryption = ENCR_AES_CBC\nkey = {KEY[:32]}\nintegrity = "
+                   f"AUTH_HMAC_SHA2_256_128\nintegrity-key = {MAC_KEY}")
+rc, out, err = run("tl-pmd", "-c", "show config; json on; show config; quit", conf=CBC)
+test("no key of either kind is shown", rc == 0 and out.count("(secret)") == 4 and
+     MAC_KEY[:8] not in out and KEY[:8] not in out, out + err)
+rc, out, err = run("tl-pmd", "-c", "quit", conf=CBC.replace(MAC_KEY, MAC_KEY + "x"))
+test("a bad integrity key is refused and not shown",
+     rc == 2 and "integrity-key" in err and MAC_KEY[:8] not in err, err)
+refuses("core dumps that are neither on nor off", GOOD.replace("[eal]", "[eal]\ncore-dumps = maybe"),
+        "[eal] core-dumps", "yes or no")
+
+
+def core_limit(extra):
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "t.ini")
+        with open(path, "w") as f:
+            f.write(GOOD.replace("[eal]", "[eal]\n" + extra))
+        os.chmod(path, 0o600)
+        p = subprocess.Popen([os.path.join(BUILD, "apps", "tl-pmd"), "-f", path],
+                             stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=ENV)
+        p.stdin.write("print READY\n")
+        p.stdin.flush()
+        while "READY" not in p.stdout.readline():
+            pass
+        with open(f"/proc/{p.pid}/limits") as f:
+            line = next(line for line in f if line.startswith("Max core file size"))
+        p.communicate("quit\n", timeout=60)
+    return line.split()[4:6]
+
+
+resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+before = resource.getrlimit(resource.RLIMIT_CORE)[1]
+test("a process with keys leaves no core", core_limit("") == ["0", "0"])
+test("unless it is asked for", before == 0 or core_limit("core-dumps = yes")[1] != "0")
+
+
+def telemetry():
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "t.ini")
+        with open(path, "w") as f:
+            f.write(GOOD.replace("[eal]", "telemetry = yes\n[eal]"))
+        os.chmod(path, 0o600)
+        p = subprocess.Popen([os.path.join(BUILD, "apps", "tl-pmd"), "-f", path, "-c",
+                              "start; wait"], stdout=subprocess.PIPE, text=True, env=ENV)
+        while "started" not in p.stdout.readline():
+            pass
+        runtime = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(10)
+        try:
+            s.connect(f"{runtime}/dpdk/taglatch{p.pid}/dpdk_telemetry.v2")
+            s.recv(16384)
+
+            def ask(what):
+                what = what.replace("-all", "_all")
+                s.send(f"/taglatch/{what}".encode())
+                a = json.loads(s.recv(16384))[f"/taglatch/{what.split(',')[0]}"]
+                if isinstance(a, dict):
+                    a["rows"] = [a["rows"][n] for n in sorted(a["rows"], key=int)]
+                return a
+            answers = {t: ask(t) for t in TABLES}
+            sad, stats = answers["sad"], ask("stats-all,0,30")
+            test("every table is an endpoint of telemetry", ask("stacks") == [0] and
+                 all(a["rows"] or not a["total"] for a in answers.values()) and
+                 sad["total"] == 1 and sad["rows"][0]["spi"] == "0x00001000" and
+                 sad["rows"][0]["peer_id"] == "10.1.0.2" and sad["rows"][0]["profile"] > 0 and
+                 KEY not in json.dumps(answers), answers)
+            first = answers["stats-all"]
+            rows, at = first["rows"], first["next"]
+            while at < first["total"]:
+                more = ask(f"stats-all,0,{at}")
+                rows, at = rows + more["rows"], more["next"]
+            test("a long table comes in pieces", len(rows) == first["total"] > first["next"] and
+                 stats["rows"][0]["name"] == rows[30]["name"], (first, stats))
+            test("no other stack, and no nonsense", all(ask(f"ports,{x}") is None for x in
+                                                        ("1", "64", "x", "0,", "0,1x", "-1")), "")
+        finally:
+            p.send_signal(signal.SIGTERM)
+            out, _ = p.communicate(timeout=60)
+        test("a stack with telemetry ends cleanly", p.returncode == 0, out)
+
+
+telemetry()
 rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; quit", conf=GOOD
                    .replace("net_null0", "net_null0,no-rx=1"))
 stats = {r["name"]: r["value"] for r in json.loads(out[out.index("["):])}
