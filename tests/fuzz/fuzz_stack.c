@@ -281,6 +281,12 @@ fuzz_settle(void)
 	fuzz_check(0, "packet buffers are left");
 }
 
+struct tl_stack *
+fuzz_tl_stack(void)
+{
+	return f.stack;
+}
+
 uint64_t
 fuzz_stat(enum stat_id id)
 {

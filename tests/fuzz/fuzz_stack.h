@@ -37,6 +37,9 @@ void fuzz_run(void);
 /* fuzz_run(), then more seconds than any timer has. Aborts if a packet buffer is left. */
 void fuzz_settle(void);
 
+struct tl_stack;
+struct tl_stack *fuzz_tl_stack(void);
+
 uint64_t fuzz_stat(enum stat_id id);
 
 /* An inbound SA of the stack from the peer, tunnel or transport; its outbound twin stands too. */

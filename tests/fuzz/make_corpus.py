@@ -104,3 +104,46 @@ put("nd", "ra", nd((5, ICMPv6ND_RA(routerlifetime=60) / SLL / ICMPv6NDOptMTU(mtu
                                           validlifetime=100, preferredlifetime=50))))
 put("nd", "too_big", nd((0, ICMPv6PacketTooBig(mtu=1280) / Raw(raw(IPv6(src="fd00::1", dst="fd00::2") / TCP(sport=7, dport=9))))))
 put("nd", "echo", nd((0, ICMPv6EchoRequest(data=b"hello")), (16, ICMPv6ND_NS(tgt="fd00::1"))))
+
+
+def nlmsg(kind, flags, body=b""):
+    return struct.pack("<IHHII", 16 + len(body), kind, flags | 5, 1, 1) + body
+
+
+def attr(kind, body):
+    return struct.pack("<HH", 4 + len(body), kind) + body + b"\0" * (-len(body) % 4)
+
+
+def ctl(*messages):
+    return b"".join(struct.pack(">H", len(m)) + m for m in messages)
+
+
+def xaddr(last):
+    return bytes([10, 0, 0, last]) + b"\0" * 12
+
+
+SELECTOR = xaddr(1) + xaddr(2) + struct.pack("<HHHHHBBBxxxiI", 0, 0, 0, 0, 2, 32, 32, 6, 0, 0)
+LIFETIME = b"\xff" * 32 + b"\0" * 32
+
+
+def usersa(src, dst, spi):
+    return (SELECTOR + xaddr(dst) + struct.pack(">I", spi) + struct.pack("<Bxxx", 50) + xaddr(src) +
+            LIFETIME + b"\0" * 32 + b"\0" * 12 + struct.pack("<IIHBBB7x", 0, 1, 2, 0, 32, 0))
+
+
+GCM = attr(18, b"rfc4106(gcm(aes))".ljust(64, b"\0") + struct.pack("<II", 160, 128) + b"k" * 20)
+CBC = (attr(2, b"cbc(aes)".ljust(64, b"\0") + struct.pack("<I", 128) + b"c" * 16) +
+       attr(20, b"hmac(sha256)".ljust(64, b"\0") + struct.pack("<II", 256, 128) + b"h" * 32))
+NEWSA, DELSA, GETSA, NEWPOLICY, DELPOLICY, GETPOLICY, ALLOCSPI, FLUSHSA, FLUSHPOLICY = (
+    16, 17, 18, 19, 20, 21, 22, 28, 29)
+put("ctl", "newsa", ctl(nlmsg(NEWSA, 0x600, usersa(2, 1, 0x3001) + GCM)))
+put("ctl", "newsa_cbc", ctl(nlmsg(NEWSA, 0x600, usersa(1, 2, 0x3002) + CBC)))
+put("ctl", "dump", ctl(nlmsg(GETSA, 0x300), nlmsg(GETPOLICY, 0x300)))
+put("ctl", "flush", ctl(nlmsg(FLUSHSA, 0, b"\x32"), nlmsg(FLUSHPOLICY, 0)))
+put("ctl", "allocspi", ctl(nlmsg(ALLOCSPI, 0, usersa(2, 1, 0) + struct.pack("<II", 0x4000, 0x5000))))
+put("ctl", "policy", ctl(nlmsg(NEWPOLICY, 0, SELECTOR + LIFETIME + b"\0" * 32 +
+                               struct.pack("<IIBBBBxxxx", 100, 0, 0, 0, 0, 0))))
+put("ctl", "del", ctl(nlmsg(DELSA, 0, xaddr(1) + struct.pack(">I", 0x3001) + struct.pack("<HBx", 2, 50))))
+for kind in range(0x100, 0x118):
+    put("ctl", f"own_{kind:x}", ctl(nlmsg(kind, 0), nlmsg(kind, 0x300)))
+put("ctl", "batch", ctl(nlmsg(NEWSA, 0x600, usersa(2, 1, 0x3003) + GCM) + nlmsg(GETSA, 0x300)))
