@@ -414,7 +414,7 @@ int
 nl_policy_del(struct nl_req *q)
 {
 	const struct spd_rule *r;
-	uint8_t dir;
+	uint8_t dir = 0;
 	int rc = find(q, &r, &dir);
 
 	if (rc != 0)
@@ -447,7 +447,7 @@ nl_policy_get(struct nl_req *q)
 	const struct spd_rule *found;
 	struct spd_rule r;
 	struct nlmsghdr *h;
-	uint8_t dir;
+	uint8_t dir = 0;
 	int rc;
 
 	if (nl_is_dump(q) && q->len > sizeof(struct xfrm_userpolicy_id))

@@ -755,7 +755,7 @@ nl_sa_del(struct nl_req *q)
 {
 	const struct nlattr *at[B_MAX];
 	struct ctl_larval *larval;
-	enum esp_del_cause cause;
+	enum esp_del_cause cause = ESP_DEL_ADMIN;
 	int slot = find(q, at, &larval), rc;
 
 	if (slot == -ESRCH && larval != NULL) {
