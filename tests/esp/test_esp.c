@@ -420,6 +420,97 @@ START_TEST(padding_must_count_up_and_fit)
 }
 END_TEST
 
+/* Makes a good packet wrong in one way. */
+enum wrong {
+	W_NONE,
+	W_CUT,
+	W_BIT,
+	W_SPI,
+	W_SEQ_ZERO,
+	W_REPLAY,
+	W_ADDR,
+	W_ENCAP,
+	W_EXPIRED,
+	W_SELECTOR,
+	W_MAX
+};
+
+static const enum drop_reason wrong_counter[W_MAX] = {
+	[W_CUT] = DROP_ESP_SHORT,
+	[W_BIT] = DROP_ESP_ICV,
+	[W_SPI] = DROP_ESP_SPI,
+	[W_SEQ_ZERO] = DROP_ESP_SEQ,
+	[W_REPLAY] = DROP_ESP_REPLAY,
+	[W_ADDR] = DROP_ESP_ADDR,
+	[W_ENCAP] = DROP_ESP_ENCAP,
+	[W_EXPIRED] = DROP_ESP_EXPIRED,
+	[W_SELECTOR] = DROP_ESP_SELECTOR,
+};
+
+static uint32_t
+make_wrong(enum wrong w, uint8_t *esp, uint32_t len)
+{
+	struct esp_sa *sa = ee->lc.esp->slot[0];
+
+	switch (w) {
+	case W_CUT:
+		return len - 3;
+	case W_BIT:
+		esp[len / 2] ^= 4;
+		break;
+	case W_SPI:
+		esp[3] ^= 1;
+		break;
+	case W_SEQ_ZERO:
+		memset(esp + 4, 0, 4);
+		break;
+	case W_REPLAY:
+		rte_pktmbuf_free(ee_receive(esp, len, NX_TCP));
+		break;
+	case W_ADDR:
+		sa->conf.remote = ee_here;
+		break;
+	case W_ENCAP:
+		sa->conf.udp = true;
+		break;
+	case W_EXPIRED:
+		sa->expired = true;
+		break;
+	case W_SELECTOR:
+		sa->conf.sel.lport = (struct port_range){1, 2};
+		break;
+	default:
+		break;
+	}
+	return len;
+}
+
+/* Each has a counter of its own, and nothing else moves but what an authentic packet may move. */
+START_TEST(each_wrong_packet_has_its_own_counter_and_no_other_effect)
+{
+	enum wrong w = (enum wrong)_i;
+	struct esp_sa *sa;
+	uint8_t esp[256];
+	uint64_t top, packets;
+	uint32_t len;
+
+	ee_add_default_pair();
+	sa = ee->lc.esp->slot[0];
+	make_esp(esp, IPPROTO_N_TCP);
+	len = make_wrong(w, esp, make_esp(esp, IPPROTO_N_TCP));
+	top = sa->replay.top;
+	packets = sa->packets;
+	sa->conf.udp_remote = 0; /* so that the packet comes as ESP whatever the SA says */
+	ck_assert_ptr_null(ee_receive(esp, len, NX_TCP));
+	ck_assert_uint_eq(ee_drops(), 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[wrong_counter[w]], 1);
+	if (w == W_SELECTOR)
+		return; /* it was authentic */
+	ck_assert_uint_eq(sa->replay.top, top);
+	ck_assert_uint_eq(sa->packets, packets);
+}
+END_TEST
+
 /* C-9: which SAs may not have two owners. */
 START_TEST(selectors_overlap_when_a_flow_fits_both)
 {
@@ -480,6 +571,8 @@ add_tests(TCase *c)
 	tcase_add_test(c, key_is_not_kept_beside_the_engine);
 	tcase_add_test(c, request_without_sa_is_dropped);
 	tcase_add_test(c, empty_policy_discards);
+	tcase_add_loop_test(
+		c, each_wrong_packet_has_its_own_counter_and_no_other_effect, W_CUT, W_MAX);
 	tcase_add_test(c, used_up_sa_is_not_chosen_again);
 	tcase_add_test(c, padding_must_count_up_and_fit);
 	tcase_add_test(c, selectors_overlap_when_a_flow_fits_both);
