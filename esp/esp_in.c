@@ -194,6 +194,10 @@ authentic(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 		pkt_drop(lc, m, DROP_ESP_REPLAY);
 		return false;
 	}
+	if (unlikely(sa->expired)) { /* by an earlier packet of the burst */
+		pkt_drop(lc, m, DROP_ESP_EXPIRED);
+		return false;
+	}
 	if (sa->conf.udp && op->seq > sa->replay.top)
 		esp_udp_follow(lc, sa, m);
 	replay_update(&sa->replay, op->seq);

@@ -14,7 +14,7 @@
 struct inner {
 	struct flow_key key;
 	uint32_t l4_off;
-	bool is_fragment;
+	bool is_fragment, is_later;
 };
 
 static bool
@@ -32,6 +32,7 @@ read4(const uint8_t *ip, uint32_t len, struct inner *in)
 	in->key.remote = ip_addr_v4(h.src_addr);
 	in->key.proto = h.next_proto_id;
 	in->is_fragment = (rte_be_to_cpu_16(h.fragment_offset) & 0x3fff) != 0;
+	in->is_later = (rte_be_to_cpu_16(h.fragment_offset) & 0x1fff) != 0;
 	return true;
 }
 
@@ -56,6 +57,7 @@ read6(const uint8_t *ip, uint32_t len, uint8_t port, struct inner *in)
 	in->key.proto = up.nxt;
 	in->l4_off = up.off;
 	in->is_fragment = up.frag_data != 0 || up.more;
+	in->is_later = up.frag_data != 0;
 	return true;
 }
 
@@ -71,9 +73,11 @@ esp_inner_selected(
 		return false;
 	if (!(nxt == IPPROTO_N_IPIP ? read4(ip, len, &in) : read6(ip, len, port, &in)))
 		return false;
-	/* F-56: a fragment shows no ports that could be trusted. */
-	if (in.is_fragment)
-		return esp_sel_match_fragment(sel, &in.key);
+	/* F-56: a fragment must be one that the SA takes, and a first one shows its ports too. */
+	if (in.is_fragment && !esp_sel_match_fragment(sel, &in.key))
+		return false;
+	if (in.is_later)
+		return true;
 	return pkt_read_ports(&in.key, ip + in.l4_off, len - in.l4_off) &&
 	       esp_sel_match(sel, &in.key);
 }

@@ -68,6 +68,9 @@ hard_reached(const struct lcore *lc, const struct esp_sa *sa)
 {
 	const struct esp_life *l = &sa->conf.life;
 
+	/* RFC 4303 s3.3.3: the end of the numbers is the end of the SA. */
+	if (!sa->conf.inbound && sa->seq >= sa->seq_max)
+		return true;
 	return sa->packets >= limit_or_never(l->hard_packets) ||
 	       sa->bytes >= limit_or_never(l->hard_bytes) ||
 	       lc->now_ns >= due(sa->added_ns, l->hard_add_s) ||
@@ -95,6 +98,8 @@ arm(struct lcore *lc, struct esp_sa *sa)
 
 	sa->next_packets = limit_or_never(l->hard_packets);
 	sa->next_bytes = limit_or_never(l->hard_bytes);
+	if (!sa->conf.inbound)
+		sa->next_packets = RTE_MIN(sa->next_packets, sa->seq_max);
 	at = RTE_MIN(due(sa->added_ns, l->hard_add_s), due(sa->used_ns, l->hard_use_s));
 	if (!sa->soft_sent) {
 		sa->next_packets = RTE_MIN(sa->next_packets, soft_packets(sa));

@@ -24,6 +24,7 @@ enum {
 	NB_FIELDS = F_REMOTE + 4,
 	KIND_PORTS = 1, /* OPAQUE asks for what shows no ports */
 	KIND_NONE = 2,
+	MAX_ENTRIES = 4096, /* of one rule: building them takes time */
 	MAX_PREFIXES = 256, /* of one range: at most 2 * 127 */
 	BUILD_MAX_BYTES = 256 << 20,
 };
@@ -159,6 +160,7 @@ add_rule(struct rte_acl_ctx *ctx, const struct spd_rule *r, uint32_t position)
 	return rc;
 }
 
+/* UINT32_MAX: a rule alone has too many. */
 static uint32_t
 entries_of(const struct spd *s, uint32_t dir)
 {
@@ -168,8 +170,12 @@ entries_of(const struct spd *s, uint32_t dir)
 	for (uint32_t i = 0; i < s->nb_rules; i++) {
 		const struct spd_rule *r = &s->rule[i];
 
+		uint32_t one = prefixes_of(&r->sel.local, p) * prefixes_of(&r->sel.remote, p);
+
+		if (one > MAX_ENTRIES)
+			return UINT32_MAX;
 		if ((r->dir & dir) != 0)
-			n += prefixes_of(&r->sel.local, p) * prefixes_of(&r->sel.remote, p);
+			n += one;
 	}
 	return n;
 }
@@ -198,6 +204,8 @@ build_one(struct spd *s, bool inbound)
 
 	if (entries == 0)
 		return 0;
+	if (entries == UINT32_MAX)
+		return -E2BIG;
 	s->acl[inbound] = ctx_new(entries);
 	if (s->acl[inbound] == NULL)
 		return -ENOMEM;
@@ -216,10 +224,16 @@ spd_acl_build(struct spd *s, const char **why)
 
 	if (rc == 0)
 		rc = build_one(s, true);
-	*why = rc == 0 ? NULL
-		       : "not enough memory to classify so many rules; raise [eal] memory-mb, or "
-			 "write "
-			 "address ranges that are prefixes";
+	if (rc == -E2BIG)
+		*why = "a rule's address ranges need more than 4096 pairs of prefixes; write "
+		       "ranges "
+		       "that begin and end at prefixes";
+	else
+		*why = rc == 0 ? NULL
+			       : "not enough memory to classify so many rules; raise [eal] "
+				 "memory-mb, or "
+				 "write "
+				 "address ranges that are prefixes";
 	return rc;
 }
 

@@ -108,6 +108,11 @@ choose(struct lcore *lc, struct rte_mbuf *m)
 		if (v != OUT_SA)
 			return v == OUT_CLEAR;
 	}
+	if (sa->key == NULL && pm->handoff == HANDOFF_TX) { /* each thinks the other can: neither */
+		esp_acquire(lc, &pm->key, 0, sa->conf.profile);
+		pkt_drop(lc, m, DROP_ESP_NOSA);
+		return false;
+	}
 	if (sa->key == NULL) {
 		hand_over(lc, m, sa);
 		return false;

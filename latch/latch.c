@@ -177,7 +177,7 @@ latch_release(struct lcore *lc, struct latch *l)
 
 /*
  * S-9, RFC 4301 s4.4.1.1: the policy's BYPASS is remembered in the connection until the policy
- * changes; then it is asked again, and a packet that it no longer lets go is dropped there.
+ * changes; then it is asked again, and a packet goes as the policy says now.
  */
 static void
 stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)

@@ -37,6 +37,7 @@ struct latch {
 	uint32_t sad_gen;
 	uint32_t sad_version;    /* the hint is good while the SAD has this version */
 	uint32_t spd_version;    /* NONE, opened here: the policy that said BYPASS; else 0 */
+	uint32_t spd_version_in; /* NONE: the policy that let clear packets of it in; else 0 */
 	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and the outer IP header in
 				    tunnel mode */
 	uint32_t path_mtu_bytes; /* what routers said of ESP under this latch; 0: nothing */

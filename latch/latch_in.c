@@ -60,11 +60,29 @@ classify(struct lcore *lc, struct latch *l, uint32_t profile, bool again)
 	return break_or_drop(c->conf.m3_drop, TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
 }
 
+/* S-9: a clear connection asks the policy again when it changed, in this direction too. */
+static struct judgment
+by_clear_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
+{
+	const struct spd_rule *r;
+
+	if (pkt_is_tagged(lc, m))
+		return drop_it(DROP_LATCH_M6);
+	if (likely(l->spd_version_in == spd_version(lc)))
+		return accept_it;
+	r = spd_find(lc, SPD_IN, &pkt_meta(m)->key);
+	if (r == NULL || r->action != SPD_BYPASS)
+		return drop_it(r == NULL || r->action == SPD_DISCARD ? DROP_SPD_DISCARD_IN
+								     : DROP_SPD_CLEAR);
+	l->spd_version_in = spd_version(lc);
+	return accept_it;
+}
+
 static struct judgment
 by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m, bool again)
 {
 	if (l->state == TL_LATCH_NONE)
-		return pkt_is_tagged(lc, m) ? drop_it(DROP_LATCH_M6) : accept_it;
+		return by_clear_latch(lc, l, m);
 	if (l->state != TL_LATCH_ESTABLISHED)
 		return drop_it(DROP_LATCH_CLOSED);
 	if (!pkt_is_tagged(lc, m)) {

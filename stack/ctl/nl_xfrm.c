@@ -236,6 +236,16 @@ check_range(struct nl_req *q, const struct addr_range *r)
 		"IPv4 and IPv6");
 }
 
+/* RFC 7296 s3.13.1: only 65535 to 0 means OPAQUE. */
+static int
+check_ports(struct nl_req *q, const struct port_range *r)
+{
+	if (r->lo <= r->hi || (r->lo == 65535 && r->hi == 0))
+		return 0;
+	return nl_refuse(
+		q, -EINVAL, "TL_CTL_A_SEL: ports %u to %u, expected the lower first", r->lo, r->hi);
+}
+
 int
 nl_sel_read_own(struct nl_req *q, const struct nlattr *a, struct esp_sel *out)
 {
@@ -253,7 +263,11 @@ nl_sel_read_own(struct nl_req *q, const struct nlattr *a, struct esp_sel *out)
 	out->rport = (struct port_range){x.rport_lo, x.rport_hi};
 	out->proto = (uint8_t)x.proto;
 	rc = check_range(q, &out->local);
-	return rc != 0 ? rc : check_range(q, &out->remote);
+	if (rc == 0)
+		rc = check_range(q, &out->remote);
+	if (rc == 0)
+		rc = check_ports(q, &out->lport);
+	return rc != 0 ? rc : check_ports(q, &out->rport);
 }
 
 void

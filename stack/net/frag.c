@@ -223,10 +223,13 @@ frag_in_use(const struct lcore *lc)
 uint64_t
 frag_oldest_ns(const struct lcore *lc)
 {
-	const struct dgram *d = TAILQ_FIRST(&lc->frag->by_age);
+	const struct dgram *d;
 
-	return d == NULL ? UINT64_MAX
-			 : d->tmr.at_ns - (uint64_t)lc->frag->conf.timeout_ms * 1000000;
+	TAILQ_FOREACH (d, &lc->frag->by_age, age) {
+		if (d->key.tagged)
+			return d->tmr.at_ns - (uint64_t)lc->frag->conf.timeout_ms * 1000000;
+	}
+	return UINT64_MAX;
 }
 
 /* Authenticated and clear fragments of one address are two sources: the second may be forged. */

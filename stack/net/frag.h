@@ -38,7 +38,7 @@ struct rte_mbuf *frag_in(struct lcore *lc, struct rte_mbuf *m);
 int frag_out(struct lcore *lc, struct rte_mbuf *m, uint32_t mtu_bytes,
 	void (*fn)(struct lcore *lc, struct rte_mbuf *f, void *arg), void *arg);
 
-/* When the oldest datagram that is remembered began; UINT64_MAX if there is none. */
+/* When the oldest datagram under an SA that is remembered began; UINT64_MAX if there is none. */
 uint64_t frag_oldest_ns(const struct lcore *lc);
 
 /* Datagrams being reassembled now; those that were given up and only remembered do not count. */

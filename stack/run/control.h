@@ -75,6 +75,8 @@ struct control {
 	struct spd_rule *rule; /* in order */
 	uint32_t nb_rules, cap_rules, next_rule_id;
 	bool hold, dirty;
+	struct spd_rule *held; /* the rules when it was held */
+	uint32_t nb_held;
 	struct spd *spd; /* what the workers use */
 	struct rte_ring *event[LC_MAX_WORKERS];
 	uint32_t next_sa_name;

@@ -19,12 +19,14 @@ static const uint8_t nothing[32];
 static void
 digest_of(const struct key_memory *k, const struct esp_sa_conf *sa, uint8_t d[32])
 {
-	uint8_t text[sizeof(k->salt) + ESP_KEY_MAX + ESP_AUTH_KEY_MAX];
+	uint8_t text[sizeof(k->salt) + ESP_KEY_MAX + ESP_AUTH_KEY_MAX] = {0};
 	unsigned int len = 32;
 
 	memcpy(text, k->salt, sizeof(k->salt));
 	memcpy(text + sizeof(k->salt), sa->key, ESP_KEY_MAX);
-	memcpy(text + sizeof(k->salt) + ESP_KEY_MAX, sa->auth_key, ESP_AUTH_KEY_MAX);
+	/* The cipher's key alone: a nonce does not get better by another key for the MAC. */
+	if (sa->key_len == 0)
+		memcpy(text + sizeof(k->salt) + ESP_KEY_MAX, sa->auth_key, ESP_AUTH_KEY_MAX);
 	EVP_Digest(text, sizeof(text), d, &len, EVP_sha256(), NULL);
 	OPENSSL_cleanse(text, sizeof(text));
 }

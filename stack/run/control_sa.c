@@ -376,8 +376,11 @@ control_sa_move(struct tl_stack *s, const struct esp_event *ev)
 	struct esp_sa_conf was = c->sa[ev->index].conf;
 	struct move_job j = {.ev = ev};
 
-	for (uint32_t w = 0; w < s->conf.workers; w++)
-		ctl_call(s, w, move_here, &j);
+	/* The worker that told it moved already, and may be further by now. */
+	for (uint32_t w = 0; w < s->conf.workers; w++) {
+		if (w != ev->worker)
+			ctl_call(s, w, move_here, &j);
+	}
 	for (uint32_t i = 0; i < c->nb_slots; i++) {
 		struct esp_sa_conf *sa = &c->sa[i].conf;
 

@@ -60,18 +60,49 @@ publish(struct tl_stack *s, struct tl_error *e)
 	return 0;
 }
 
+/* What the master policy was, for when the workers cannot take the new one. */
+static bool
+keep(const struct control *c, struct spd_rule **was, uint32_t *n)
+{
+	*n = c->nb_rules;
+	*was = calloc(*n + 1, sizeof(**was));
+	if (*was != NULL && *n > 0)
+		memcpy(*was, c->rule, *n * sizeof(**was));
+	return *was != NULL;
+}
+
+static void
+restore(struct control *c, const struct spd_rule *was, uint32_t n)
+{
+	if (n > 0)
+		memcpy(c->rule, was, n * sizeof(*was)); /* its room never shrinks */
+	c->nb_rules = n;
+}
+
 void
 control_policy_hold(struct tl_stack *s)
 {
-	s->control.hold = true;
-	s->control.dirty = false;
+	struct control *c = &s->control;
+
+	c->hold = true;
+	c->dirty = false;
+	if (!keep(c, &c->held, &c->nb_held))
+		c->held = NULL;
 }
 
 int
 control_policy_release(struct tl_stack *s, struct tl_error *e)
 {
-	s->control.hold = false;
-	return s->control.dirty ? publish(s, e) : 0;
+	struct control *c = &s->control;
+	int rc;
+
+	c->hold = false;
+	rc = c->dirty ? publish(s, e) : 0;
+	if (rc != 0 && c->held != NULL)
+		restore(c, c->held, c->nb_held);
+	free(c->held);
+	c->held = NULL;
+	return rc;
 }
 
 static bool
@@ -160,15 +191,22 @@ int
 control_policy_set(struct tl_stack *s, const struct spd_rule *r, uint32_t n, struct tl_error *e)
 {
 	struct control *c = &s->control;
+	struct spd_rule *was;
+	uint32_t nb_was;
+	int rc;
 
-	if (!grow(c, n)) {
+	if (!grow(c, n) || !keep(c, &was, &nb_was)) {
 		conf_fail(e, NULL, "out of memory");
 		return -ENOMEM;
 	}
 	c->nb_rules = 0;
 	for (uint32_t i = 0; i < n; i++)
 		insert(c, &r[i], place_of(c, &r[i]));
-	return publish(s, e);
+	rc = publish(s, e);
+	if (rc != 0)
+		restore(c, was, nb_was);
+	free(was);
+	return rc;
 }
 
 int

@@ -15,6 +15,10 @@ drain_ask(struct lcore *lc, uint64_t epoch)
 {
 	struct drain *d = &lc->run->drain;
 
+	/* One after the other, or who asks often never hears an end. */
+	d->later = epoch;
+	if (drain_passed(lc) != d->wanted)
+		return;
 	d->wanted = epoch;
 	d->since_ns = lc->now_ns;
 	d->handoffs = lc->stat.st[ST_HANDOFF_IN];
@@ -34,6 +38,8 @@ drain_check(struct lcore *lc)
 	if (frag_oldest_ns(lc) <= d->since_ns)
 		return;
 	atomic_store_explicit(&d->passed, d->wanted, memory_order_release);
+	if (d->later != d->wanted)
+		drain_ask(lc, d->later);
 }
 
 uint64_t

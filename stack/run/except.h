@@ -20,12 +20,23 @@ enum {
 };
 
 /* One interface, as a worker sees it; fd and what follows are worker 0's. */
+enum { EXCEPT_FIRSTS = 16 };
+
+/* A first fragment of IKE that left: the later ones belong to it. */
+struct except_first {
+	struct ip_addr local, remote;
+	uint32_t id;
+	uint64_t until_ns; /* 0: free */
+};
+
 struct except_if {
 	const struct conf_except *conf;
 	int fd;
 	struct pkt_queue to_host;
 	uint64_t heard_ns, next_ns; /* when something was read, when to look again */
 	uint64_t nb_to_host, nb_from_host, nb_dropped;
+	struct except_first first[EXCEPT_FIRSTS]; /* of IKE that the host sends in fragments */
+	uint32_t next_first;
 };
 
 struct except_ctx {

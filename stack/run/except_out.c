@@ -13,12 +13,14 @@
 #include "stack/run/except_int.h"
 
 enum { IP4_HLEN = 20, IP6_HLEN = 40, IP6_FRAG_HLEN = 8, PROTO_FRAGMENT = 44, PROTO_AH = 51 };
+enum { FIRST_NS = 1000000000 };
 
 /* What must be known of it beside its metadata. */
 struct host_pkt {
 	bool is_fragment;
 	bool is_later; /* a fragment without the L4 header */
 	bool df;
+	uint32_t id; /* of the datagram that it is a fragment of */
 };
 
 static bool
@@ -40,6 +42,7 @@ parse4(struct rte_mbuf *m, struct host_pkt *h)
 	h->df = (frag & RTE_IPV4_HDR_DF_FLAG) != 0;
 	h->is_later = (frag & RTE_IPV4_HDR_OFFSET_MASK) != 0;
 	h->is_fragment = h->is_later || (frag & RTE_IPV4_HDR_MF_FLAG) != 0;
+	h->id = ip.packet_id;
 	pm->key.local = ip_addr_v4(ip.src_addr);
 	pm->key.remote = ip_addr_v4(ip.dst_addr);
 	pm->nxt = ip.next_proto_id;
@@ -68,6 +71,7 @@ parse6(struct rte_mbuf *m, struct host_pkt *h)
 	pm->nxt = p[IP6_HLEN];
 	pm->l4_off += IP6_FRAG_HLEN;
 	h->is_fragment = true;
+	memcpy(&h->id, p + IP6_HLEN + 4, 4);
 	h->is_later = ((uint32_t)p[IP6_HLEN + 2] << 8 | (p[IP6_HLEN + 3] & 0xf8u)) != 0;
 	return true;
 }
@@ -105,23 +109,52 @@ is_no_host(const struct lcore *lc, const struct ip_addr *a, uint32_t realm)
 	return ip_addr_is_v4(a) && route_is_broadcast(lc, ip_addr_to_v4(a), realm);
 }
 
-/* The rest of a datagram follows its first fragment; alone it is of no use to anybody. */
+/* RFC 4301 s7: a later fragment shows no ports, so it may only follow a first one that was IKE. */
+static bool
+first_passed(const struct lcore *lc, const struct except_if *x, const struct rte_mbuf *m,
+	const struct host_pkt *h)
+{
+	const struct flow_key *k = &pkt_meta(m)->key;
+
+	for (uint32_t i = 0; i < EXCEPT_FIRSTS; i++) {
+		const struct except_first *f = &x->first[i];
+
+		if (f->id == h->id && lc->now_ns < f->until_ns &&
+			ip_addr_eq(&f->local, &k->local) && ip_addr_eq(&f->remote, &k->remote))
+			return true;
+	}
+	return false;
+}
+
+static void
+remember_first(const struct lcore *lc, struct except_if *x, const struct rte_mbuf *m,
+	const struct host_pkt *h)
+{
+	const struct flow_key *k = &pkt_meta(m)->key;
+
+	x->first[x->next_first++ % EXCEPT_FIRSTS] =
+		(struct except_first){k->local, k->remote, h->id, lc->now_ns + FIRST_NS};
+}
+
 static enum except_kind
-kind_out(const struct except_if *x, const struct rte_mbuf *m, const struct host_pkt *h)
+kind_out(const struct lcore *lc, struct except_if *x, const struct rte_mbuf *m,
+	const struct host_pkt *h)
 {
 	const struct pkt_meta *pm = pkt_meta(m);
+	enum except_kind kind;
 
-	if (h->is_later && pm->nxt == IPPROTO_N_UDP && !x->conf->no_ike)
-		return EXCEPT_IKE;
 	if (h->is_later)
-		return EXCEPT_NOT;
-	return except_kind_of(x->conf, &pm->key, pkt_data(m, pm->l4_off), pm->l4_len);
+		return pm->nxt == IPPROTO_N_UDP && first_passed(lc, x, m, h) ? EXCEPT_IKE
+									     : EXCEPT_NOT;
+	kind = except_kind_of(x->conf, &pm->key, pkt_data(m, pm->l4_off), pm->l4_len);
+	if (kind == EXCEPT_IKE && h->is_fragment)
+		remember_first(lc, x, m, h);
+	return kind;
 }
 
 /* Whether the host may send this in clear. */
 static enum drop_reason
-judge(struct lcore *lc, const struct except_if *x, const struct rte_mbuf *m,
-	const struct host_pkt *h)
+judge(struct lcore *lc, struct except_if *x, const struct rte_mbuf *m, const struct host_pkt *h)
 {
 	const struct pkt_meta *pm = pkt_meta(m);
 	const struct spd_rule *r;
@@ -132,7 +165,7 @@ judge(struct lcore *lc, const struct except_if *x, const struct rte_mbuf *m,
 		return DROP_EXCEPT_DST;
 	if (pm->nxt == PROTO_AH)
 		return DROP_EXCEPT_ESP;
-	switch (kind_out(x, m, h)) {
+	switch (kind_out(lc, x, m, h)) {
 	case EXCEPT_IKE:
 		return DROP_NONE;
 	case EXCEPT_ESP:

@@ -198,6 +198,7 @@ worker_alloc(struct tl_stack *s, uint16_t id)
 	}
 	memset(lc, 0, sizeof(*lc));
 	lc->id = id;
+	lc->now_ns = 1; /* 0 means "never" where moments are kept */
 	lc->nb_workers = (uint16_t)s->conf.workers;
 	lc->run = r;
 	r->stack = s;

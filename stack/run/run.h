@@ -19,6 +19,7 @@ enum { IDLE_POLL_NS = 50000, IDLE_PAUSE_NS = 200000, IDLE_SLEEP_MAX_NS = 1000000
 
 /* A deleted SA's slot waits until every worker passed an epoch. */
 struct drain {
+	uint64_t later; /* asked for meanwhile */
 	uint64_t wanted;
 	uint64_t since_ns;
 	uint64_t handoffs; /* packets that must have been taken from the ring */

@@ -311,6 +311,68 @@ START_TEST(every_truncation_of_a_policy_is_refused)
 }
 END_TEST
 
+#include <time.h>
+static struct nlmsghdr *
+wide(struct ctl_env *e, uint16_t port, bool rough)
+{
+	struct xfrm_userpolicy_info x = info(XFRM_POLICY_OUT, port);
+	struct nlmsghdr *h = request(e, XFRM_MSG_NEWPOLICY, &x);
+	struct tl_ctl_sel s = {.lport_hi = 65535, .rport_lo = port, .rport_hi = port, .proto = 6};
+
+	memset(s.local_lo, 0, 16);
+	memset(s.local_hi, 0xff, 16);
+	memset(s.remote_lo, 0, 16);
+	memset(s.remote_hi, 0xff, 16);
+	if (rough) {
+		s.local_lo[0] = s.remote_lo[0] = 0x10;
+		s.local_lo[15] = s.remote_lo[15] = 1;
+		s.local_hi[15] = s.remote_hi[15] = 0xfe;
+	}
+	mnl_attr_put(h, TL_CTL_A_SEL, sizeof(s), &s);
+	return h;
+}
+
+/* Rules whose ranges nobody could classify: none of the batch stays, and the next one goes in. */
+START_TEST(refused_batch_leaves_the_policy_as_it_was)
+{
+	struct ctl_env *e = ctl_env_new(NULL);
+	uint8_t batch[4096];
+	size_t len = 0;
+	uint32_t had;
+
+	for (uint16_t i = 0; i < 9; i++)
+		ctl_env_expect(e, wide(e, (uint16_t)(100 + i), false), 0, NULL);
+	had = e->n->s->control.nb_rules;
+	for (uint16_t i = 0; i < 12; i++) {
+		struct nlmsghdr *h = wide(e, (uint16_t)(200 + i), true);
+
+		memcpy(batch + len, h, h->nlmsg_len);
+		len += (h->nlmsg_len + 3) & ~3u;
+	}
+	ck_assert_int_ne(ctl_env_send(e, batch, len), 0);
+	ck_assert_ptr_nonnull(strstr(e->text, "prefixes"));
+	ck_assert_uint_eq(e->n->s->control.nb_rules, had);
+	ctl_env_expect(e, wide(e, 300, false), 0, NULL);
+	ck_assert_uint_eq(e->n->s->control.nb_rules, had + 1);
+	ctl_env_free(e);
+}
+END_TEST
+
+/* RFC 7296 s3.13.1 */
+START_TEST(ports_backwards_are_refused)
+{
+	struct ctl_env *e = ctl_env_new(NULL);
+	struct nlmsghdr *h = wide(e, 80, false);
+	struct tl_ctl_sel *s = mnl_attr_get_payload((struct nlattr *)(uintptr_t)ctl_env_attr(
+		h, sizeof(struct xfrm_userpolicy_info), TL_CTL_A_SEL));
+
+	s->rport_lo = 443;
+	s->rport_hi = 80;
+	ctl_env_expect(e, h, -EINVAL, NULL);
+	ctl_env_free(e);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -318,6 +380,8 @@ suite(void)
 	TCase *c = tcase_create("nl_policy");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_test(c, refused_batch_leaves_the_policy_as_it_was);
+	tcase_add_test(c, ports_backwards_are_refused);
 	tcase_add_test(c, template_makes_protect_and_none_makes_bypass_and_block_discards);
 	tcase_add_test(c, what_a_policy_cannot_be_here_is_refused);
 	tcase_add_test(c, rule_is_known_by_direction_and_selector);

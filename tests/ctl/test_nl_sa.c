@@ -672,6 +672,40 @@ START_TEST(sa_without_a_worker_joins_those_of_its_flows)
 }
 END_TEST
 
+START_TEST(e13_cipher_key_again_with_another_mac_key_is_refused)
+{
+	struct ctl_env *e = ctl_env_new(NULL);
+	struct {
+		struct xfrm_algo a;
+		uint8_t key[20];
+	} c;
+	struct {
+		struct xfrm_algo_auth a;
+		uint8_t key[32];
+	} m;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct nlmsghdr *h = bare_sa(e, i == 0, 0x1000 + i);
+
+		memset(&c, 0, sizeof(c));
+		memset(&m, 0, sizeof(m));
+		strcpy(c.a.alg_name, "rfc3686(ctr(aes))");
+		c.a.alg_key_len = 160;
+		memset(c.key, 0x77, sizeof(c.key));
+		strcpy(m.a.alg_name, "hmac(sha256)");
+		m.a.alg_key_len = 256;
+		m.a.alg_trunc_len = 128;
+		memset(m.key, (int)i + 1, sizeof(m.key));
+		mnl_attr_put(h, XFRMA_ALG_CRYPT, sizeof(c.a) + 20, &c);
+		mnl_attr_put(h, XFRMA_ALG_AUTH_TRUNC, sizeof(m.a) + 32, &m);
+		ctl_env_put_ident(h, TL_CTL_A_LOCAL_ID, "me.example");
+		ctl_env_put_ident(h, TL_CTL_A_PEER_ID, "peer.example");
+		ctl_env_expect(e, h, i == 0 ? 0 : -EEXIST, NULL);
+	}
+	ctl_env_free(e);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -679,6 +713,7 @@ suite(void)
 	TCase *c = tcase_create("nl_sa");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_test(c, e13_cipher_key_again_with_another_mac_key_is_refused);
 	tcase_add_test(c, sa_and_its_identities_come_in_one_message);
 	tcase_add_test(c, sa_without_identity_is_accepted_as_unknown);
 	tcase_add_test(c, names_of_linux_become_transforms_of_iana_and_back);

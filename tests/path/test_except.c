@@ -378,6 +378,29 @@ START_TEST(what_the_host_does_not_take_is_dropped)
 }
 END_TEST
 
+START_TEST(later_fragment_without_its_first_does_not_leave)
+{
+	struct lab_opts o = {.ethernet = true};
+	uint8_t ip[CRAFT_MAX], body[64];
+	uint32_t clear;
+	size_t n;
+
+	memset(body, 0x41, sizeof(body));
+	lab_with_host(&o, &ike);
+	clear = l->clear[0];
+	udp(body, 9999, 9999, "secretsecretsecret", 18);
+	n = craft_ip4(ip, l->n[0]->ip, l->n[1]->ip, UDP, body, 32);
+	craft_ip4_fragment(ip, 7, 0, true);
+	ck_assert_int_gt(write(host, ip, n), 0);
+	n = craft_ip4(ip, l->n[0]->ip, l->n[1]->ip, UDP, body + 32, 32);
+	craft_ip4_fragment(ip, 7, 32, false);
+	ck_assert_int_gt(write(host, ip, n), 0);
+	lab_pass(l, 3 * VNET_MS);
+	ck_assert_uint_eq(l->clear[0], clear);
+	lab_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -385,6 +408,7 @@ main(void)
 	TCase *c = tcase_create("except");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_test(c, later_fragment_without_its_first_does_not_leave);
 	tcase_add_test(c, kinds);
 	tcase_add_test(c, ike_reaches_the_host_and_esp_does_not);
 	tcase_add_test(c, ike_in_fragments_is_whole_there);

@@ -336,6 +336,59 @@ START_TEST(f51_path_mtu_of_an_sa_shrinks_segments)
 }
 END_TEST
 
+START_TEST(sa_of_the_configuration_expires)
+{
+	struct vnet *v = vnet_new(1, true);
+	struct vnet_node *n = vnet_add(v, 0x0a000001);
+
+	vnet_set(n, "stack.manual-keys", "i-accept-the-risk");
+	vnet_set(n, "identity me.type", "fqdn");
+	vnet_set(n, "identity me.value", "me.example");
+	vnet_set(n, "identity peer.type", "fqdn");
+	vnet_set(n, "identity peer.value", "peer.example");
+	vnet_set(n, "policy base.action", "protect");
+	vnet_set(n, "sa x.spi", "4096");
+	vnet_set(n, "sa x.direction", "out");
+	vnet_set(n, "sa x.local", "10.0.0.1");
+	vnet_set(n, "sa x.remote", "10.0.0.2");
+	vnet_set(n, "sa x.local-id", "me");
+	vnet_set(n, "sa x.peer-id", "peer");
+	vnet_set(n, "sa x.key", "000102030405060708090a0b0c0d0e0f10111213");
+	vnet_set(n, "sa x.hard-seconds", "5");
+	vnet_start(n);
+	vnet_run(v, NULL, NULL, 100 * VNET_S);
+	control_events(n->s);
+	ck_assert_int_eq(control_sa_by_name(n->s, "x"), -ENOENT);
+	vnet_free(v);
+}
+END_TEST
+
+START_TEST(f1_clear_fragments_do_not_hold_up_slots)
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct tl_stack *s = l->n[0]->s;
+	struct craft_sa sa = {.esn = true, .key_len = 20};
+	uint8_t ip[CRAFT_MAX], body[64] = {1};
+
+	for (uint32_t i = 0; i < 80; i++) {
+		char name[32];
+		size_t n = craft_ip4(ip, 0x0a000063, l->n[0]->ip, 17, body, 64);
+
+		craft_ip4_fragment(ip, (uint16_t)i, 0, true);
+		vnet_inject(l->v, l->n[0], l->n[1], ip, n, 0, 1);
+		lab_pass(l, 2 * VNET_S);
+		lab_sa_draw(l->v, &sa, 0x90000 + i, l->n[1]->ip, l->n[0]->ip);
+		snprintf(name, sizeof(name), "x%u", i);
+		lab_sa_add(l->n[0], name, &sa, true, "peer", "");
+		lab_sa_del(l->n[0], name, false);
+		lab_pass(l, 2 * VNET_S);
+	}
+	/* 400 s later at most those of the last 15 s wait */
+	ck_assert_uint_le(s->control.draining.n, 4);
+	lab_free(l);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -343,6 +396,8 @@ main(void)
 	TCase *c = tcase_create("sa_path");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_test(c, sa_of_the_configuration_expires);
+	tcase_add_test(c, f1_clear_fragments_do_not_hold_up_slots);
 	tcase_add_test(c, s3_s6_policy_edit_leaves_latched_connections);
 	tcase_add_test(c, s9_clear_connection_follows_the_policy);
 	tcase_add_test(c, k11_hard_limit_stops_the_connection_until_the_next_sa);

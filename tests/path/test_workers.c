@@ -278,12 +278,51 @@ START_TEST(p14_sa_of_another_peer_for_the_same_flows_must_have_the_same_owner)
 }
 END_TEST
 
+#include "esp/sa.h"
+static void
+exhaust(struct lab *l, uint16_t owner)
+{
+	struct esp_ctx *e = l->n[0]->s->lc[owner]->esp;
+
+	for (uint32_t i = 0; i < e->nb_slots; i++) {
+		if (e->slot[i] != NULL && !e->slot[i]->conf.inbound && e->slot[i]->key != NULL)
+			e->slot[i]->seq_max = e->slot[i]->seq; /* as after 2^32 - 1 packets */
+	}
+}
+
+START_TEST(packet_for_two_exhausted_sas_is_dropped_soon)
+{
+	static struct craft_sa sa = {.esn = true, .key_len = 20};
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	uint64_t before;
+
+	open_from_server(l, 30000, 30000);
+	lab_sa_draw(l->v, &sa, 0x51000, l->n[0]->ip, l->n[1]->ip);
+	lab_know(l, &sa);
+	lab_sa_add(l->n[1], "second", &sa, true, "peer", "");
+	lab_sa_add(l->n[0], "second", &sa, false, "peer", "worker=0");
+	exhaust(l, 0);
+	exhaust(l, 1);
+	before = l->n[0]->s->lc[0]->stat.st[ST_HANDOFF_OUT];
+	app_release(l->c);
+	for (int i = 0; i < 2000; i++) {
+		tl_turn(tl_worker(l->n[0]->s, 0), l->v->now_ns);
+		tl_turn(tl_worker(l->n[0]->s, 1), l->v->now_ns);
+	}
+	fprintf(stderr, "# handed over: %lu\n",
+		(unsigned long)(l->n[0]->s->lc[0]->stat.st[ST_HANDOFF_OUT] - before));
+	ck_assert_uint_lt(l->n[0]->s->lc[0]->stat.st[ST_HANDOFF_OUT] - before, 200);
+	lab_free(l);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("workers");
 	TCase *c = tcase_create("handoff");
 
+	tcase_add_test(c, packet_for_two_exhausted_sas_is_dropped_soon);
 	tcase_add_test(c, frames_at_the_wrong_worker_reach_the_owner_of_the_sa);
 	tcase_add_test(c, connection_of_a_worker_without_sa_sends_and_receives_through_the_owner);
 	tcase_add_test(c, frames_at_any_worker_make_whole_streams_both_ways);
