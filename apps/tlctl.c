@@ -487,8 +487,10 @@ find(int argc, char **argv, int *used)
 	}
 	if (argc == 0)
 		complain("expected a command");
+	else if (known && argc > 1)
+		complain("%s %s: no such command", argv[0], argv[1]);
 	else if (known)
-		complain("%s %s: no such command", argv[0], argc > 1 ? argv[1] : "");
+		complain("%s: expected a verb", argv[0]);
 	else
 		complain("%s: no such command", argv[0]);
 	usage(stderr, known ? argv[0] : NULL);

@@ -28,7 +28,8 @@ explain_connect(const char *path, int error)
 {
 	const char *what = error == ENOENT ? "no stack listens there; expected the path of its "
 					     "[control] socket after -s"
-			   : error == ECONNREFUSED ? "no stack listens there any more"
+			   : error == ECONNREFUSED ? "no stack listens there any more, or it is no "
+						     "socket"
 			   : error == EACCES ? "only root and the user that runs the stack may "
 					       "connect"
 					     : strerror(error);

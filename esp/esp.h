@@ -112,7 +112,7 @@ struct esp_sa_conf {
 	bool udp;                       /* ESP in UDP (RFC 3948) */
 	uint16_t udp_local, udp_remote; /* host order */
 	struct ip_addr oa_remote; /* transport mode: the peer's address behind its NAT, or any */
-	struct ip_addr oa_local;  /* and ours as the peer sees it, or any (RFC 3948 s2.1.2) */
+	struct ip_addr oa_local;  /* and ours as the peer sees it, or any (RFC 3948 s3.1.2) */
 	uint32_t keepalive_s;     /* outbound: RFC 3948 s4; 0: none */
 	uint32_t tfc_pad_bytes;   /* outbound, tunnel: inner packets fill so much (RFC 4303 s2.7) */
 	uint32_t reqid;           /* binds SAs to policies that name it; 0: none */

@@ -19,7 +19,7 @@ keys_refused(const struct esp_sa_conf *c, const struct esp_suite *s)
 		       "RFC 2404, RFC 3566, RFC 4494)";
 	if (s->iv_implicit && c->manual)
 		return "implicit IVs need negotiated keys: a manual key starts its sequence "
-		       "numbers, so its nonces, again (RFC 8750 s6)";
+		       "numbers, so its nonces, again (RFC 8750 s7)";
 	if (c->engine != ESP_ENGINE_AUTO && !esp_suite_has_engine(s, c->engine))
 		return "this engine does not compute this suite";
 	return NULL;
@@ -36,6 +36,19 @@ esp_sa_check_keys(const struct esp_sa_conf *c, const char **why)
 	return *why == NULL ? 0 : -EINVAL;
 }
 
+static bool
+above(uint64_t soft, uint64_t hard)
+{
+	return hard != 0 && soft > hard;
+}
+
+static bool
+soft_above_hard(const struct esp_life *l)
+{
+	return above(l->soft_bytes, l->hard_bytes) || above(l->soft_packets, l->hard_packets) ||
+	       above(l->soft_add_s, l->hard_add_s) || above(l->soft_use_s, l->hard_use_s);
+}
+
 int
 esp_sa_check(const struct esp_sa_conf *c, const char **why)
 {
@@ -48,6 +61,8 @@ esp_sa_check(const struct esp_sa_conf *c, const char **why)
 	else if (c->inbound && c->replay_window != 0 &&
 		 (c->replay_window < 32 || c->replay_window > ESP_REPLAY_MAX))
 		*why = "the replay window is 0, or 32 to 65536 packets (RFC 4303 s3.4.3)";
+	else if (soft_above_hard(&c->life))
+		*why = "a soft limit above its hard one is never told";
 	else if (c->udp && (c->udp_local == 0 || c->udp_remote == 0))
 		*why = "ESP in UDP needs both ports (RFC 3948 s2.1)";
 	else if (c->tfc_pad_bytes != 0 && c->mode != ESP_MODE_TUNNEL)

@@ -25,7 +25,7 @@ struct tl_worker;
 
 /** Why something was refused: one line for people, naming file, line, key and what was expected. */
 struct tl_error {
-	char text[512];
+	char text[1024];
 };
 
 /** An empty configuration; NULL when out of memory. */

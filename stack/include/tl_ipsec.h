@@ -55,7 +55,31 @@ enum { TL_LATCH_MODE_ANY = 0, TL_LATCH_MODE_TRANSPORT = 1, TL_LATCH_MODE_TUNNEL 
 enum { TL_LATCH_REPLAY_ON = 1, TL_LATCH_REPLAY_ESN = 2 };
 
 /** IANA IKEv2 transform numbers (type 1, encryption). */
-enum { TL_ENCR_NONE = 0, TL_ENCR_AES_GCM_16 = 20 };
+enum {
+	TL_ENCR_NONE = 0,
+	TL_ENCR_NULL = 11,
+	TL_ENCR_AES_CBC = 12,
+	TL_ENCR_AES_CTR = 13,
+	TL_ENCR_AES_CCM_8 = 14,
+	TL_ENCR_AES_CCM_12 = 15,
+	TL_ENCR_AES_CCM_16 = 16,
+	TL_ENCR_AES_GCM_8 = 18,
+	TL_ENCR_AES_GCM_12 = 19,
+	TL_ENCR_AES_GCM_16 = 20,
+	TL_ENCR_NULL_AUTH_AES_GMAC = 21,
+	TL_ENCR_CHACHA20_POLY1305 = 28,
+};
+
+/** IANA IKEv2 transform numbers (type 3, integrity); NONE with an AEAD. */
+enum {
+	TL_AUTH_NONE = 0,
+	TL_AUTH_HMAC_SHA1_96 = 2,
+	TL_AUTH_AES_XCBC_96 = 5,
+	TL_AUTH_AES_CMAC_96 = 8,
+	TL_AUTH_HMAC_SHA2_256_128 = 12,
+	TL_AUTH_HMAC_SHA2_384_192 = 13,
+	TL_AUTH_HMAC_SHA2_512_256 = 14,
+};
 
 struct tl_latch_suite {
 	uint16_t encr;      /**< IANA IKEv2 encryption transform */

@@ -173,7 +173,7 @@ rule_of(const char *kind, const char *key)
 static int
 fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 {
-	char known[320] = "";
+	char known[768] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < RTE_DIM(rules) && n < sizeof(known); i++) {
@@ -476,11 +476,19 @@ read_idents(struct stack_conf *sc, const struct tl_conf *c, struct tl_error *e)
 static int
 finish_rule(const struct tl_conf *c, struct spd_rule *r, struct tl_error *e)
 {
+	static const char *const of_protect[] = {"mode", "encryption", "key-bits", "integrity",
+		"local-id", "peer-id", "reqid", "tunnel-local", "tunnel-remote"};
 	char section[CONF_NAME + 8];
 
 	snprintf(section, sizeof(section), "policy %s", r->name);
 	if (conf_find(c, section, "action") == NULL)
 		return conf_fail(e, NULL, "[%s]: expected a key \"action\"", section);
+	for (size_t i = 0; i < RTE_DIM(of_protect) && r->action != SPD_PROTECT; i++) {
+		const struct conf_ent *at = conf_find(c, section, of_protect[i]);
+
+		if (at != NULL)
+			return conf_fail(e, at, "does nothing without action = protect");
+	}
 	return 0;
 }
 
@@ -604,6 +612,28 @@ check_keys(const struct tl_conf *c, const struct stack_conf *sc, struct conf_sa 
 	return rc;
 }
 
+/* A key that would do nothing is a mistake about what the SA does. */
+static int
+check_used(const struct tl_conf *c, const struct conf_sa *sa, struct tl_error *e)
+{
+	static const char *const of_udp[] = {
+		"udp-local", "udp-remote", "nat-keepalive", "original-local", "original-remote"};
+	static const char *const of_tunnel[] = {"df", "dscp", "ecn"};
+	const struct conf_ent *at;
+
+	for (size_t i = 0; i < RTE_DIM(of_udp); i++) {
+		at = sa_key(c, sa->name, of_udp[i]);
+		if (at != NULL && !sa->sa.udp)
+			return conf_fail(e, at, "does nothing without encapsulation = udp");
+	}
+	for (size_t i = 0; i < RTE_DIM(of_tunnel); i++) {
+		at = sa_key(c, sa->name, of_tunnel[i]);
+		if (at != NULL && sa->sa.mode != ESP_MODE_TUNNEL)
+			return conf_fail(e, at, "does nothing without mode = tunnel");
+	}
+	return 0;
+}
+
 static int
 finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, struct tl_error *e)
 {
@@ -626,7 +656,10 @@ finish_sa(const struct tl_conf *c, struct stack_conf *sc, struct conf_sa *sa, st
 		return conf_fail(e, sa_key(c, sa->name, "worker"),
 			"expected a worker below %u ([stack] workers)", sc->workers);
 	if (esp_sa_check(&sa->sa, &why) != 0)
-		return conf_fail(e, sa_key(c, sa->name, "spi"), "%s", why);
+		return conf_fail(e, NULL, "[sa %s]: %s", sa->name, why);
+	rc = check_used(c, sa, e);
+	if (rc != 0)
+		return rc;
 	sa_selectors(c, sa);
 	if (conf_sa_finish(sc, &sa->sa) != 0)
 		return conf_fail(e, NULL, "out of memory");
@@ -763,7 +796,6 @@ check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct t
 				CRYPTO_memcmp(a->auth_key, b->auth_key, a->auth_key_len) == 0)
 				return conf_fail(e, sa_key(c, sc->sa[i].name, "key"),
 					"expected a key of its own; [sa %s] has the same, so "
-					"AES-GCM "
 					"nonces could repeat",
 					sc->sa[j].name);
 		}

@@ -375,6 +375,7 @@ control_sa_move(struct tl_stack *s, const struct esp_event *ev)
 	struct control *c = &s->control;
 	struct esp_sa_conf was = c->sa[ev->index].conf;
 	struct move_job j = {.ev = ev};
+	uint32_t n = 0;
 
 	/* The worker that told it moved already, and may be further by now. */
 	for (uint32_t w = 0; w < s->conf.workers; w++) {
@@ -387,9 +388,10 @@ control_sa_move(struct tl_stack *s, const struct esp_event *ev)
 		if (in_use(&c->sa[i]) && esp_sa_moves_with(sa, &was)) {
 			sa->remote = ev->addr;
 			sa->udp_remote = ev->port;
+			n++;
 		}
 	}
-	return j.moved;
+	return n;
 }
 
 /* ---- the public calls ---- */

@@ -100,6 +100,7 @@ memory_args(const struct tl_conf *c, struct args *a, struct tl_error *e)
 		arg_add(a, "--in-memory"); /* no hugetlbfs has to be mounted */
 	} else {
 		arg_add(a, "--no-huge");
+		arg_add(a, "--no-shconf"); /* no files that outlive the process */
 		arg_add(a, "-m");
 		arg_add(a, "%lu", (unsigned long)mb);
 	}

@@ -31,6 +31,10 @@ class LabError(Exception):
 PROCESSES = []
 
 
+# What ends us must end the peer too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 @atexit.register
 def end_all():
     """No process of the lab survives the script that started it."""

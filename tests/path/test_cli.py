@@ -112,6 +112,10 @@ refuses("a link-local gateway of no port", GOOD + "[route ::/0]\nvia = fe80::1%w
 refuses("a multicast address", GOOD.replace("10.1.0.1/24", "ff02::1/64"), "[port lan] address",
         "expected addresses with prefix length")
 refuses("a gateway of the other family", GOOD + "[route ::/0]\nvia = 10.1.0.2\n", "[route ::/0]")
+refuses("a UDP port of an SA that is not in UDP", GOOD.replace("peer-id = peer", "peer-id = peer\nudp-local = 4500", 1),
+        "udp-local", "encapsulation = udp")
+refuses("a soft limit above the hard one", GOOD.replace("peer-id = peer", "peer-id = peer\nsoft-bytes = 9\nhard-bytes = 8", 1),
+        "soft limit")
 refuses("a short key, which is not shown", GOOD.replace(KEY, KEY[:38]), "[sa in] key",
         "the algorithm has no keys of this length")
 BAD_MAC = GOOD.replace(f"key = {KEY}", "encryption = ENCR_AES_CBC\nintegrity = "
