@@ -45,6 +45,8 @@ static const struct key_rule rules[] = {
 	{"stack", "max-sas", V_U32, AT(stack_conf, max_sas), 16, 1 << 20, "16 to 1048576 SA halves, one for each direction"},
 	{"stack", "m2-action", V_DROP, AT(stack_conf, latch.m2_drop), 0, 0, "break or drop"},
 	{"stack", "m3-action", V_DROP, AT(stack_conf, latch.m3_drop), 0, 0, "break or drop"},
+	{"stack", "spd-change", V_SPD_CHANGE, AT(stack_conf, latch.spd_break), 0, 0,
+		"preserve or break"},
 	{"control", "socket", V_TEXT, AT(stack_conf, control_socket), 107, 0, "a path of at most 107 characters"},
 	{"tcp", "max-connections", V_U32, AT(stack_conf, tcp.max_pcbs), 8, 1 << 22, "8 to 4194304"},
 	{"tcp", "sndbuf", V_U32, AT(stack_conf, tcp.sndbuf_bytes), 4096, 1 << 30, "4096 to 2^30 bytes"},

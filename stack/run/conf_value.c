@@ -447,6 +447,8 @@ conf_value_read(struct reader *r)
 		return read_list(r);
 	case V_DROP:
 		return read_flag(v, "break,drop", flag);
+	case V_SPD_CHANGE:
+		return read_flag(v, "preserve,break", flag);
 	default:
 		return true;
 	}
