@@ -11,7 +11,6 @@
 #include "stack/base/csum.h"
 
 enum {
-	UDP_HLEN = 8,
 	MARKER_BYTES = 4, /* RFC 3948 s2.2: four zero bytes where ESP has its SPI */
 	KEEPALIVE = 0xff, /* RFC 3948 s2.3 */
 	TCP_CSUM_OFF = 16,
