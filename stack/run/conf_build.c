@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 #include <openssl/crypto.h>
 
 #include "stack/run/conf_value.h"
+#include "stack/run/run.h"
 
 #define AT(type, member) ((uint32_t)offsetof(struct type, member))
 #define ADDR_TEXT        "an IP address"
@@ -557,20 +557,10 @@ sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
 	return latch_profile_intern(t, &p);
 }
 
-/* The only look at the wall clock: neither a restart nor an SA that comes again may
- * repeat an IV (E-13). */
-static uint64_t
-wall_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 int
 conf_sa_finish(const struct stack_conf *sc, struct esp_sa_conf *sa)
 {
+	/* E-13: neither a restart nor an SA that comes again may repeat an IV. */
 	sa->iv_start = sc->iv_start != 0 ? sc->iv_start : wall_clock_ns();
 	sa->profile = sa_profile(sc->tables, sa);
 	return sa->profile == 0 ? -ENOMEM : 0;

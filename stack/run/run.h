@@ -125,7 +125,8 @@ void drain_ask(struct lcore *lc, uint64_t epoch);
 void drain_check(struct lcore *lc);
 uint64_t drain_passed(const struct lcore *lc);
 
-/* clock */
+/* clock: of a worker, and the host's date since 1970 */
 uint64_t clock_ns(struct lcore *lc);
+uint64_t wall_clock_ns(void);
 
 #endif
