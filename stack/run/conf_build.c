@@ -773,24 +773,44 @@ finish_except(const struct tl_conf *c, const struct stack_conf *sc, struct conf_
 	return check_lists(c, x, e);
 }
 
+/* The SA before sc->sa[i] that has its key: for the message only. */
+static const char *
+key_owner(const struct stack_conf *sc, uint32_t i)
+{
+	struct key_memory keys = {.digest = NULL};
+	const char *name = "?";
+	int rc = key_remember(&keys, &sc->sa[i].sa);
+
+	for (uint32_t j = 0; j < i && rc == 0; j++) {
+		rc = key_remember(&keys, &sc->sa[j].sa);
+		if (rc == -EEXIST)
+			name = sc->sa[j].name;
+	}
+	free(keys.digest);
+	return name;
+}
+
 /* RFC 4106 s3: a nonce must not repeat under a key, so no two SAs share one. */
 static int
 check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error *e)
 {
-	for (uint32_t i = 0; i < sc->nb_sas; i++) {
-		for (uint32_t j = 0; j < i; j++) {
-			const struct esp_sa_conf *a = &sc->sa[i].sa, *b = &sc->sa[j].sa;
+	struct key_memory keys = {.digest = NULL};
+	const struct conf_ent *at;
+	uint32_t i;
+	int rc = 0;
 
-			if (a->key_len == b->key_len && a->auth_key_len == b->auth_key_len &&
-				CRYPTO_memcmp(a->key, b->key, a->key_len) == 0 &&
-				CRYPTO_memcmp(a->auth_key, b->auth_key, a->auth_key_len) == 0)
-				return conf_fail(e, sa_key(c, sc->sa[i].name, "key"),
-					"expected a key of its own; [sa %s] has the same, so "
-					"nonces could repeat",
-					sc->sa[j].name);
-		}
-	}
-	return 0;
+	for (i = 0; i < sc->nb_sas && rc == 0; i++)
+		rc = key_remember(&keys, &sc->sa[i].sa);
+	free(keys.digest);
+	if (rc == 0)
+		return 0;
+	if (rc != -EEXIST)
+		return conf_fail(e, NULL, "out of memory");
+	i--;
+	at = sa_key(c, sc->sa[i].name, "key");
+	return conf_fail(e, at != NULL ? at : sa_key(c, sc->sa[i].name, "integrity-key"),
+		"expected a key of its own; [sa %s] has the same, so nonces could repeat",
+		key_owner(sc, i));
 }
 
 static int
