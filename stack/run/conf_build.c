@@ -396,11 +396,14 @@ ident_value(const char *text, struct tl_ident *id)
 static uint16_t
 ident_type(const char *word)
 {
-	static const uint16_t number[] = {TL_ID_FQDN, TL_ID_IPV4_ADDR, TL_ID_IPV6_ADDR,
+	static const uint16_t types[] = {TL_ID_FQDN, TL_ID_IPV4_ADDR, TL_ID_IPV6_ADDR,
 		TL_ID_RFC822_ADDR, TL_ID_DER_ASN1_DN, TL_ID_KEY_ID};
-	int i = conf_one_of(word, "fqdn,ipv4,ipv6,rfc822,dn,key-id");
 
-	return i < 0 ? 0 : number[i];
+	for (size_t i = 0; i < RTE_DIM(types); i++) {
+		if (strcasecmp(word, tl_ident_type_name(types[i])) == 0)
+			return types[i];
+	}
+	return 0;
 }
 
 uint32_t
