@@ -20,30 +20,51 @@
 #include "stack/base/pkt.h"
 #include "stack/include/tl_ipsec.h"
 
+/* What a program asked for with setsockopt, shared by the connections of a listener. */
+struct latch_wish;
+/* Events that the program has not read yet. */
+struct latch_queue;
+
+enum latch_flag {
+	LATCH_IS_OFF = 1u << 0,      /* no latch: policy decides packet by packet */
+	LATCH_IS_OVERRIDE = 1u << 1, /* the program asked for what policy does not say */
+	LATCH_IS_NATT = 1u << 2,     /* its SA is in UDP */
+	LATCH_IS_UNIQUE = 1u << 3,   /* its SAs are for this 5-tuple alone */
+	LATCH_IS_STARVED = 1u << 4,  /* something should have left and no SA was there */
+};
+
 /*
  * A connection's record of its protection. Zero-initialised means TL_LATCH_NONE, closed to
  * protected packets (M6) once it owns a flow. profile_in and profile_out are handles of interned
  * immutable parameter sets; they never change after ESTABLISHED (G-16).
  */
 struct latch {
-	uint8_t state;     /* enum tl_latch_state; written by latch.c only */
-	uint8_t reason;    /* enum tl_latch_reason */
-	uint8_t mode;      /* TL_LATCH_MODE_* of the SA */
-	uint16_t in_owner; /* the worker that decrypts what the peer sends */
-	uint32_t place;    /* in the latch database, plus one; 0: not live */
+	uint8_t state;           /* enum tl_latch_state; written by latch_set_state() only */
+	uint8_t reason;          /* enum tl_latch_reason */
+	uint8_t mode;            /* TL_LATCH_MODE_* of the SA */
+	uint8_t flags;           /* enum latch_flag */
+	uint8_t pending;         /* a conflict that was noticed while sending: its reason */
+	uint8_t align;           /* payload and trailer fill multiples of it */
+	uint16_t in_owner;       /* the worker that decrypts what the peer sends */
+	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and in tunnel mode the
+				    outer IP header */
+	uint32_t place;          /* in the latch database, plus one; 0: not live */
 	uint32_t profile_in;
 	uint32_t profile_out;
+	uint32_t also_in;   /* congruent with profile_in though not the same: the last such */
+	uint32_t also_out;  /* the same of profile_out */
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
 	uint32_t sad_gen;
-	uint32_t sad_version;    /* the hint is good while the SAD has this version */
-	uint32_t spd_version;    /* NONE, opened here: the policy that said BYPASS; else 0 */
-	uint32_t spd_version_in; /* NONE: the policy that let clear packets of it in; else 0 */
-	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and the outer IP header in
-				    tunnel mode */
-	uint32_t path_mtu_bytes; /* what routers said of ESP under this latch; 0: nothing */
-	uint8_t align;           /* payload and trailer fill multiples of it */
+	uint32_t sad_version;      /* the hint is good while the SAD has this version */
+	uint32_t spd_version;      /* NONE, opened here: the policy that said BYPASS; else 0 */
+	uint32_t spd_version_in;   /* NONE: the policy that let clear packets of it in; else 0 */
+	uint32_t path_mtu_bytes;   /* what routers said of ESP under this latch; 0: nothing */
 	struct ip_addr tun_remote; /* mode TUNNEL: where the outer packets go, for their MTU */
-	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks;
+	struct latch_wish *wish;   /* NULL: the program asked for nothing */
+	struct latch_queue *queue; /* NULL: no event was kept yet */
+	uint64_t broken_ns;        /* BROKEN since */
+	uint64_t bad_ns;           /* BROKEN: when the last conflicting packet came */
+	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks, resumes;
 };
 
 /*
@@ -81,10 +102,41 @@ const struct tl_ident *latch_ident_get(const struct latch_tables *t, uint32_t ha
 uint32_t latch_profile_intern(struct latch_tables *t, const struct latch_profile *p);
 const struct latch_profile *latch_profile_get(const struct latch_tables *t, uint32_t handle);
 
+/* What is done about an SA that is about to be added and conflicts with a latch (K-2, K-5). */
+enum latch_monitor {
+	LATCH_MONITOR_OFF = 0,
+	LATCH_MONITOR_LOG,
+	LATCH_MONITOR_BREAK,
+	LATCH_MONITOR_REJECT,
+};
+
+/* P-14: the SYN of another peer on a 5-tuple that is in use. */
+enum latch_new_syn { LATCH_SYN_END = 0, LATCH_SYN_DROP, LATCH_SYN_RESET };
+
+/* M-5, M-6: a key manager says that a peer is dead or was rebooted. */
+enum latch_dpd { LATCH_DPD_CLOSE = 0, LATCH_DPD_BREAK, LATCH_DPD_IGNORE };
+
+/* C.6 m3_action. */
+enum latch_m3 { LATCH_M3_BREAK = 0, LATCH_M3_DROP, LATCH_M3_WINDOW };
+
+/* What the system decides where no program did. All zero: the defaults of C.6. */
 struct latch_conf {
-	bool m2_drop;   /* C.6 m2_action: drop instead of break */
-	bool m3_drop;   /* C.6 m3_action */
-	bool spd_break; /* C.6 spd_change: break instead of preserve (S-2, S-3) */
+	bool m2_drop;     /* C.6 m2_action: drop instead of break */
+	bool spd_break;   /* C.6 spd_change: break instead of preserve (S-2, S-3) */
+	bool open_newest; /* two peers' SAs cover a new 5-tuple: the newest, not a refusal (C-7) */
+	bool wait_sa;     /* a connection without an SA waits for one (C-3) */
+	bool no_auto;     /* do not latch what did not ask for it (G-19) */
+	bool same_peer;   /* G-22 for everybody */
+	bool optional;    /* programs may ask for PROTECT where policy says BYPASS (O-1) */
+	bool override;    /* privileged ones may ask for BYPASS instead of PROTECT (O-2) */
+	bool privileged;  /* the configuration names this program (O-2) */
+	uint8_t m3;       /* enum latch_m3 */
+	uint8_t monitor;  /* enum latch_monitor */
+	uint8_t new_syn;  /* enum latch_new_syn */
+	uint8_t dpd;      /* enum latch_dpd */
+	uint8_t disposition;    /* enum tl_latch_disposition; DEFAULT: RESET */
+	uint32_t suspend_max_s; /* 0: 180 */
+	uint32_t settle_ms;     /* quiet before a BROKEN latch returns; 0: 3000 */
 };
 
 struct latch_ctx;
@@ -108,29 +160,78 @@ void latch_in(struct lcore *lc, struct pkt_sort *s);
 bool latch_recheck(struct lcore *lc, struct rte_mbuf *m);
 
 /*
- * Active open (P-5, T-3): finds the protection of k by the SPD and records it in l.
- * Returns 0 with state ESTABLISHED (PROTECT) or NONE (BYPASS); -EACCES if policy says DISCARD;
- * -EHOSTUNREACH if it says PROTECT and there is no SA (C-5); -ENOBUFS, -ENOMEM. k is the owner's
- * own copy of the 5-tuple, as for latch_spawn().
+ * Active open (P-5, T-3): finds the protection of k by the policy and the program's wish, and
+ * records it in l. k is the owner's own copy of the 5-tuple: it stays where it is while the latch
+ * is live. Returns 0 with state ESTABLISHED, NONE (clear), or WANTED (an SA was asked for and may
+ * come: what is sent meanwhile is lost); -EACCES if policy, PAD or privilege forbid; -ECONNREFUSED
+ * if SAs of two peers cover k (C-7); -EHOSTUNREACH if no SA is there and none will be (C-5);
+ * -ENOBUFS, -ENOMEM.
  */
 int latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k);
 
 /*
- * Passive open (P-6, T-2): records the tag of an initiating packet whose verdict was ACCEPT.
- * k is the owner's own copy of the 5-tuple: it stays where it is while the latch is live.
- * Returns 0 with state ESTABLISHED (tagged) or NONE (clear), -EHOSTUNREACH if no outbound SA can
- * carry the answer (C-7), -EACCES if its identity is unknown (F-39, F-46), -ENOBUFS, -ENOMEM.
+ * Passive open (P-6, T-2, L-5): records the tag of an initiating packet whose verdict was ACCEPT,
+ * as far as the wishes of the listener agree, which the child inherits (NULL: none). k as above.
+ * Returns DROP_NONE with state ESTABLISHED (tagged) or NONE (clear), or why the packet is dropped.
  */
-int latch_spawn(
-	struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m);
+enum drop_reason latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener,
+	const struct flow_key *k, const struct rte_mbuf *m);
+
+/* L-1, T-1: a LISTENER latch; k has the local end only. Idempotent. 0, -EACCES, -ENOBUFS, -ENOMEM.
+ */
+int latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k);
+
+/* What the owner of a latch must do when it changed. */
+enum latch_act {
+	LATCH_ACT_NONE = 0,
+	LATCH_ACT_NEWS,  /* an event waits: wake who reads */
+	LATCH_ACT_GO,    /* ESTABLISHED now: what is due can leave */
+	LATCH_ACT_PAUSE, /* BROKEN: what is sent is lost until GO; timers run */
+	LATCH_ACT_SOFT,  /* the same, and EHOSTUNREACH as a soft error */
+	LATCH_ACT_RESET, /* CLOSED: as if the peer had reset it (RFC 5660 s5.5) */
+};
 
 /*
- * Somebody else than the owner changed its latch: a policy edit, the administrator (RFC 5660 s2.3,
- * ALERT). The state tells what it is now; on CLOSED the transport acts as if reset. It may end the
- * connection in the call. Registered once for each protocol, by the transport.
+ * Somebody else than the owner changed its latch: policy, key manager, administrator, time (RFC
+ * 5660 s2.3, ALERT). The owner may end its connection in the call, except on GO and NEWS, which may
+ * come while it handles a packet. Registered once for each protocol, by the transport.
  */
-typedef void latch_alert_fn(struct lcore *lc, struct latch *l);
+typedef void latch_alert_fn(struct lcore *lc, struct latch *l, enum latch_act act);
 void latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert);
+
+/*
+ * A packet with VERDICT_BREAK arrived: what its reason means for the connection, by its disposition
+ * (B-6 to B-11). is_open: the packet wants to begin a connection of its own, so the old one ends
+ * (P-14). The transport does what is returned; the packet is dropped in any case.
+ */
+enum latch_act latch_conflict(
+	struct lcore *lc, struct latch *l, enum tl_latch_reason why, bool is_open);
+
+/* P-14: what becomes of the SYN of another peer on a 5-tuple that lives. */
+enum latch_new_syn latch_new_syn(const struct lcore *lc, const struct latch *l);
+
+/* F-91: only a packet that would fit into the connection may break it. */
+bool latch_asks_window(const struct lcore *lc);
+
+/* What the program hears: TL_ELATCHBROKEN if the latch broke and it wants to know, else legacy. */
+int latch_errno(const struct latch *l, int legacy);
+
+/* B-18: BROKEN with disposition SUSPEND and not for too long: the connection must not give up. */
+bool latch_is_suspended(const struct lcore *lc, const struct latch *l);
+
+/* The connection is over. Keeps an earlier reason. Idempotent. */
+void latch_release(struct lcore *lc, struct latch *l);
+
+/* For a control block that begins another life: forgets all but what the program asked for; or that
+ * ends: forgets that too. The latch is not live. */
+void latch_renew(struct latch *l);
+void latch_fini(struct latch *l);
+
+/* Once in a turn: conflicts that were noticed while sending. */
+void latch_turn(struct lcore *lc);
+bool latch_turn_is_due(const struct lcore *lc);
+
+/* ---- the latch database (RFC 5660 s2.3) ---- */
 
 /* Names a live latch of this process; 0: the latch is not live. Never given twice. */
 uint64_t latch_handle(const struct lcore *lc, const struct latch *l);
@@ -142,29 +243,52 @@ struct latch *latch_by_handle(const struct lcore *lc, uint64_t handle);
 typedef void latch_visit_fn(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg);
 void latch_foreach(struct lcore *lc, latch_visit_fn *fn, void *arg);
 
+/* Latches that are live: 0 when no connection and no listener is left. */
+uint32_t latch_in_use(const struct lcore *lc);
+
+/* ---- what others do to latches; each returns how many it changed ---- */
+
 /*
  * The policy is about to become `next`, on this worker and in this call: with spd_break every latch
- * that agrees with the policy now and not with next ends, and its owner is told (S-2, S-5). Returns
- * how many.
+ * that agrees with the policy now and not with next breaks, and its owner is told (S-2, S-5).
  */
 struct spd;
 uint32_t latch_policy_edit(struct lcore *lc, const struct spd *next);
 
-/* Which latches the administrator means; a zero says nothing. */
+/* The policy was changed: those that wait may agree again (K-6). */
+void latch_policy_changed(struct lcore *lc);
+
+/* K-2, K-5: an SA is about to be added. Counts the latches that it conflicts with; break_them: and
+ * breaks them, before it is usable. */
+struct esp_sa_conf;
+uint32_t latch_sa_adding(struct lcore *lc, const struct esp_sa_conf *sa, bool break_them);
+
+/* SAs were added or deleted: latches that wait for one, or for the end of one, look again; K-10. */
+void latch_sad_changed(struct lcore *lc);
+
+/* Which latches are meant; a zero says nothing. */
 struct latch_filter {
 	uint64_t handle;
 	uint32_t peer_id;
 };
 
-/* Z-2: ends the ESTABLISHED latches that f names and tells their owners. Returns how many. */
+/* Z-2: BROKEN by disposition; and Z-1: CLOSED with this reason, as if reset by the peer (B-12). */
 uint32_t latch_admin_break(struct lcore *lc, const struct latch_filter *f);
+uint32_t latch_admin_close(
+	struct lcore *lc, const struct latch_filter *f, enum tl_latch_reason why);
 
-/* What a packet of another identity or protection does: state CLOSED with the reason, counted.
- * The transport acts as if reset (RFC 5660 s5.5). */
-void latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why);
+/* M-5 to M-9: the key manager's verdict on a peer. restart: of its key manager only (M-7). */
+enum latch_peer_event { LATCH_PEER_DEAD, LATCH_PEER_REBOOT, LATCH_PEER_IKE_RESTART };
+uint32_t latch_peer(struct lcore *lc, uint32_t peer_id, enum latch_peer_event what);
 
-/* The connection is over. Keeps an earlier reason. Idempotent. */
-void latch_release(struct lcore *lc, struct latch *l);
+/* e17, C-4: the key manager cannot make an SA for k (all WANTED latches to its peer if ports are
+ * 0). */
+uint32_t latch_refused(struct lcore *lc, const struct flow_key *k);
+
+/* Whether somebody hears requests for SAs, so that waiting for one makes sense (C-3). */
+void latch_set_km(struct lcore *lc, bool present);
+
+/* ---- packets ---- */
 
 /* P-9: puts the request tag on a packet of this connection, or clears it for a clear one. */
 void latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m);
@@ -191,11 +315,16 @@ bool latch_is_current(const struct lcore *lc, const struct rte_mbuf *m);
 /* F-49, F-50: whether the protection of packet m entitles it to speak about the flow it quotes. */
 bool latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *quoted);
 
-/* TL_LATCH_INFO, TL_LATCH_LOCAL_ID, TL_LATCH_PEER_ID. Returns 0 or -errno as getsockopt does. */
+/* ---- the program ---- */
+
+/* Options at SOL_TL_IPSEC and TL_IP_SEC_OPT. fresh: before connect and listen. Return 0 or -errno
+ * as getsockopt and setsockopt do (E.4). */
 int latch_getopt(struct lcore *lc, const struct latch *l, const struct flow_key *k, int opt,
 	void *val, socklen_t *len);
+int latch_setopt(struct lcore *lc, struct latch *l, const struct flow_key *k, bool fresh, int opt,
+	const void *val, socklen_t len);
 
-/* Latches that were opened or spawned and not yet released: 0 when no connection is left. */
-uint32_t latch_in_use(const struct lcore *lc);
+/* The next event. Returns 1, or 0 if there is none. */
+int latch_event_next(struct latch *l, struct tl_latch_event *out);
 
 #endif
