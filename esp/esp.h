@@ -144,6 +144,10 @@ struct esp_sa_ref {
 	uint32_t reqid;
 	uint32_t spi;            /* host order */
 	uint32_t path_mtu_bytes; /* what a router said about ESP of this SA (F-51); 0: nothing */
+	bool udp;                /* ESP in UDP (RFC 3948) */
+	bool unique;             /* its selectors cover one flow only */
+	uint16_t udp_local, udp_remote;    /* host order */
+	struct ip_addr oa_local, oa_remote; /* original addresses behind NATs, or any */
 };
 
 enum spd_action { SPD_DISCARD = 0, SPD_BYPASS, SPD_PROTECT };
@@ -201,6 +205,17 @@ bool esp_sel_match_fragment(const struct esp_sel *sel, const struct flow_key *k)
 /* True if some flow is covered by both. */
 bool esp_sel_overlap(const struct esp_sel *a, const struct esp_sel *b);
 
+/* True if one flow alone is covered: two hosts, one protocol, one pair of ports. */
+bool esp_sel_is_flow(const struct esp_sel *sel);
+
+/* What the program asks for of an SA that is to be made; zeros leave it to the policy. */
+struct esp_want {
+	uint32_t local_id, peer_id;
+	uint16_t encr, encr_bits, integ;
+	uint8_t mode;
+	bool unique;
+};
+
 /* What a worker tells the control context. */
 enum esp_event_kind {
 	ESP_EV_SOFT = 1, /* an SA should be replaced */
@@ -220,6 +235,7 @@ struct esp_event {
 	uint32_t rule;       /* ACQUIRE: id of the policy; 0: a latch asks */
 	struct ip_addr addr; /* MOVED */
 	struct flow_key key; /* ACQUIRE */
+	struct esp_want want; /* ACQUIRE */
 };
 
 /* Registered by stack/run, so that esp depends on nobody above it. May be NULL. */
@@ -291,8 +307,10 @@ int esp_sad_find_out(
 int esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
 	struct esp_sa_ref *out);
 
-/* Asks for an SA, unless somebody was asked a moment ago (F-14). rule or profile is 0. */
-void esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile);
+/* Asks for an SA, unless somebody was asked a moment ago (F-14). rule or profile is 0; want NULL:
+ * nothing beside them. */
+void esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile,
+	const struct esp_want *want);
 
 /* Forgets when SAs of such a flow were asked for last: somebody looked after it. */
 void esp_acquire_done(struct lcore *lc);
@@ -338,9 +356,14 @@ const struct spd_rule *spd_find(struct lcore *lc, uint32_t dir, const struct flo
 /* RFC 4301 s4.4.1: whether an SA gives what a PROTECT rule asks for. */
 bool spd_sa_fits(const struct spd_rule *r, const struct esp_sa_ref *sa);
 
-/* The newest outbound SA that fits a PROTECT rule and covers k. Returns 0 or -ENOENT. */
-int spd_find_sa(struct lcore *lc, const struct spd_rule *r, const struct flow_key *k,
+/* The newest usable outbound SA that covers k and that fits() takes. Returns 0 or -ENOENT. */
+typedef bool esp_fits_fn(const struct esp_sa_ref *sa, const void *arg);
+int spd_find_sa_if(struct lcore *lc, const struct flow_key *k, esp_fits_fn *fits, const void *arg,
 	struct esp_sa_ref *out);
+
+/* The same of inbound ones. */
+int spd_find_sa_in_if(struct lcore *lc, const struct flow_key *k, esp_fits_fn *fits,
+	const void *arg, struct esp_sa_ref *out);
 
 /*
  * Receive stage: takes every packet of v (meta complete, l4_off at the ESP header). Decrypted

@@ -227,5 +227,11 @@ esp_sa_ref_fill(const struct esp_sa *sa, struct esp_sa_ref *out)
 		.reqid = sa->conf.reqid,
 		.spi = sa->conf.spi,
 		.path_mtu_bytes = esp_sa_path_mtu(sa->lc, sa),
+		.udp = sa->conf.udp,
+		.udp_local = sa->conf.udp_local,
+		.udp_remote = sa->conf.udp_remote,
+		.oa_local = sa->conf.oa_local,
+		.oa_remote = sa->conf.oa_remote,
+		.unique = esp_sel_is_flow(&sa->conf.sel),
 	};
 }

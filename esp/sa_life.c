@@ -175,22 +175,25 @@ asked_lately(const struct acquire *a, const struct acquire *want)
 }
 
 void
-esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile)
+esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t profile,
+	const struct esp_want *want)
 {
 	struct esp_event ev = {.kind = ESP_EV_ACQUIRE,
 		.worker = lc->id,
 		.rule = rule,
 		.profile = profile,
 		.key = *k};
-	struct acquire want = {k->local, k->remote, rule, profile, lc->now_ns, true};
+	struct acquire asked = {k->local, k->remote, rule, profile, lc->now_ns, true};
 	uint32_t h = rte_jhash(&k->remote, sizeof(k->remote), rule ^ profile);
 	struct acquire *a = &lc->esp->acquire[h % ACQUIRE_SLOTS];
 
-	if (asked_lately(a, &want)) {
+	if (asked_lately(a, &asked)) {
 		lc_count(lc, ST_ACQUIRE_SKIP);
 		return;
 	}
-	*a = want;
+	*a = asked;
+	if (want != NULL)
+		ev.want = *want;
 	lc_count(lc, ST_ACQUIRE);
 	esp_event_post(lc, &ev);
 }

@@ -115,3 +115,11 @@ addr_range_plen(const struct addr_range *r)
 		return -1;
 	return (int)plen;
 }
+
+bool
+esp_sel_is_flow(const struct esp_sel *sel)
+{
+	return sel->proto != 0 && addr_range_is_host(&sel->local) &&
+	       addr_range_is_host(&sel->remote) && sel->lport.lo == sel->lport.hi &&
+	       sel->rport.lo == sel->rport.hi;
+}

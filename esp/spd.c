@@ -223,16 +223,47 @@ spd_fits_rule(const struct esp_sa *sa, const void *rule)
 	return spd_sa_fits(rule, &ref);
 }
 
-int
-spd_find_sa(struct lcore *lc, const struct spd_rule *r, const struct flow_key *k,
+struct ask {
+	esp_fits_fn *fits;
+	const void *arg;
+};
+
+static bool
+ask_ref(const struct esp_sa *sa, const void *arg)
+{
+	const struct ask *a = arg;
+	struct esp_sa_ref ref;
+
+	if (!esp_sa_is_usable(sa))
+		return false;
+	esp_sa_ref_fill(sa, &ref);
+	return a->fits(&ref, a->arg);
+}
+
+static int
+find_sa(struct lcore *lc, bool inbound, const struct flow_key *k, const struct ask *a,
 	struct esp_sa_ref *out)
 {
-	const struct esp_sa *sa = esp_sad_newest(lc->esp, false, k, spd_fits_rule, r);
+	const struct esp_sa *sa = esp_sad_newest(lc->esp, inbound, k, ask_ref, a);
 
 	if (sa == NULL)
 		return -ENOENT;
 	esp_sa_ref_fill(sa, out);
 	return 0;
+}
+
+int
+spd_find_sa_if(struct lcore *lc, const struct flow_key *k, esp_fits_fn *fits, const void *arg,
+	struct esp_sa_ref *out)
+{
+	return find_sa(lc, false, k, &(struct ask){.fits = fits, .arg = arg}, out);
+}
+
+int
+spd_find_sa_in_if(struct lcore *lc, const struct flow_key *k, esp_fits_fn *fits, const void *arg,
+	struct esp_sa_ref *out)
+{
+	return find_sa(lc, true, k, &(struct ask){.fits = fits, .arg = arg}, out);
 }
 
 void

@@ -63,7 +63,7 @@ by_policy(struct lcore *lc, struct rte_mbuf *m, struct esp_sa **sa)
 	*sa = cached_sa(lc, c, r);
 	if (*sa != NULL)
 		return OUT_SA;
-	esp_acquire(lc, k, r->id, 0);
+	esp_acquire(lc, k, r->id, 0, NULL);
 	pkt_drop(lc, m, DROP_ESP_NOSA);
 	return OUT_DROP;
 }
@@ -96,9 +96,13 @@ choose(struct lcore *lc, struct rte_mbuf *m)
 	if (pkt_is_tagged(lc, m)) {
 		if (is_bypass(lc, m))
 			return true;
+		if (pkt_tag(lc, m)->sad_index == TAG_HELD) {
+			pkt_drop(lc, m, DROP_LATCH_BROKEN);
+			return false;
+		}
 		sa = sa_of_tag(lc, m);
 		if (sa == NULL) {
-			esp_acquire(lc, &pm->key, 0, pkt_tag(lc, m)->profile);
+			esp_acquire(lc, &pm->key, 0, pkt_tag(lc, m)->profile, NULL);
 			pkt_drop(lc, m, DROP_ESP_NOSA); /* G-14: never in clear */
 			return false;
 		}
@@ -109,7 +113,7 @@ choose(struct lcore *lc, struct rte_mbuf *m)
 			return v == OUT_CLEAR;
 	}
 	if (sa->key == NULL && pm->handoff == HANDOFF_TX) { /* each thinks the other can: neither */
-		esp_acquire(lc, &pm->key, 0, sa->conf.profile);
+		esp_acquire(lc, &pm->key, 0, sa->conf.profile, NULL);
 		pkt_drop(lc, m, DROP_ESP_NOSA);
 		return false;
 	}

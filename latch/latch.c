@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * latch.c - the life of a latch: open, spawn, stamp, break, release (RFC 5660 s2.2, s2.4).
- *
- *   NONE --latch_open, latch_spawn--> ESTABLISHED --latch_break, latch_end--> CLOSED(reason)
- *    |                                    |
- *    +--latch_end--> CLOSED(reason)       +------------latch_release--------> CLOSED(RELEASED)
+ * latch.c - the life of a latch: open, spawn, listen, stamp, release (RFC 5660 s2.3, s2.4, s5.1).
  *
  * NONE          no protection was agreed: the connection is clear, and stays so (G-23)
+ * WANTED        protection is wanted and no SA is there yet: nothing leaves, nothing comes in
+ * LISTENER      of a listening socket: what its children must have
  * ESTABLISHED   profile_in and profile_out are set and never change (G-16)
+ * BROKEN        a conflict; nothing leaves, nothing comes in, until it is gone
  * CLOSED        final; the reason can be asked for until the socket is closed (R-5)
- *
- * BROKEN passes in zero time: this version has the disposition "as if reset" (s5.5 b) only.
  */
 #include "latch/latch.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "esp/esp.h"
 #include "latch/latch_ctx.h"
-#include "latch/profile.h"
-#include "stack/base/assert.h"
-#include "stack/base/log.h"
-
-LOG_MODULE(latch, NOTICE);
 
 int
 latch_create(struct lcore *lc, const struct latch_conf *conf, const struct latch_tables *tables)
@@ -33,7 +25,14 @@ latch_create(struct lcore *lc, const struct latch_conf *conf, const struct latch
 	if (c == NULL)
 		return -ENOMEM;
 	c->conf = *conf;
+	if (c->conf.suspend_max_s == 0)
+		c->conf.suspend_max_s = LATCH_SUSPEND_MAX_S;
+	if (c->conf.settle_ms == 0)
+		c->conf.settle_ms = LATCH_SETTLE_MS;
+	if (c->conf.disposition == TL_LATCH_DISP_DEFAULT)
+		c->conf.disposition = TL_LATCH_DISP_RESET;
 	c->tables = tables;
+	c->lc = lc;
 	lc->latch = c;
 	return 0;
 }
@@ -41,26 +40,12 @@ latch_create(struct lcore *lc, const struct latch_conf *conf, const struct latch
 void
 latch_destroy(struct lcore *lc)
 {
-	if (lc->latch != NULL)
-		free(lc->latch->db.place);
+	if (lc->latch == NULL)
+		return;
+	tmr_stop(lc, &lc->latch->t_look);
+	free(lc->latch->db.place);
 	free(lc->latch);
 	lc->latch = NULL;
-}
-
-static void
-set_state(struct lcore *lc, struct latch *l, enum tl_latch_state to, enum tl_latch_reason why)
-{
-	static const bool legal[TL_LATCH_CLOSED + 1][TL_LATCH_CLOSED + 1] = {
-		[TL_LATCH_NONE] = {[TL_LATCH_ESTABLISHED] = true, [TL_LATCH_CLOSED] = true},
-		[TL_LATCH_ESTABLISHED] = {[TL_LATCH_CLOSED] = true},
-	};
-
-	tl_assert(legal[l->state][to]);
-	LOG(DEBUG, "latch %p: %s -> %s (%s)", (void *)l, tl_latch_state_name(l->state),
-		tl_latch_state_name(to), tl_latch_reason_name(why));
-	l->state = (uint8_t)to;
-	l->reason = (uint8_t)why;
-	lc->latch->stale = true;
 }
 
 static int
@@ -73,8 +58,8 @@ go_live(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	return rc;
 }
 
-static void
-use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
+void
+latch_use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
 {
 	l->mode = sa->mode;
 	l->sad_index = sa->index;
@@ -84,6 +69,13 @@ use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
 	l->align = sa->align;
 	l->path_mtu_bytes = sa->path_mtu_bytes;
 	l->tun_remote = sa->remote;
+	l->also_out = sa->profile == l->profile_out ? 0 : sa->profile;
+	l->flags &= (uint8_t)~(LATCH_IS_NATT | LATCH_IS_UNIQUE);
+	l->flags |= (uint8_t)((sa->udp ? LATCH_IS_NATT : 0) | (sa->unique ? LATCH_IS_UNIQUE : 0));
+	if ((l->flags & LATCH_IS_STARVED) != 0) {
+		l->flags &= (uint8_t)~LATCH_IS_STARVED;
+		lc->latch->nb_starved--;
+	}
 }
 
 /*
@@ -105,73 +97,246 @@ inbound_profile(
 	return p != NULL && p->out_twin == out->profile ? in.profile : out->profile;
 }
 
-int
-latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
+static void
+record(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct esp_sa_ref *sa)
 {
-	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
-	struct esp_sa_ref sa;
+	l->profile_out = sa->profile;
+	l->profile_in = inbound_profile(lc, l, sa, k);
+	latch_use_sa(lc, l, sa);
+	latch_step(lc, l, STEP_LATCH, TL_LATCH_REASON_NONE);
+}
+
+/* In clear, because policy or a privileged program says so. */
+static int
+open_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, bool is_override)
+{
+	int rc = go_live(lc, l, k);
+
+	if (rc != 0)
+		return rc;
+	l->spd_version = spd_version(lc);
+	if (is_override) {
+		l->flags |= LATCH_IS_OVERRIDE;
+		latch_audit(lc, l, AUDIT_OVERRIDE, 0, UINT32_MAX);
+	}
+	latch_step(lc, l, STEP_OPEN_CLEAR, TL_LATCH_REASON_NONE);
+	return 0;
+}
+
+/* C-2, C-3: an SA is asked for, and waited for if somebody heard that. */
+static int
+open_wanted(
+	struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
+{
 	int rc;
 
-	if (r == NULL || r->action == SPD_DISCARD)
-		return -EACCES;
-	if (r->action == SPD_BYPASS) {
-		l->spd_version = spd_version(lc);
-		return go_live(lc, l, k);
-	}
-	if (spd_find_sa(lc, r, k, &sa) != 0) {
-		esp_acquire(lc, k, r->id, 0);
+	choice_acquire(lc, c, k);
+	if (!lc->latch->conf.wait_sa && !lc->latch->km_present)
 		return -EHOSTUNREACH;
-	}
+	rc = go_live(lc, l, k);
+	if (rc == 0)
+		latch_step(lc, l, STEP_WANT, TL_LATCH_NOSA);
+	return rc;
+}
+
+static int
+open_protected(
+	struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
+{
+	struct esp_sa_ref sa;
+	int rc = choice_find(lc, c, k, &sa);
+
+	if (rc == -ENOENT)
+		return open_wanted(lc, l, k, c);
+	if (rc != 0)
+		return rc;
 	if (sa.local_id == 0 || sa.peer_id == 0)
 		return -EACCES; /* F-39: nobody can be latched */
 	rc = go_live(lc, l, k);
 	if (rc != 0)
 		return rc;
-	l->profile_out = sa.profile;
-	l->profile_in = inbound_profile(lc, l, &sa, k);
-	use_sa(lc, l, &sa);
-	set_state(lc, l, TL_LATCH_ESTABLISHED, TL_LATCH_REASON_NONE);
+	record(lc, l, k, &sa);
+	if (c->is_override) {
+		l->flags |= LATCH_IS_OVERRIDE;
+		latch_audit(lc, l, AUDIT_OVERRIDE, sa.profile, sa.index);
+	}
 	return 0;
 }
 
 int
-latch_spawn(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m)
+latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {
-	const struct profile *p;
+	struct choice c;
+	int rc = choice_make(lc, l, k, &c);
+
+	if (rc != 0)
+		return rc;
+	if (c.what == CHOICE_PROTECT)
+		return open_protected(lc, l, k, &c);
+	if (c.what == CHOICE_OFF) {
+		l->flags |= LATCH_IS_OFF;
+		return go_live(lc, l, k);
+	}
+	return open_clear(lc, l, k, c.is_override);
+}
+
+enum latch_act
+latch_try(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	struct choice c;
 	struct esp_sa_ref sa;
+	int rc = choice_make(lc, l, k, &c);
+
+	if (rc == 0 && c.what != CHOICE_PROTECT)
+		rc = -EACCES; /* e11: the policy changed meanwhile; a new connect may follow it */
+	if (rc == 0)
+		rc = choice_find(lc, &c, k, &sa);
+	if (rc == -ENOENT)
+		return LATCH_ACT_NONE;
+	if (rc != 0 || sa.local_id == 0 || sa.peer_id == 0) {
+		latch_step(lc, l, STEP_END,
+			rc == -EACCES ? TL_LATCH_SPD_CHANGE : TL_LATCH_PEER_CONFLICT);
+		return LATCH_ACT_RESET;
+	}
+	record(lc, l, k, &sa);
+	return LATCH_ACT_GO;
+}
+
+/* ---- passive ---- */
+
+static enum drop_reason
+spawn_clear(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	struct choice c;
+	int rc = choice_make(lc, l, k, &c);
+
+	/* G-13, F-81: what must be answered under an SA is not begun in clear; nor is what the
+	 * program wants protected. */
+	if ((rc == 0 && c.what == CHOICE_PROTECT) || (rc != 0 && wish_asks_protection(l->wish)))
+		return DROP_LATCH_REQUEST;
+	if (go_live(lc, l, k) != 0)
+		return DROP_TCP_MEM;
+	if (c.what == CHOICE_OFF)
+		l->flags |= LATCH_IS_OFF;
+	if (c.what == CHOICE_CLEAR && c.is_override)
+		l->flags |= LATCH_IS_OVERRIDE;
+	return DROP_NONE;
+}
+
+static struct esp_sa_ref
+ref_of(const struct lcore *lc, const struct rte_mbuf *m, const struct latch_profile *p)
+{
+	struct esp_sa_ref sa;
+
+	if (esp_sad_ref(lc, pkt_tag(lc, m), &sa))
+		return sa;
+	return (struct esp_sa_ref){.profile = pkt_tag(lc, m)->profile,
+		.mode = p->mode,
+		.encr = p->encr,
+		.encr_bits = p->encr_bits,
+		.integ = p->integ,
+		.local_id = p->local_id,
+		.peer_id = p->peer_id};
+}
+
+/* The SA for the answers; DROP_NONE, or why the initiating packet is dropped. */
+static enum drop_reason
+answer_sa(struct lcore *lc, const struct choice *c, const struct flow_key *k,
+	const struct profile *p, struct esp_sa_ref *out)
+{
+	struct choice named = *c;
+	struct esp_sa_ref any;
+
+	if (esp_sad_find_out(lc, p->out_twin, k, out) != 0) {
+		esp_acquire(lc, k, 0, p->out_twin, NULL);
+		return DROP_ESP_NOSA;
+	}
+	/* C-7, as for connect: two peers claim the flow. */
+	return choice_find(lc, &named, k, &any) == -ECONNREFUSED ? DROP_LATCH_AMBIGUOUS : DROP_NONE;
+}
+
+static enum drop_reason
+spawn_tagged(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m)
+{
+	const struct profile *p = profile_get(lc->latch->tables, pkt_tag(lc, m)->profile);
+	struct esp_sa_ref in, out;
+	enum drop_reason why;
+	struct choice c;
+
+	if (p == NULL || p->p.local_id == 0 || p->p.peer_id == 0)
+		return DROP_LATCH_M5;
+	in = ref_of(lc, m, &p->p);
+	choice_make(lc, l, k, &c);
+	if ((c.what == CHOICE_CLEAR && c.is_override) || !wish_fits(lc, l->wish, &in) ||
+		(c.peer_id != 0 && c.peer_id != p->p.peer_id))
+		return DROP_LATCH_REQUEST;
+	why = answer_sa(lc, &c, k, p, &out);
+	if (why != DROP_NONE)
+		return why;
+	if (go_live(lc, l, k) != 0)
+		return DROP_TCP_MEM;
+	if (c.what == CHOICE_OFF) {
+		l->flags |= LATCH_IS_OFF;
+		return DROP_NONE;
+	}
+	l->profile_in = pkt_tag(lc, m)->profile;
+	l->in_owner = lc->id; /* it was decrypted here */
+	l->profile_out = p->out_twin;
+	latch_use_sa(lc, l, &out);
+	latch_step(lc, l, STEP_LATCH, TL_LATCH_REASON_NONE);
+	return DROP_NONE;
+}
+
+enum drop_reason
+latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const struct flow_key *k,
+	const struct rte_mbuf *m)
+{
+	enum drop_reason why;
+
+	l->in_owner = lc->id;
+	if (listener != NULL && listener->wish != NULL)
+		l->wish = wish_get(listener->wish);
+	why = pkt_is_tagged(lc, m) ? spawn_tagged(lc, l, k, m) : spawn_clear(lc, l, k);
+	if (why != DROP_NONE)
+		latch_fini(l);
+	else if (listener != NULL && l->state == TL_LATCH_ESTABLISHED)
+		latch_event(lc, listener, TL_LATCH_EV_SPAWNED, listener->state); /* L-4 */
+	return why;
+}
+
+int
+latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	struct latch_ctx *c = lc->latch;
+	bool open = l->wish != NULL && (l->wish->req.flags & TL_LATCH_BYPASS) != 0;
 	int rc;
 
-	if (!pkt_is_tagged(lc, m))
-		return go_live(lc, l, k);
-	p = profile_get(lc->latch->tables, pkt_tag(lc, m)->profile);
-	if (p == NULL || p->p.local_id == 0 || p->p.peer_id == 0)
+	if (l->state == TL_LATCH_LISTENER)
+		return 0;
+	if (open && !c->conf.override)
 		return -EACCES;
-	if (esp_sad_find_out(lc, p->out_twin, k, &sa) != 0)
-		return -EHOSTUNREACH;
+	if (open && c->nb_open == LATCH_OPEN_MAX)
+		return -ENOBUFS;
 	rc = go_live(lc, l, k);
 	if (rc != 0)
 		return rc;
-	l->profile_in = pkt_tag(lc, m)->profile;
-	l->in_owner = lc->id; /* it was decrypted here, or the peer speaks clear */
-	l->profile_out = p->out_twin;
-	use_sa(lc, l, &sa);
-	set_state(lc, l, TL_LATCH_ESTABLISHED, TL_LATCH_REASON_NONE);
+	if (open) {
+		c->open[c->nb_open++] = l;
+		latch_audit(lc, l, AUDIT_OVERRIDE, 0, UINT32_MAX);
+	}
+	latch_step(lc, l, STEP_LISTEN, TL_LATCH_REASON_NONE);
 	return 0;
 }
 
-void
-latch_end(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
-{
-	l->breaks++;
-	lc_count(lc, ST_LATCH_BREAK);
-	set_state(lc, l, TL_LATCH_CLOSED, why);
-}
+/* ---- the end ---- */
 
-void
-latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
+static void
+forget_open(struct latch_ctx *c, const struct latch *l)
 {
-	if (l->state == TL_LATCH_ESTABLISHED)
-		latch_end(lc, l, why);
+	for (uint32_t i = 0; i < c->nb_open; i++) {
+		if (c->open[i] == l)
+			c->open[i--] = c->open[--c->nb_open];
+	}
 }
 
 void
@@ -179,15 +344,47 @@ latch_release(struct lcore *lc, struct latch *l)
 {
 	if (l->place == 0)
 		return;
+	forget_open(lc->latch, l);
+	/* What kept it from ending well is why it ended. */
+	if (l->state != TL_LATCH_CLOSED)
+		latch_step(lc, l, STEP_RELEASE,
+			l->reason == TL_LATCH_REASON_NONE ? TL_LATCH_RELEASED
+							  : (enum tl_latch_reason)l->reason);
+	if (l->pending != 0)
+		lc->latch->nb_pending--;
+	if ((l->flags & LATCH_IS_STARVED) != 0)
+		lc->latch->nb_starved--;
+	l->pending = 0;
+	l->flags &= (uint8_t)~LATCH_IS_STARVED;
 	latch_db_remove(lc, l);
 	lc_count(lc, ST_LATCH_FREE);
-	if (l->state == TL_LATCH_ESTABLISHED)
-		set_state(lc, l, TL_LATCH_CLOSED, TL_LATCH_RELEASED);
 }
+
+void
+latch_renew(struct latch *l)
+{
+	struct latch keep = {.wish = l->wish};
+
+	free(l->queue);
+	*l = keep;
+}
+
+void
+latch_fini(struct latch *l)
+{
+	if (l->wish != NULL)
+		wish_put(l->wish);
+	free(l->queue);
+	l->wish = NULL;
+	l->queue = NULL;
+}
+
+/* ---- what leaves ---- */
 
 /*
  * S-9, RFC 4301 s4.4.1.1: the policy's BYPASS is remembered in the connection until the policy
- * changes; then it is asked again, and a packet goes as the policy says now.
+ * changes; then it is asked again, and a packet goes as the policy says now. O-5: what a privileged
+ * program asked for stands before the policy, for this 5-tuple only.
  */
 static void
 stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)
@@ -196,11 +393,78 @@ stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct 
 		const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 
 		pkt_tag_clear(lc, m);
-		if (r == NULL || r->action != SPD_BYPASS)
+		if ((l->flags & LATCH_IS_OVERRIDE) == 0 &&
+			(r == NULL || r->action != SPD_BYPASS))
 			return;
 		l->spd_version = spd_version(lc);
 	}
 	pkt_tag_set(lc, m, (struct tl_tag){.sad_index = TAG_BYPASS, .sad_gen = l->spd_version});
+}
+
+struct carrier {
+	const struct lcore *lc;
+	const struct latch *l;
+};
+
+static bool
+is_carrier(const struct esp_sa_ref *sa, const void *arg)
+{
+	const struct carrier *c = arg;
+	const struct latch_wish *w = c->l->wish;
+
+	/* N-4: a connection that asked for an SA of its own never shares one. */
+	if (w != NULL && (w->req.flags & TL_LATCH_UNIQUE) != 0 && !sa->unique)
+		return false;
+	return latch_congruent(c->lc, c->l, false, sa->profile);
+}
+
+/* The SA that carries the latch now; a newer one is preferred: make before break. */
+static bool
+find_carrier(
+	struct lcore *lc, struct latch *l, const struct flow_key *k, struct esp_sa_ref *out)
+{
+	struct carrier c = {.lc = lc, .l = l};
+
+	if (l->wish == NULL && esp_sad_find_out(lc, l->profile_out, k, out) == 0)
+		return true;
+	return spd_find_sa_if(lc, k, is_carrier, &c, out) == 0;
+}
+
+bool
+latch_has_sa(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	struct esp_sa_ref sa;
+
+	return find_carrier(lc, l, k, &sa);
+}
+
+static bool
+is_of_others(const struct esp_sa_ref *sa, const void *arg)
+{
+	const struct latch_profile *p = arg;
+
+	return sa->peer_id != 0 && (sa->peer_id != p->peer_id || sa->local_id != p->local_id);
+}
+
+/*
+ * Something must leave and no SA is there. K-10: if the only SAs that cover the flow are of another
+ * peer, nothing will ever come back that could tell; the turn's end breaks the latch.
+ */
+static void
+starve(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	const struct profile *p = profile_get(lc->latch->tables, l->profile_out);
+	struct esp_sa_ref sa;
+
+	if ((l->flags & LATCH_IS_STARVED) == 0) {
+		l->flags |= LATCH_IS_STARVED;
+		lc->latch->nb_starved++;
+		latch_event(lc, l, TL_LATCH_EV_NOSA, l->state);
+	}
+	if (l->pending == 0 && spd_find_sa_if(lc, k, is_of_others, &p->p, &sa) == 0) {
+		l->pending = TL_LATCH_PEER_CONFLICT;
+		lc->latch->nb_pending++;
+	}
 }
 
 bool
@@ -212,16 +476,26 @@ latch_refresh(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	if (likely(l->sad_version == esp_sad_version(lc)) || l->profile_out == 0)
 		return false;
 	was = latch_l4_room(l, UINT16_MAX, 40);
-	/* A newer SA with the same parameters is preferred: make before break. */
-	if (esp_sad_find_out(lc, l->profile_out, k, &sa) != 0)
+	if (!find_carrier(lc, l, k, &sa)) {
+		l->sad_version = esp_sad_version(lc);
+		starve(lc, l, k);
 		return false;
-	use_sa(lc, l, &sa);
+	}
+	latch_use_sa(lc, l, &sa);
 	return latch_l4_room(l, UINT16_MAX, 40) != was;
 }
 
 void
 latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)
 {
+	if (unlikely(l->state == TL_LATCH_WANTED || l->state == TL_LATCH_BROKEN)) {
+		pkt_tag_set(lc, m, (struct tl_tag){.sad_index = TAG_HELD});
+		return;
+	}
+	if ((l->flags & LATCH_IS_OFF) != 0) {
+		pkt_tag_clear(lc, m);
+		return;
+	}
 	if (l->profile_out == 0) {
 		stamp_clear(lc, l, k, m);
 		return;
@@ -231,7 +505,7 @@ latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct 
 	pkt_tag_set(lc, m,
 		(struct tl_tag){.sad_index = l->sad_index,
 			.sad_gen = l->sad_gen,
-			.profile = l->profile_out});
+			.profile = l->also_out != 0 ? l->also_out : l->profile_out});
 }
 
 void
@@ -282,11 +556,5 @@ latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_ke
 	if (fe->latch->state == TL_LATCH_NONE)
 		return !pkt_is_tagged(lc, m);
 	return fe->latch->state == TL_LATCH_ESTABLISHED && pkt_is_tagged(lc, m) &&
-	       pkt_tag(lc, m)->profile == fe->latch->profile_in;
-}
-
-uint32_t
-latch_in_use(const struct lcore *lc)
-{
-	return lc->latch->db.n;
+	       latch_congruent(lc, fe->latch, true, pkt_tag(lc, m)->profile);
 }

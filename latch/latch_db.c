@@ -3,20 +3,21 @@
  * latch_db.c - the latches of a worker (RFC 5660 s2.3, the latch database) and who owns them.
  *
  * HOW IT WORKS. A latch is a member of its owner's control block; the table holds its address from
- * latch_open() or latch_spawn() until latch_release(). The handle that people and key managers see
- * is worker, place and generation of the place, so that one of a latch that is gone finds nothing
- * (R-1). The table lives in memory only and ends with the process (K-8, S-4).
+ * latch_open(), latch_spawn() or latch_listen() until latch_release(). The handle that people and
+ * key managers see is worker, place and generation of the place, so that one of a latch that is
+ * gone finds nothing (R-1). Latches between the same two addresses are chained, for G-22. The table
+ * lives in memory only and ends with the process (K-8, S-4).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <rte_jhash.h>
 
 #include "latch/latch_ctx.h"
 #include "stack/base/assert.h"
 
 enum { DB_MIN = 64, PLACE_BITS = 24, WORKER_SHIFT = 56 };
 
-/* Places are taken from the end of a stack, whose links stand in free places. */
 static int
 grow(struct latch_db *db)
 {
@@ -29,12 +30,46 @@ grow(struct latch_db *db)
 	if (more == NULL)
 		return -ENOMEM;
 	for (uint32_t i = cap; i-- > db->cap;) {
-		more[i] = (struct latch_place){.next_free = db->free};
+		more[i] = (struct latch_place){.next = db->free};
 		db->free = i + 1;
 	}
 	db->place = more;
 	db->cap = cap;
 	return 0;
+}
+
+static uint32_t *
+pair_list(struct latch_db *db, const struct flow_key *k)
+{
+	uint32_t h = rte_jhash(&k->local, sizeof(k->local), k->realm);
+
+	return &db->pair[rte_jhash(&k->remote, sizeof(k->remote), h) % LATCH_PAIRS];
+}
+
+static void
+pair_add(struct latch_db *db, uint32_t at)
+{
+	struct latch_place *p = &db->place[at - 1];
+	uint32_t *list = pair_list(db, p->key);
+
+	p->prev = 0;
+	p->pair = *list;
+	if (*list != 0)
+		db->place[*list - 1].prev = at;
+	*list = at;
+}
+
+static void
+pair_remove(struct latch_db *db, uint32_t at)
+{
+	const struct latch_place *p = &db->place[at - 1];
+
+	if (p->prev != 0)
+		db->place[p->prev - 1].pair = p->pair;
+	else
+		*pair_list(db, p->key) = p->pair;
+	if (p->pair != 0)
+		db->place[p->pair - 1].prev = p->prev;
 }
 
 int
@@ -49,10 +84,11 @@ latch_db_add(struct lcore *lc, struct latch *l, const struct flow_key *k)
 		return rc;
 	l->place = db->free;
 	p = &db->place[l->place - 1];
-	db->free = p->next_free;
+	db->free = p->next;
 	p->latch = l;
 	p->key = k;
 	p->gen++;
+	pair_add(db, l->place);
 	db->n++;
 	return 0;
 }
@@ -64,11 +100,34 @@ latch_db_remove(struct lcore *lc, struct latch *l)
 	struct latch_place *p = &db->place[l->place - 1];
 
 	tl_assert(p->latch == l);
+	pair_remove(db, l->place);
 	p->latch = NULL;
-	p->next_free = db->free;
+	p->next = db->free;
 	db->free = l->place;
 	db->n--;
 	l->place = 0;
+}
+
+const struct flow_key *
+latch_key(const struct lcore *lc, const struct latch *l)
+{
+	return l->place == 0 ? NULL : lc->latch->db.place[l->place - 1].key;
+}
+
+const struct latch *
+latch_db_sibling(const struct lcore *lc, const struct latch *l, const struct flow_key *k)
+{
+	struct latch_db *db = &lc->latch->db;
+
+	for (uint32_t at = *pair_list(db, k); at != 0; at = db->place[at - 1].pair) {
+		const struct latch_place *p = &db->place[at - 1];
+
+		if (p->latch != l && p->latch->state == TL_LATCH_ESTABLISHED &&
+			p->key->realm == k->realm && ip_addr_eq(&p->key->local, &k->local) &&
+			ip_addr_eq(&p->key->remote, &k->remote))
+			return p->latch;
+	}
+	return NULL;
 }
 
 uint64_t
@@ -103,17 +162,14 @@ latch_foreach(struct lcore *lc, latch_visit_fn *fn, void *arg)
 	}
 }
 
+uint32_t
+latch_in_use(const struct lcore *lc)
+{
+	return lc->latch->db.n;
+}
+
 void
 latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert)
 {
 	lc->latch->owner[proto] = alert;
-}
-
-void
-latch_alert(struct lcore *lc, struct latch *l, const struct flow_key *k)
-{
-	latch_alert_fn *alert = lc->latch->owner[k->proto];
-
-	if (alert != NULL)
-		alert(lc, l);
 }

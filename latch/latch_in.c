@@ -8,9 +8,7 @@
  * sequence number and the RST; ours comes first, so that a wrongly protected segment draws no
  * answer and changes nothing (F-15).
  */
-#include "esp/esp.h"
 #include "latch/latch_ctx.h"
-#include "latch/profile.h"
 
 struct judgment {
 	enum pkt_verdict verdict;
@@ -40,24 +38,46 @@ same_identities(const struct latch_profile *a, const struct latch_profile *b)
 	return a->local_id == b->local_id && a->peer_id == b->peer_id;
 }
 
+static bool
+drops_qop(const struct lcore *lc, const struct latch *l)
+{
+	uint8_t asked = l->wish == NULL ? TL_LATCH_QOP_DEFAULT : l->wish->disp.on_qop;
+
+	return asked == TL_LATCH_QOP_DEFAULT ? lc->latch->conf.m2_drop
+					     : asked == TL_LATCH_QOP_DROP;
+}
+
+/* F-29: behind one NAT two peers may have one 5-tuple; neither ends the other's connection. */
+static bool
+drops_peer(const struct lcore *lc, const struct latch *l)
+{
+	return lc->latch->conf.m3 == LATCH_M3_DROP || (l->flags & LATCH_IS_NATT) != 0;
+}
+
 /* The tag differs from the latch: which class of C.3 is it? */
 static struct judgment
-classify(struct lcore *lc, struct latch *l, uint32_t profile, bool again)
+classify(struct lcore *lc, struct latch *l, const struct tl_tag *t, bool again)
 {
-	const struct latch_ctx *c = lc->latch;
-	const struct profile *got = profile_get(c->tables, profile);
-	const struct profile *want = profile_get(c->tables, l->profile_in);
+	const struct profile *got = profile_get(lc->latch->tables, t->profile);
+	const struct profile *want = profile_get(lc->latch->tables, l->profile_in);
 
+	if (latch_congruent(lc, l, true, t->profile)) {
+		l->also_in = t->profile;
+		return accept_it;
+	}
 	if (got == NULL || got->p.local_id == 0 || got->p.peer_id == 0) {
 		l->drop_unknown++;
+		latch_audit(lc, l, AUDIT_UNKNOWN, t->profile, t->sad_index);
 		return drop_it(DROP_LATCH_M5);
 	}
 	if (same_identities(&got->p, &want->p)) {
 		l->drop_qop += !again;
-		return break_or_drop(c->conf.m2_drop, TL_LATCH_QOP_CONFLICT, DROP_LATCH_M2);
+		latch_audit(lc, l, AUDIT_QOP, t->profile, t->sad_index);
+		return break_or_drop(drops_qop(lc, l), TL_LATCH_QOP_CONFLICT, DROP_LATCH_M2);
 	}
 	l->drop_peer += !again;
-	return break_or_drop(c->conf.m3_drop, TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
+	latch_audit(lc, l, AUDIT_PEER, t->profile, t->sad_index);
+	return break_or_drop(drops_peer(lc, l), TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
 }
 
 /* S-9: a clear connection asks the policy again when it changed, in this direction too. */
@@ -68,7 +88,7 @@ by_clear_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 
 	if (pkt_is_tagged(lc, m))
 		return drop_it(DROP_LATCH_M6);
-	if (likely(l->spd_version_in == spd_version(lc)))
+	if (likely(l->spd_version_in == spd_version(lc)) || (l->flags & LATCH_IS_OVERRIDE) != 0)
 		return accept_it;
 	r = spd_find(lc, SPD_IN, &pkt_meta(m)->key);
 	if (r == NULL || r->action != SPD_BYPASS)
@@ -78,21 +98,49 @@ by_clear_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 	return accept_it;
 }
 
+/* B.4: nothing is taken while the conflict lasts; a congruent packet may be the end of it. */
 static struct judgment
-by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m, bool again)
+by_broken_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 {
-	if (l->state == TL_LATCH_NONE)
-		return by_clear_latch(lc, l, m);
-	if (l->state != TL_LATCH_ESTABLISHED)
-		return drop_it(DROP_LATCH_CLOSED);
+	if (pkt_is_tagged(lc, m) && l->profile_in != 0) {
+		if (!latch_congruent(lc, l, true, pkt_tag(lc, m)->profile))
+			l->bad_ns = lc->now_ns;
+		else if (latch_restore(lc, l, &pkt_meta(m)->key)) {
+			latch_alert(lc, l, LATCH_ACT_GO);
+			return accept_it;
+		}
+	}
+	return drop_it(DROP_LATCH_BROKEN);
+}
+
+static struct judgment
+by_established_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m, bool again)
+{
 	if (!pkt_is_tagged(lc, m)) {
 		/* R s5.5, s6.5: clear never breaks, or every sender would hold a reset button. */
 		l->drop_clear++;
+		latch_audit(lc, l, AUDIT_CLEAR, 0, UINT32_MAX);
 		return drop_it(DROP_LATCH_M0);
 	}
 	if (likely(pkt_tag(lc, m)->profile == l->profile_in))
 		return accept_it;
-	return classify(lc, l, pkt_tag(lc, m)->profile, again);
+	return classify(lc, l, pkt_tag(lc, m), again);
+}
+
+/* O-2, O-5: a privileged listener takes clear connections whatever the policy says. */
+static bool
+has_open_listener(const struct lcore *lc, const struct flow_key *to)
+{
+	const struct latch_ctx *c = lc->latch;
+
+	for (uint32_t i = 0; i < c->nb_open; i++) {
+		const struct flow_key *k = latch_key(lc, c->open[i]);
+
+		if (k->lport == to->lport && k->proto == to->proto &&
+			(ip_addr_is_any(&k->local) || ip_addr_eq(&k->local, &to->local)))
+			return true;
+	}
+	return false;
 }
 
 /* RFC 4301 s5.2 step 3b for clear packets; a protected one was checked against the selectors of
@@ -107,7 +155,9 @@ by_policy(struct lcore *lc, const struct rte_mbuf *m)
 	if (r == NULL || r->action == SPD_DISCARD)
 		return drop_it(DROP_SPD_DISCARD_IN);
 	if (!pkt_is_tagged(lc, m))
-		return r->action == SPD_BYPASS ? accept_it : drop_it(DROP_SPD_CLEAR);
+		return r->action == SPD_BYPASS || has_open_listener(lc, &pkt_meta(m)->key)
+			       ? accept_it
+			       : drop_it(DROP_SPD_CLEAR);
 	p = latch_profile_get(lc->latch->tables, pkt_tag(lc, m)->profile);
 	if (p == NULL || p->local_id == 0 || p->peer_id == 0)
 		return drop_it(DROP_LATCH_M5);
@@ -121,6 +171,22 @@ by_policy(struct lcore *lc, const struct rte_mbuf *m)
 			.local_id = p->local_id,
 			.peer_id = p->peer_id};
 	return spd_sa_fits(r, &sa) ? accept_it : drop_it(DROP_SPD_PROTECTION);
+}
+
+static struct judgment
+by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m, bool again)
+{
+	switch (l->state) {
+	case TL_LATCH_ESTABLISHED:
+		return by_established_latch(lc, l, m, again);
+	case TL_LATCH_NONE:
+		return (l->flags & LATCH_IS_OFF) != 0 ? by_policy(lc, m) : by_clear_latch(lc, l, m);
+	case TL_LATCH_BROKEN:
+	case TL_LATCH_WANTED: /* G-13: nothing is accepted before there is a latch */
+		return by_broken_latch(lc, l, m);
+	default:
+		return drop_it(DROP_LATCH_CLOSED);
+	}
 }
 
 /* Sets verdict and owner; returns false if the packet was dropped. */

@@ -110,7 +110,9 @@ tcp_foreach(struct lcore *lc, void (*fn)(const struct tcp_row *i, void *arg), vo
 		struct tcp_row i = {
 			.key = pcb->fe.key,
 			.state = tcp_state_name(pcb->state),
-			.latch = pcb->state == TCPS_LISTEN ? NULL : &pcb->latch,
+			.latch = pcb->latch.place == 0 && pcb->latch.state == TL_LATCH_NONE
+					 ? NULL
+					 : &pcb->latch,
 			.sndq_bytes = buf_len(&pcb->snd),
 			.rcvq_bytes = buf_len(&pcb->rcv),
 			.snd_wnd_bytes = pcb->snd_wnd,

@@ -422,21 +422,37 @@ reincarnate(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	(void)rc;
 }
 
+/* F-91: whether a segment of this peer would be taken, were it not for its protection. */
+static bool
+fits_window(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	return (seg->flags & TCP_F_SYN) != 0 || pcb->state == TCPS_SYN_SENT ||
+	       is_acceptable(pcb, seg);
+}
+
 /*
  * Another identity or protection (classes M2, M3). No step of the RFC comes before this, nothing
- * of the segment is used and nothing is sent (F-15 to F-18).
+ * of the segment is used and nothing is sent about the connection (F-15 to F-18).
  */
 static void
 seg_break(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
 	enum tl_latch_reason why = pkt_meta(seg->m)->reason;
+	bool is_open = (seg->flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST)) == TCP_F_SYN;
 
 	seg->why = why == TL_LATCH_QOP_CONFLICT ? DROP_LATCH_M2 : DROP_LATCH_M3;
 	/* F-21: an attacker must not end a handshake. F-30: TIME-WAIT is kept too. */
 	if (pcb == NULL || pcb->state == TCPS_SYN_RCVD || pcb->state == TCPS_TIME_WAIT)
 		return;
-	latch_break(lc, &pcb->latch, why);
-	tcp_latch_alert(lc, &pcb->latch);
+	if (why == TL_LATCH_PEER_CONFLICT && latch_asks_window(lc) && !fits_window(pcb, seg))
+		return;
+	is_open = is_open && why == TL_LATCH_PEER_CONFLICT && tcp_is_synced(pcb);
+	if (is_open && latch_new_syn(lc, &pcb->latch) != LATCH_SYN_END) {
+		if (latch_new_syn(lc, &pcb->latch) == LATCH_SYN_RESET)
+			tcp_out_refuse(lc, seg); /* under its own SA (F-33) */
+		return;
+	}
+	tcp_latch_alert(lc, &pcb->latch, latch_conflict(lc, &pcb->latch, why, is_open));
 }
 
 static void

@@ -31,6 +31,8 @@ void tcp_rexmt_acked(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, uint
 void tcp_rexmt_dupack(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb);
+/* What was sent while nothing could leave is sent again at once (B.4, 5). */
+void tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb);
 
@@ -81,7 +83,7 @@ void tcp_usr_fin(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err);
 
 /* tcp_latch.c: what the end of its latch does to a connection. */
-void tcp_latch_alert(struct lcore *lc, struct latch *l);
+latch_alert_fn tcp_latch_alert;
 
 /* tcp_opt.c */
 int tcp_opt_set(

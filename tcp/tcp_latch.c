@@ -1,15 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tcp_latch.c - what becomes of a connection when its latch breaks (RFC 5660 s5.5). */
+/*
+ * tcp_latch.c - what becomes of a connection when its latch changes (RFC 5660 s5.1, s5.5).
+ *
+ * While a latch lets nothing leave (WANTED, BROKEN) the connection sends as ever, and loses it all:
+ * its timers run as under loss (B-4). So only the ends of that time need code.
+ */
 #include <errno.h>
 
 #include "tcp/tcp_int.h"
 
-/* As if a reset arrived in this state; nothing is sent (F-17). */
+/* An SA is there, or the conflict is gone. */
+static void
+go(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (pcb->state <= TCPS_LISTEN)
+		return;
+	tcp_path_refresh(lc, pcb);
+	tcp_pcb_update_mss(pcb);
+	tcp_rexmt_resume(lc, pcb);
+	if (tcp_is_synced(pcb))
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK | TCP_OUT_DATA);
+}
+
 void
-tcp_latch_alert(struct lcore *lc, struct latch *l)
+tcp_latch_alert(struct lcore *lc, struct latch *l, enum latch_act act)
 {
 	struct tcp_pcb *pcb = container_of(l, struct tcp_pcb, latch);
 
-	if (l->state == TL_LATCH_CLOSED)
-		tcp_pcb_end(lc, pcb, pcb->state == TCPS_SYN_SENT ? ECONNREFUSED : ECONNRESET);
+	switch (act) {
+	case LATCH_ACT_RESET: /* as if a reset arrived in this state; nothing is sent (F-17) */
+		tcp_pcb_end(lc, pcb,
+			latch_errno(l, pcb->state == TCPS_SYN_SENT ? ECONNREFUSED : ECONNRESET));
+		break;
+	case LATCH_ACT_SOFT: /* RFC 1122 s4.2.3.9: a hint, unless the connection ends by itself */
+		if (pcb->s != NULL)
+			pcb->s->soft_error = EHOSTUNREACH;
+		tcp_wake(lc, pcb);
+		break;
+	case LATCH_ACT_GO:
+		go(lc, pcb);
+		tcp_wake(lc, pcb);
+		break;
+	default:
+		tcp_wake(lc, pcb);
+		break;
+	}
 }

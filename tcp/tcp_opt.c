@@ -114,11 +114,22 @@ set_ipv6(struct sock *s, int opt, const void *val, socklen_t len)
 	return 0;
 }
 
+/* E.3: Solaris' option, at its own level and number. */
+static bool
+is_sec_opt(int level, int opt)
+{
+	return (level == IPPROTO_IP || level == IPPROTO_IPV6) && opt == TL_IP_SEC_OPT;
+}
+
 int
 tcp_opt_set(struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len)
 {
+	struct tcp_pcb *pcb = s->pcb;
 	int v;
 
+	if (level == SOL_TL_IPSEC || is_sec_opt(level, opt))
+		return latch_setopt(lc, &pcb->latch, &pcb->fe.key, pcb->state == TCPS_CLOSED, opt,
+			val, len);
 	if (level == IPPROTO_IPV6)
 		return set_ipv6(s, opt, val, len);
 	if (level != SOL_SOCKET && level != IPPROTO_TCP)
@@ -150,10 +161,10 @@ put_int(void *val, socklen_t *len, int v)
 static int
 get_error(struct sock *s, void *val, socklen_t *len)
 {
-	int rc = put_int(val, len, s->so_error);
+	int rc = put_int(val, len, s->so_error != 0 ? s->so_error : s->soft_error);
 
 	if (rc == 0)
-		s->so_error = 0;
+		s->so_error = s->soft_error = 0;
 	return rc;
 }
 

@@ -86,6 +86,7 @@ tcp_pcb_free(struct lcore *lc, struct tcp_pcb *pcb)
 	TAILQ_REMOVE(&lc->tcp->all, pcb, all);
 	buf_clear(lc, &pcb->snd);
 	buf_clear(lc, &pcb->rcv);
+	latch_fini(&pcb->latch);
 	rte_mempool_put(lc->tcp->pcbs, pcb);
 }
 
@@ -103,6 +104,8 @@ tcp_pcb_renew(struct lcore *lc, struct tcp_pcb *pcb)
 	pcb_init(pcb);
 	TAILQ_INSERT_TAIL(&lc->tcp->all, pcb, all);
 	pcb->s = keep.s;
+	latch_renew(&keep.latch);
+	pcb->latch = keep.latch;
 	pcb->nodelay = keep.nodelay;
 	pcb->user_mss = keep.user_mss;
 	pcb->fe.key = keep.fe.key;

@@ -145,14 +145,23 @@ tcp_rexmt_dupack(struct lcore *lc, struct tcp_pcb *pcb)
 		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }
 
+/* B-18: while its latch is suspended a connection does not come nearer to giving up. F-31: one that
+ * nobody holds any more does. */
+static void
+count_try(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (pcb->rexmt_cnt == 0 || tcp_is_orphan(pcb) || !latch_is_suspended(lc, &pcb->latch))
+		pcb->rexmt_cnt++;
+}
+
 static void
 persist_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (pcb->rexmt_cnt >= lc->tcp->conf.data_retries) {
-		tcp_pcb_end(lc, pcb, ETIMEDOUT);
+		tcp_pcb_end(lc, pcb, latch_errno(&pcb->latch, ETIMEDOUT));
 		return;
 	}
-	pcb->rexmt_cnt++;
+	count_try(lc, pcb);
 	pcb->snd_nxt = pcb->snd_una;
 	pcb->rtt_timing = false;
 	if (pcb->snd_wnd == 0) {
@@ -193,10 +202,10 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	}
 	/* RFC 9293 s3.8.3: R2 */
 	if (pcb->rexmt_cnt >= limit) {
-		tcp_pcb_end(lc, pcb, ETIMEDOUT);
+		tcp_pcb_end(lc, pcb, latch_errno(&pcb->latch, ETIMEDOUT));
 		return;
 	}
-	pcb->rexmt_cnt++;
+	count_try(lc, pcb);
 	lc_count(lc, ST_TCP_RTO);
 	/* RFC 8201 s5.2: the path MTU is one for all; what is larger was never sent. */
 	tcp_path_refresh(lc, pcb);
@@ -213,6 +222,35 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 		persist_arm(lc, pcb);
 		return;
 	}
+	tcp_tmr_rexmt(lc, pcb, pcb->rto_us);
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+}
+
+void
+tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	pcb->rexmt_cnt = 0;
+	pcb->rtt_timing = false;
+	pcb->rto_us = TCP_RTO_INIT_US;
+	if (pcb->srtt_us != 0)
+		pcb->rto_us = RTE_MAX(lc->tcp->conf.rto_min_us,
+			pcb->srtt_us + RTE_MAX((uint32_t)CLOCK_US, 4 * pcb->rttvar_us));
+	if (pcb->persist) {
+		pcb->persist_shift = 0;
+		tcp_output_mark(lc, pcb, TCP_OUT_PROBE);
+		persist_arm(lc, pcb);
+		return;
+	}
+	if (tcp_flight(pcb) == 0)
+		return;
+	/* RFC 5681 s4.1: as after idle. What was lost is all behind snd_una. */
+	if (tcp_is_synced(pcb)) {
+		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, 10 * (uint32_t)pcb->mss);
+		pcb->in_recovery = false;
+		pcb->recover = pcb->snd_max;
+		pcb->dupacks = 0;
+	}
+	pcb->snd_nxt = pcb->snd_una;
 	tcp_tmr_rexmt(lc, pcb, pcb->rto_us);
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }

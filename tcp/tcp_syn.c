@@ -46,6 +46,7 @@ tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb)
 	struct tcp_pcb *child;
 
 	tcp_set_state(lc, pcb, TCPS_CLOSED);
+	latch_release(lc, &pcb->latch);
 	while ((child = TAILQ_FIRST(&pcb->half)) != NULL ||
 		(child = TAILQ_FIRST(&pcb->ready)) != NULL) {
 		tcp_syn_forget(child);
@@ -138,16 +139,15 @@ tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg
 
 /* The latch and the flow entry of a child. Returns DROP_NONE, or why the SYN is dropped. */
 static enum drop_reason
-child_own_flow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+child_own_flow(
+	struct lcore *lc, struct tcp_pcb *lsn, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	int rc;
+	enum drop_reason why;
 
 	pcb->fe.key = pkt_meta(seg->m)->key;
-	rc = latch_spawn(lc, &pcb->latch, &pcb->fe.key, seg->m);
-	if (rc != 0)
-		return rc == -EACCES         ? DROP_LATCH_M5
-		       : rc == -EHOSTUNREACH ? DROP_ESP_NOSA
-					     : DROP_TCP_MEM;
+	why = latch_spawn(lc, &pcb->latch, &lsn->latch, &pcb->fe.key, seg->m);
+	if (why != DROP_NONE)
+		return why;
 	if (flow_insert(lc, &pcb->fe) == 0)
 		return DROP_NONE;
 	latch_release(lc, &pcb->latch);
@@ -218,7 +218,7 @@ tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uin
 		seg->why = DROP_TCP_MEM;
 		return;
 	}
-	seg->why = child_own_flow(lc, pcb, seg);
+	seg->why = child_own_flow(lc, lsn, pcb, seg);
 	if (seg->why != DROP_NONE) {
 		tcp_pcb_free(lc, pcb);
 		return;

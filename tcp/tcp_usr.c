@@ -162,6 +162,9 @@ usr_listen(struct lcore *lc, struct sock *s, int backlog)
 	}
 	if (has_listener(lc, pcb))
 		return -EADDRINUSE;
+	rc = latch_listen(lc, &pcb->latch, &pcb->fe.key);
+	if (rc != 0)
+		return rc;
 	tcp_listen_start(lc, pcb, backlog < 0 ? 0 : (uint32_t)backlog);
 	return 0;
 }
@@ -278,7 +281,8 @@ comes_back(const struct lcore *lc, const struct tcp_pcb *pcb)
 		return true;
 	if (port >= c->port_first && port <= c->port_last && port % lc->nb_workers == lc->id)
 		return true;
-	return pcb->latch.state == TL_LATCH_ESTABLISHED && pcb->latch.in_owner == lc->id;
+	return pcb->latch.state == TL_LATCH_WANTED ||
+	       (pcb->latch.state == TL_LATCH_ESTABLISHED && pcb->latch.in_owner == lc->id);
 }
 
 /* T-3: the latch, then the flow; both before the SYN. pcb->fe.key is set. */
@@ -287,7 +291,7 @@ connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	int rc;
 
-	memset(&pcb->latch, 0, sizeof(pcb->latch));
+	latch_renew(&pcb->latch);
 	if (flow_find(lc, &pcb->fe.key) != NULL)
 		return -EADDRINUSE;
 	rc = latch_open(lc, &pcb->latch, &pcb->fe.key);

@@ -91,7 +91,10 @@
 	X(LATCH_M3,           "latch-m3",           "another identity")                            \
 	X(LATCH_M5,           "latch-m5",           "the SA's identity is unknown")                \
 	X(LATCH_M6,           "latch-m6",           "protected packet on a connection latched clear") \
-	X(LATCH_CLOSED,       "latch-closed",       "the latch is closed or broken")               \
+	X(LATCH_CLOSED,       "latch-closed",       "the latch is closed")                         \
+	X(LATCH_BROKEN,       "latch-broken",       "the latch waits for an SA, or for the end of a conflict") \
+	X(LATCH_REQUEST,      "latch-request",      "not the protection or peer that the program asked for") \
+	X(LATCH_AMBIGUOUS,    "latch-ambiguous",    "SAs of two peers cover the new connection")   \
 	X(TCP_SHORT,          "tcp-short",          "shorter than its TCP header")                 \
 	X(TCP_HLEN,           "tcp-hlen",           "data offset below 5 or beyond the segment")   \
 	X(TCP_CSUM,           "tcp-csum",           "TCP checksum wrong")                          \
@@ -160,7 +163,7 @@
 	X(SA_SOFT,        "sa-soft-expiries")   X(SA_HARD,        "sa-hard-expiries")              \
 	X(ACQUIRE,        "acquires")           X(ACQUIRE_SKIP,   "acquires-suppressed")           \
 	X(LATCH_OPEN,     "latches-created")    X(LATCH_FREE,     "latches-released")              \
-	X(LATCH_BREAK,    "latches-broken")                                                        \
+	X(LATCH_BREAK,    "latches-broken")  X(LATCH_RESUME, "latches-restored")                                                        \
 	X(TCP_SEG_IN,     "tcp-segments-in")    X(TCP_SEG_OUT,    "tcp-segments-out")              \
 	X(TCP_ACTIVE,     "tcp-active-opens")   X(TCP_PASSIVE,    "tcp-passive-opens")             \
 	X(TCP_ESTAB,      "tcp-established")    X(TCP_RST_IN,     "tcp-resets-in")                 \

@@ -351,6 +351,21 @@ read_direction_sa(const char *text, bool *inbound)
 	return true;
 }
 
+/* Words, with or without commas; the name is that of the running program's file. */
+static bool
+names_this_program(const char *text)
+{
+	const char *self = program_invocation_short_name;
+	size_t n;
+
+	for (const char *p = text; *(p += strspn(p, ", ")) != '\0'; p += n) {
+		n = strcspn(p, ", ");
+		if (strlen(self) == n && strncmp(p, self, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 read_direction_rule(const char *text, uint8_t *dir)
 {
@@ -444,8 +459,13 @@ conf_value_read(struct reader *r)
 		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
 	case V_LIST:
 		return read_list(r);
+	case V_CHOICE:
+		return read_choice(v, r->rule->expected, r->field);
 	case V_DROP:
 		return read_flag(v, "break,drop", flag);
+	case V_PROGRAMS:
+		*flag = names_this_program(v);
+		return true;
 	case V_SPD_CHANGE:
 		return read_flag(v, "preserve,break", flag);
 	default:

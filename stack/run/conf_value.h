@@ -35,8 +35,10 @@ enum value_type {
 	V_LINK,
 	V_BOOL_NOT,
 	V_CONSENT,
+	V_CHOICE, /* one of the words in `expected`, by its place */
 	V_DROP,
 	V_SPD_CHANGE,
+	V_PROGRAMS, /* whether this program is among them */
 	V_SEED,
 	V_U64,
 	V_US,

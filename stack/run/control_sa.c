@@ -37,11 +37,64 @@ del_here(struct lcore *lc, void *arg)
 	esp_sad_del(lc, j->index, j->gen, j->why);
 }
 
+/* Latches that wait for an SA, or for the end of one. */
+static void
+look_here(struct lcore *lc, void *arg)
+{
+	(void)arg;
+	latch_sad_changed(lc);
+}
+
+static void
+look_everywhere(struct tl_stack *s)
+{
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, look_here, NULL);
+}
+
 static void
 del_everywhere(struct tl_stack *s, struct sa_job *j)
 {
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, del_here, j);
+	look_everywhere(s);
+}
+
+struct monitor_job {
+	const struct esp_sa_conf *sa;
+	bool break_them;
+	uint32_t conflicts;
+};
+
+static void
+monitor_here(struct lcore *lc, void *arg)
+{
+	struct monitor_job *j = arg;
+
+	j->conflicts += latch_sa_adding(lc, j->sa, j->break_them);
+}
+
+/*
+ * K-2, K-5: latches that a new SA conflicts with are counted, and broken before the SA is usable
+ * anywhere, their owners told. Returns 0, or -EADDRINUSE where the SA is rejected for their sake.
+ */
+static int
+monitor(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e)
+{
+	uint8_t what = s->conf.latch.monitor;
+	struct monitor_job j = {.sa = sa, .break_them = what == LATCH_MONITOR_BREAK};
+
+	if (what == LATCH_MONITOR_OFF)
+		return 0;
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, monitor_here, &j);
+	if (j.conflicts == 0 || what != LATCH_MONITOR_REJECT)
+		return 0;
+	conf_fail(e, NULL,
+		"[sa %s]: %u latched connections have another peer or protection; narrow the "
+		"selectors, or end them first",
+		name, j.conflicts);
+	return -EADDRINUSE;
 }
 
 static int
@@ -316,6 +369,7 @@ enter(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct
 	OPENSSL_cleanse(ms->conf.key, sizeof(ms->conf.key));
 	OPENSSL_cleanse(ms->conf.auth_key, sizeof(ms->conf.auth_key));
 	tell(s, CONTROL_SA_ADDED, j.index, ESP_DEL_ADMIN);
+	look_everywhere(s);
 	return (int)j.index;
 }
 
@@ -334,7 +388,9 @@ control_sa_add(
 	rc = check_new_sa(s, name, sa, e);
 	if (rc != 0)
 		return rc;
-	rc = enter(s, name, sa, e);
+	rc = monitor(s, name, sa, e);
+	if (rc == 0)
+		rc = enter(s, name, sa, e);
 	if (rc < 0)
 		key_forget(&s->control.keys, sa);
 	return rc;

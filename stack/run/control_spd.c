@@ -30,6 +30,7 @@ install_here(struct lcore *lc, void *arg)
 
 	latch_policy_edit(lc, j->spd);
 	j->rc = spd_install(lc, j->spd);
+	latch_policy_changed(lc);
 }
 
 static int

@@ -102,10 +102,12 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	return 0;
 }
 
-int
-latch_spawn(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m)
+enum drop_reason
+latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const struct flow_key *k,
+	const struct rte_mbuf *m)
 {
 	(void)lc;
+	ck_assert_uint_eq(listener->state, TL_LATCH_LISTENER);
 	ck_assert(flow_key_eq(k, &pkt_meta(m)->key));
 	ck_assert_ptr_null(pkt_meta(m)->flow);
 	if (t.fake.spawn_rc != 0)
@@ -124,15 +126,86 @@ latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert)
 	ck_assert_ptr_nonnull(alert);
 }
 
-void
-latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
+enum latch_act
+latch_conflict(struct lcore *lc, struct latch *l, enum tl_latch_reason why, bool is_open)
 {
 	(void)lc;
+	t.fake.was_open = is_open;
+	if (t.fake.waits) {
+		t.fake.broken++;
+		return LATCH_ACT_PAUSE;
+	}
 	ck_assert_uint_eq(l->state, TL_LATCH_ESTABLISHED);
 	l->state = TL_LATCH_CLOSED;
 	l->reason = (uint8_t)why;
 	t.fake.broken++;
 	t.fake.in_use--;
+	return LATCH_ACT_RESET;
+}
+
+enum latch_new_syn
+latch_new_syn(const struct lcore *lc, const struct latch *l)
+{
+	(void)lc;
+	(void)l;
+	return t.fake.new_syn;
+}
+
+bool
+latch_asks_window(const struct lcore *lc)
+{
+	(void)lc;
+	return t.fake.window;
+}
+
+int
+latch_errno(const struct latch *l, int legacy)
+{
+	(void)l;
+	return legacy;
+}
+
+bool
+latch_is_suspended(const struct lcore *lc, const struct latch *l)
+{
+	(void)lc;
+	(void)l;
+	return t.fake.suspended;
+}
+
+int
+latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
+	(void)lc;
+	ck_assert_uint_eq(k->rport, 0);
+	l->state = TL_LATCH_LISTENER;
+	return 0;
+}
+
+void
+latch_renew(struct latch *l)
+{
+	memset(l, 0, sizeof(*l));
+}
+
+void
+latch_fini(struct latch *l)
+{
+	(void)l;
+}
+
+int
+latch_setopt(struct lcore *lc, struct latch *l, const struct flow_key *k, bool fresh, int opt,
+	const void *val, socklen_t len)
+{
+	(void)lc;
+	(void)l;
+	(void)k;
+	(void)fresh;
+	(void)opt;
+	(void)val;
+	(void)len;
+	return -ENOPROTOOPT;
 }
 
 void
