@@ -116,7 +116,7 @@
 	X(ICMP_SHORT,         "icmp-short",         "shorter than its ICMP header")                \
 	X(ICMP_CSUM,          "icmp-csum",          "ICMP checksum wrong")                         \
 	X(ICMP_TYPE,          "icmp-type",          "ICMP type not handled")                       \
-	X(ICMP_QUOTE,         "icmp-quote",         "ICMP error that quotes nothing of ours")      \
+	X(ICMP_QUOTE,         "icmp-quote",         "ICMP error that quotes nothing that we sent") \
 	X(ICMP_RATE,          "icmp-rate",          "ICMP answer over the rate limit")             \
 	X(ICMP_BCAST,         "icmp-bcast",         "echo request to a broadcast address")         \
 	X(ICMP_DONE,          "icmp-done",          "ICMP consumed (not a loss)")                  \
