@@ -124,6 +124,9 @@ esp_sa_path_mtu(const struct lcore *lc, const struct esp_sa *sa)
 bool esp_inner_selected(
 	const struct esp_sa *sa, uint8_t nxt, uint8_t port, const uint8_t *ip, uint32_t len);
 
+/* Headers are read in place: makes one buffer of a chain. False: m was dropped. */
+bool esp_linearise(struct lcore *lc, struct rte_mbuf *m);
+
 /* RFC 3948: a peer that moved, the checksum behind a NAT, the header to push, keepalives. */
 void esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *m);
 void esp_udp_fix_csum(const struct esp_sa *sa, struct rte_mbuf *m);
