@@ -233,7 +233,8 @@ struct esp_conf {
 	struct esp_events events;
 };
 
-/* conf NULL: defaults. Returns 0 or -errno (-ENOTSUP: no crypto engine). */
+/* Needs lc's rand context. conf NULL: defaults. Returns 0 or -errno (-ENOTSUP: no crypto engine).
+ */
 int esp_create(struct lcore *lc, const struct esp_conf *conf);
 void esp_destroy(struct lcore *lc);
 

@@ -73,6 +73,7 @@ struct esp_ctx {
 	struct esp_sa **slot;
 	uint32_t *revoked_gen; /* by slot: last generation that was revoked */
 	struct acquire acquire[ACQUIRE_SLOTS];
+	uint32_t acquire_seed; /* peers choose what is hashed */
 	struct spd_view spd;
 };
 
