@@ -194,6 +194,15 @@ for table in TABLES:
     except ValueError as e:
         ok, rows = False, e
     test(f"show {table}, for people and as JSON", ok, f"exit {rc}\n{out}\n{err}")
+rc, out, err = run("tl-pmd", "-j", "-c", "show sad; print MARK; show spd; quit", conf=GOOD.replace(
+    "[policy secure]", "hard-seconds = 3600\nhard-packets = 50\n[policy secure]\npriority = 7\n"
+    "encryption = ENCR_AES_GCM_16\nkey-bits = 256"))
+sad, spd = (json.loads(x) for x in out.split("MARK")) if rc == 0 else ([{}], [{}])
+test("show sad: age, and what is left until the hard limits",
+     0 <= sad[0].get("age-seconds", -1) < 60 and 3500 < sad[0]["left-seconds"] <= 3600 and
+     sad[0]["left-packets"] == 50 and sad[0]["left-bytes"] is None, (sad, err))
+test("show spd: priority and suite", [(r.get("name"), r.get("priority"), r.get("suite")) for r in spd]
+     == [("secure", 7, "AES-GCM-16-256"), ("rest", spd[-1].get("priority"), "-")], (spd, err))
 rc, out, err = run("tl-pmd", "-c", "show everything; quit", conf=GOOD)
 test("an unknown table names those that exist, exit 1", rc == 1 and "neighbours" in out, out)
 rc, out, err = run("tl-pmd", "-c", "start; sleep 50; role echo 7; stop; start; start; stop; quit",
