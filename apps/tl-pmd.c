@@ -112,7 +112,8 @@ help(void)
 	       "delete sa NAME              administrative deletion\n"
 	       "revoke sa NAME              deletion that drops its queued packets too\n"
 	       "capture start FILE [KEY=VALUE ...]\n"
-	       "                            plaintext packets to a pcapng file; keys: tl-pmd(1)\n"
+	       "                            plaintext packets to a pcapng file, until it has\n"
+	       "                            max-bytes=1G; other keys: tl-pmd(1)\n"
 	       "capture stop | show\n"
 	       "print WORD                  a mark in the output, for scripts\n"
 	       "sleep MS                    wait, for scripts\n"
@@ -389,19 +390,32 @@ capture_start_run(void *parsed, struct cmdline *cl, void *data)
 }
 
 static void
+capture_stop(void)
+{
+	struct tl_capture_result r = {0};
+	struct tl_error e = {""};
+	int rc = tl_capture_stop(pmd.stack, &e);
+
+	if (rc != 0)
+		fail("%s\n", e.text);
+	if (rc == -ENOENT || tl_capture_result(pmd.stack, &r) != 0)
+		return;
+	printf("capture stopped: %lu packets written, %lu lost, %lu bytes%s\n",
+		(unsigned long)r.packets, (unsigned long)r.lost, (unsigned long)r.bytes,
+		r.full ? "; max-bytes was reached" : "");
+}
+
+static void
 capture_word_run(void *parsed, struct cmdline *cl, void *data)
 {
 	const struct capture_args *a = parsed;
-	struct tl_error e = {""};
 
 	(void)cl;
 	(void)data;
 	if (strcmp(a->verb, "show") == 0)
 		ctl_show(pmd.stack, "captures", pmd.json, stdout);
-	else if (tl_capture_stop(pmd.stack, &e) == 0)
-		printf("capture stopped\n");
 	else
-		fail("%s\n", e.text);
+		capture_stop();
 	fflush(stdout);
 }
 

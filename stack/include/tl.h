@@ -142,15 +142,27 @@ int tl_sa_del(struct tl_stack *s, const char *name, bool revoked, struct tl_erro
 /**
  * Copies packets, after decryption and before encryption, to a new pcapng file of mode 0600: the
  * file holds plaintext. filter: "key=value" words, see tl-pmd(1); "" for every packet. One capture
- * at a time. A packet that finds the buffer full is counted and not copied. Any thread but a
- * worker's, one at a time. @return 0, -EBUSY, -EINVAL, -ENOENT (no such SA), -ENOMEM, or the
- * -errno of the file, with *e filled
+ * at a time. A packet that finds the buffer full is counted and not copied. When the file has
+ * max-bytes (1 GiB unless a word says else) nothing more is written until the capture is stopped.
+ * Any thread but a worker's, one at a time. @return 0, -EBUSY, -EINVAL, -ENOENT (no such SA),
+ * -ENOMEM, or the -errno of the file, with *e filled
  */
 int tl_capture_start(struct tl_stack *s, const char *file, const char *filter, struct tl_error *e);
 
 /** Ends the capture; the file is complete when the call returns. @return 0, -ENOENT if there is
  * none, -EIO if the file could not be written, with *e filled */
 int tl_capture_stop(struct tl_stack *s, struct tl_error *e);
+
+/** What a capture left. */
+struct tl_capture_result {
+	uint64_t packets; /**< in the file */
+	uint64_t lost;    /**< that found no room in a buffer, or came after the file was full */
+	uint64_t bytes;   /**< of the file */
+	bool full;        /**< the file reached its max-bytes */
+};
+
+/** Of the last capture that ended. Any thread but a worker's. @return 0, or -ENOENT if none did */
+int tl_capture_result(struct tl_stack *s, struct tl_capture_result *out);
 
 /** Version of the library, "0.1.0". */
 const char *tl_version(void);
