@@ -381,6 +381,11 @@ test("tl-perf limit", rc == 0 and len({x["suite"] for x in lines}) == 9 and
      all(x["encrypt_cycles"] > 0 and x["decrypt_cycles"] > 0 for x in lines), out + err)
 rc, out, err = run("tl-perf", "bulk", conf=GOOD)
 test("tl-perf bulk without an address exits 2", rc == 2 and "--address" in err, err)
+here = os.path.dirname(os.path.abspath(__file__))
+for args, code, words in ((["--help"], 0, "usage: scripts/demo"), (["-x"], 2, 'unexpected "-x"')):
+    p = subprocess.run([os.path.join(here, "..", "..", "scripts", "demo"), *args],
+                       capture_output=True, text=True, timeout=10)
+    test(f"scripts/demo {args[0]}", p.returncode == code and words in p.stdout + p.stderr, p)
 rc, out, err = run("tl-perf", "dance")
 test("tl-perf with an unknown mode exits 2", rc == 2 and "exchange" in err, err)
 print(f"1..{n}")
