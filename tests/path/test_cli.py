@@ -386,6 +386,26 @@ for args, code, words in ((["--help"], 0, "usage: scripts/demo"), (["-x"], 2, 'u
     p = subprocess.run([os.path.join(here, "..", "..", "scripts", "demo"), *args],
                        capture_output=True, text=True, timeout=10)
     test(f"scripts/demo {args[0]}", p.returncode == code and words in p.stdout + p.stderr, p)
+rc, out, err = run("tl-perf", "limit", "-S", "ROT13")
+test("an unknown suite names those that are known",
+     rc == 2 and '"ROT13"' in err and "GCM-128" in err and "CCM-128" in err, err)
+rc, out, err = run("tl-perf", "suites")
+test("tl-perf suites lists them", rc == 0 and "ENCR_AES_GCM_16" in out and "CBC-128+SHA1" in out and
+     "DES" not in out, out + err)
+rc, out, err = run("tl-perf", "suites", "--json")
+rows = [json.loads(x) for x in out.splitlines()]
+test("and as JSON", rc == 0 and {"encryption": "ENCR_AES_CBC", "key-bits": 256,
+                                 "integrity": "AUTH_HMAC_SHA2_256_128", "key-bytes": 32,
+                                 "integrity-key-bytes": 32, "icv-bytes": 16, "limit": "CBC-256+SHA256"}
+     in [{k: v for k, v in r.items() if k != "engines"} for r in rows], rows)
+rc, out, err = run("tl-perf", "bulk", "-a", "10.0.0.300", conf=GOOD)
+test("an address that is none is shown", rc == 2 and '"10.0.0.300"' in err, err)
+for command, missing in (("add sa a", "KEY=VALUE"), ("add sa", "NAME"), ("add", "sa"),
+                         ("delete sa", "NAME"), ("capture start", "FILE"), ("role echo", "PORT"),
+                         ("show", "TABLE"), ("sleep", "MS")):
+    rc, out, err = run("tl-pmd", "-c", f"{command}; quit", conf=GOOD)
+    test(f'"{command}" says what is missing',
+         rc == 1 and "incomplete" in out and missing in out, (rc, out, err))
 rc, out, err = run("tl-perf", "dance")
 test("tl-perf with an unknown mode exits 2", rc == 2 and "exchange" in err, err)
 print(f"1..{n}")
