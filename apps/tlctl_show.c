@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "esp/esp.h"
+#include "stack/include/tl_ipsec.h"
 
 enum { TEXT = 600 };
 
@@ -164,19 +165,6 @@ ident_cb(const struct nlattr *a, void *arg)
 	return MNL_CB_OK;
 }
 
-static const char *
-ident_type(uint16_t type)
-{
-	static const char *const names[] = {[1] = "ipv4",
-		[2] = "fqdn",
-		[3] = "rfc822",
-		[5] = "ipv6",
-		[9] = "dn",
-		[11] = "key-id"};
-
-	return type < sizeof(names) / sizeof(names[0]) && names[type] != NULL ? names[type] : "?";
-}
-
 static void
 ident_value(const struct nlattr *data, uint16_t type, char out[TEXT])
 {
@@ -210,7 +198,7 @@ read_ident(const struct attrs *s, int which, const char **type, char value[TEXT]
 	mnl_attr_parse_nested(s->at[which], ident_cb, at);
 	if (at[TL_CTL_ID_TYPE] == NULL || at[TL_CTL_ID_DATA] == NULL)
 		return false;
-	*type = ident_type(mnl_attr_get_u16(at[TL_CTL_ID_TYPE]));
+	*type = tl_ident_type_name(mnl_attr_get_u16(at[TL_CTL_ID_TYPE]));
 	ident_value(at[TL_CTL_ID_DATA], mnl_attr_get_u16(at[TL_CTL_ID_TYPE]), value);
 	return true;
 }
@@ -301,9 +289,9 @@ dir_name(uint64_t dir)
 }
 
 static const char *
-mode_name(uint64_t mode)
+mode_name(const struct attrs *s)
 {
-	return mode == 1 ? "transport" : mode == 2 ? "tunnel" : "any";
+	return tl_latch_mode_name((unsigned int)number(s, TL_CTL_A_MODE));
 }
 
 static uint64_t
@@ -476,7 +464,7 @@ put_policy(struct table *t, const struct xfrm_userpolicy_info *x, const struct a
 		: protect                      ? "protect"
 					       : "bypass");
 	put_sel(t, s);
-	table_put(t, "%s", protect ? mode_name(number(s, TL_CTL_A_MODE)) : "-");
+	table_put(t, "%s", protect ? mode_name(s) : "-");
 	put_suite(t, s, protect ? "any" : "-");
 	put_tunnel(t, s, x->dir == XFRM_POLICY_IN);
 	put_number(t, number(s, TL_CTL_A_ENCR));
@@ -524,8 +512,7 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	put_text(t, &s, TL_CTL_A_STATE);
 	put_text(t, &s, TL_CTL_A_REASON);
 	put_number(t, number(&s, TL_CTL_A_PROFILE));
-	table_put(
-		t, "%s", s.at[TL_CTL_A_MODE] == NULL ? "-" : mode_name(number(&s, TL_CTL_A_MODE)));
+	table_put(t, "%s", s.at[TL_CTL_A_MODE] == NULL ? "-" : mode_name(&s));
 	put_suite(t, &s, "-");
 	put_ident(t, &s, TL_CTL_A_LOCAL_ID);
 	put_ident(t, &s, TL_CTL_A_PEER_ID);
@@ -751,7 +738,7 @@ event_acquire(const struct nlmsghdr *h, struct table *t)
 	table_put(t, "%s:%u", xaddr_text(&x.sel.saddr, x.sel.family, a), ntohs(x.sel.sport));
 	table_put(t, "%s:%u", xaddr_text(&x.sel.daddr, x.sel.family, a), ntohs(x.sel.dport));
 	table_put(t, "%u", x.sel.proto);
-	table_put(t, "%s", mode_name(number(&s, TL_CTL_A_MODE)));
+	table_put(t, "%s", mode_name(&s));
 	put_number(t, number(&s, TL_CTL_A_ENCR));
 	put_number(t, number(&s, TL_CTL_A_ENCR_BITS));
 	put_number(t, number(&s, TL_CTL_A_INTEG));

@@ -40,8 +40,7 @@ dummy_send(struct lcore *lc, const struct esp_sa *sa)
 static void
 dummy_timer(struct lcore *lc, struct tmr *t)
 {
-	struct esp_sa *sa =
-		(struct esp_sa *)(void *)((char *)t - offsetof(struct esp_sa, dummy_tmr));
+	struct esp_sa *sa = container_of(t, struct esp_sa, dummy_tmr);
 
 	dummy_send(lc, sa);
 	esp_dummy_start(lc, sa);

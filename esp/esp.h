@@ -318,8 +318,17 @@ struct spd;
 int spd_build(const struct spd_rule *rules, uint32_t n, struct spd **out, const char **why);
 void spd_free(struct spd *s);
 
+/* Takes what spd_install() of s will need, so that it cannot fail. Returns 0 or -ENOMEM. */
+int spd_prepare(struct lcore *lc, const struct spd *s);
+
 /* A worker uses this policy from now on; the former one may be freed. Returns 0 or -ENOMEM. */
 int spd_install(struct lcore *lc, const struct spd *s);
+
+/* What the worker uses now; NULL before the first. */
+const struct spd *spd_installed(const struct lcore *lc);
+
+/* What a policy says of a flow in a direction, installed or not; NULL: no rule covers it. */
+const struct spd_rule *spd_rule_of(const struct spd *s, uint32_t dir, const struct flow_key *k);
 
 /* Changes whenever another policy is installed. */
 uint32_t spd_version(const struct lcore *lc);

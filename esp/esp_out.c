@@ -9,10 +9,7 @@
 #include "esp/sa.h"
 #include "stack/base/rand.h"
 
-enum {
-	UDP_HLEN = 8,
-	TFC_TAIL_MIN = 64, /* left for padding, trailer and ICV */
-};
+enum { TFC_TAIL_MIN = 64 }; /* left for padding, trailer and ICV */
 
 /* RFC 4303 s2.4: padding brings the end of the trailer to a boundary of 4 bytes, or of a block. */
 static uint32_t

@@ -11,7 +11,6 @@
 #include "stack/base/csum.h"
 
 enum {
-	UDP_HLEN = 8,
 	MARKER_BYTES = 4, /* RFC 3948 s2.2: four zero bytes where ESP has its SPI */
 	KEEPALIVE = 0xff, /* RFC 3948 s2.3 */
 	TCP_CSUM_OFF = 16,
@@ -242,8 +241,7 @@ keepalive_send(struct lcore *lc, const struct esp_sa *sa)
 static void
 keepalive_timer(struct lcore *lc, struct tmr *t)
 {
-	struct esp_sa *sa =
-		(struct esp_sa *)(void *)((char *)t - offsetof(struct esp_sa, keepalive_tmr));
+	struct esp_sa *sa = container_of(t, struct esp_sa, keepalive_tmr);
 	uint64_t every = (uint64_t)sa->conf.keepalive_s * NS_PER_SEC;
 
 	if (lc->now_ns - sa->sent_ns >= every) {

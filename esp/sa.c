@@ -80,7 +80,7 @@ overhead(const struct esp_sa_conf *c, const struct esp_suite *s)
 	uint32_t n = (uint32_t)ESP_HDR_BYTES + s->iv_bytes + ESP_TRAILER_BYTES + s->icv_bytes;
 
 	if (c->udp)
-		n += 8;
+		n += UDP_HLEN;
 	if (c->mode == ESP_MODE_TUNNEL)
 		n += ip_addr_is_v4(&c->remote) ? 20 : 40;
 	return (uint16_t)n;

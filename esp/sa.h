@@ -11,6 +11,7 @@
 #include "stack/base/tmr.h"
 
 enum { ACQUIRE_SLOTS = 256 };
+enum { UDP_HLEN = 8 }; /* RFC 768 */
 
 /* Owned by the SAD of a worker. `key` is NULL where the worker does not own the SA. */
 struct esp_sa {

@@ -147,7 +147,7 @@ judge(struct lcore *lc, struct esp_sa *sa)
 static void
 life_timer(struct lcore *lc, struct tmr *t)
 {
-	judge(lc, (struct esp_sa *)(void *)((char *)t - offsetof(struct esp_sa, life_tmr)));
+	judge(lc, container_of(t, struct esp_sa, life_tmr));
 }
 
 void

@@ -101,6 +101,7 @@ esp_destroy(struct lcore *lc)
 	free(e->slot);
 	free(e->revoked_gen);
 	free(e->spd.hits);
+	free(e->spd.next_hits);
 	free(e);
 	lc->esp = NULL;
 }

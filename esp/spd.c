@@ -98,20 +98,36 @@ keep_hits(const struct spd_view *v, const struct spd *s, uint64_t *hits)
 }
 
 int
+spd_prepare(struct lcore *lc, const struct spd *s)
+{
+	struct spd_view *v = &lc->esp->spd;
+
+	free(v->next_hits);
+	v->next_hits = calloc(s->nb_rules + 1, sizeof(*v->next_hits));
+	return v->next_hits == NULL ? -ENOMEM : 0;
+}
+
+int
 spd_install(struct lcore *lc, const struct spd *s)
 {
 	struct spd_view *v = &lc->esp->spd;
-	uint64_t *hits = calloc(s->nb_rules + 1, sizeof(*hits));
 
-	if (hits == NULL)
+	if (v->next_hits == NULL && spd_prepare(lc, s) != 0)
 		return -ENOMEM;
 	if (v->spd != NULL)
-		keep_hits(v, s, hits);
+		keep_hits(v, s, v->next_hits);
 	free(v->hits);
-	v->hits = hits;
+	v->hits = v->next_hits;
+	v->next_hits = NULL;
 	v->spd = s;
 	v->version++;
 	return 0;
+}
+
+const struct spd *
+spd_installed(const struct lcore *lc)
+{
+	return lc->esp->spd.spd;
 }
 
 uint32_t
@@ -132,6 +148,14 @@ classify(const struct spd *s, bool inbound, const struct flow_key *k)
 			return i + 1;
 	}
 	return 0;
+}
+
+const struct spd_rule *
+spd_rule_of(const struct spd *s, uint32_t dir, const struct flow_key *k)
+{
+	uint32_t at = classify(s, dir == SPD_IN, k);
+
+	return at == 0 ? NULL : &s->rule[at - 1];
 }
 
 struct spd_cached *

@@ -29,8 +29,9 @@ struct spd_cached {
 /* A worker's view. */
 struct spd_view {
 	const struct spd *spd;
-	uint64_t *hits;   /* by rule, of this worker */
-	uint32_t version; /* raised whenever another policy is installed */
+	uint64_t *hits;      /* by rule, of this worker */
+	uint64_t *next_hits; /* of the policy that spd_prepare() announced */
+	uint32_t version;    /* raised whenever another policy is installed */
 	uint32_t seed;
 	struct spd_cached cache[2][SPD_CACHE_SLOTS]; /* [inbound] */
 };

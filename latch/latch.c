@@ -2,9 +2,9 @@
 /*
  * latch.c - the life of a latch: open, spawn, stamp, break, release (RFC 5660 s2.2, s2.4).
  *
- *   NONE --latch_open, latch_spawn--> ESTABLISHED --latch_break--> CLOSED(reason)
- *                                         |
- *                                         +-------latch_release--> CLOSED(RELEASED)
+ *   NONE --latch_open, latch_spawn--> ESTABLISHED --latch_break, latch_end--> CLOSED(reason)
+ *    |                                    |
+ *    +--latch_end--> CLOSED(reason)       +------------latch_release--------> CLOSED(RELEASED)
  *
  * NONE          no protection was agreed: the connection is clear, and stays so (G-23)
  * ESTABLISHED   profile_in and profile_out are set and never change (G-16)
@@ -41,6 +41,8 @@ latch_create(struct lcore *lc, const struct latch_conf *conf, const struct latch
 void
 latch_destroy(struct lcore *lc)
 {
+	if (lc->latch != NULL)
+		free(lc->latch->db.place);
 	free(lc->latch);
 	lc->latch = NULL;
 }
@@ -49,7 +51,7 @@ static void
 set_state(struct lcore *lc, struct latch *l, enum tl_latch_state to, enum tl_latch_reason why)
 {
 	static const bool legal[TL_LATCH_CLOSED + 1][TL_LATCH_CLOSED + 1] = {
-		[TL_LATCH_NONE] = {[TL_LATCH_ESTABLISHED] = true},
+		[TL_LATCH_NONE] = {[TL_LATCH_ESTABLISHED] = true, [TL_LATCH_CLOSED] = true},
 		[TL_LATCH_ESTABLISHED] = {[TL_LATCH_CLOSED] = true},
 	};
 
@@ -61,13 +63,14 @@ set_state(struct lcore *lc, struct latch *l, enum tl_latch_state to, enum tl_lat
 	lc->latch->stale = true;
 }
 
-static void
-go_live(struct lcore *lc, struct latch *l)
+static int
+go_live(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {
-	tl_assert(!l->live);
-	l->live = true;
-	lc->latch->in_use++;
-	lc_count(lc, ST_LATCH_OPEN);
+	int rc = latch_db_add(lc, l, k);
+
+	if (rc == 0)
+		lc_count(lc, ST_LATCH_OPEN);
+	return rc;
 }
 
 static void
@@ -107,13 +110,13 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {
 	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 	struct esp_sa_ref sa;
+	int rc;
 
 	if (r == NULL || r->action == SPD_DISCARD)
 		return -EACCES;
 	if (r->action == SPD_BYPASS) {
 		l->spd_version = spd_version(lc);
-		go_live(lc, l);
-		return 0;
+		return go_live(lc, l, k);
 	}
 	if (spd_find_sa(lc, r, k, &sa) != 0) {
 		esp_acquire(lc, k, r->id, 0);
@@ -121,55 +124,62 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	}
 	if (sa.local_id == 0 || sa.peer_id == 0)
 		return -EACCES; /* F-39: nobody can be latched */
+	rc = go_live(lc, l, k);
+	if (rc != 0)
+		return rc;
 	l->profile_out = sa.profile;
 	l->profile_in = inbound_profile(lc, l, &sa, k);
 	use_sa(lc, l, &sa);
 	set_state(lc, l, TL_LATCH_ESTABLISHED, TL_LATCH_REASON_NONE);
-	go_live(lc, l);
 	return 0;
 }
 
 int
-latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
+latch_spawn(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m)
 {
 	const struct profile *p;
 	struct esp_sa_ref sa;
+	int rc;
 
-	if (!pkt_is_tagged(lc, m)) {
-		go_live(lc, l);
-		return 0;
-	}
+	if (!pkt_is_tagged(lc, m))
+		return go_live(lc, l, k);
 	p = profile_get(lc->latch->tables, pkt_tag(lc, m)->profile);
 	if (p == NULL || p->p.local_id == 0 || p->p.peer_id == 0)
 		return -EACCES;
-	if (esp_sad_find_out(lc, p->out_twin, &pkt_meta(m)->key, &sa) != 0)
+	if (esp_sad_find_out(lc, p->out_twin, k, &sa) != 0)
 		return -EHOSTUNREACH;
+	rc = go_live(lc, l, k);
+	if (rc != 0)
+		return rc;
 	l->profile_in = pkt_tag(lc, m)->profile;
 	l->in_owner = lc->id; /* it was decrypted here, or the peer speaks clear */
 	l->profile_out = p->out_twin;
 	use_sa(lc, l, &sa);
 	set_state(lc, l, TL_LATCH_ESTABLISHED, TL_LATCH_REASON_NONE);
-	go_live(lc, l);
 	return 0;
 }
 
 void
-latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
+latch_end(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
 {
-	if (l->state != TL_LATCH_ESTABLISHED)
-		return;
 	l->breaks++;
 	lc_count(lc, ST_LATCH_BREAK);
 	set_state(lc, l, TL_LATCH_CLOSED, why);
 }
 
 void
+latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
+{
+	if (l->state == TL_LATCH_ESTABLISHED)
+		latch_end(lc, l, why);
+}
+
+void
 latch_release(struct lcore *lc, struct latch *l)
 {
-	if (!l->live)
+	if (l->place == 0)
 		return;
-	l->live = false;
-	lc->latch->in_use--;
+	latch_db_remove(lc, l);
 	lc_count(lc, ST_LATCH_FREE);
 	if (l->state == TL_LATCH_ESTABLISHED)
 		set_state(lc, l, TL_LATCH_CLOSED, TL_LATCH_RELEASED);
@@ -278,5 +288,5 @@ latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_ke
 uint32_t
 latch_in_use(const struct lcore *lc)
 {
-	return lc->latch->in_use;
+	return lc->latch->db.n;
 }

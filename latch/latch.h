@@ -29,8 +29,8 @@ struct latch {
 	uint8_t state;     /* enum tl_latch_state; written by latch.c only */
 	uint8_t reason;    /* enum tl_latch_reason */
 	uint8_t mode;      /* TL_LATCH_MODE_* of the SA */
-	bool live;         /* counted by latch_in_use() */
 	uint16_t in_owner; /* the worker that decrypts what the peer sends */
+	uint32_t place;    /* in the latch database, plus one; 0: not live */
 	uint32_t profile_in;
 	uint32_t profile_out;
 	uint32_t sad_index; /* hint: outbound SA of the last stamp */
@@ -82,8 +82,9 @@ uint32_t latch_profile_intern(struct latch_tables *t, const struct latch_profile
 const struct latch_profile *latch_profile_get(const struct latch_tables *t, uint32_t handle);
 
 struct latch_conf {
-	bool m2_drop; /* C.6 m2_action: drop instead of break */
-	bool m3_drop; /* C.6 m3_action */
+	bool m2_drop;   /* C.6 m2_action: drop instead of break */
+	bool m3_drop;   /* C.6 m3_action */
+	bool spd_break; /* C.6 spd_change: break instead of preserve (S-2, S-3) */
 };
 
 struct latch_ctx;
@@ -109,16 +110,54 @@ bool latch_recheck(struct lcore *lc, struct rte_mbuf *m);
 /*
  * Active open (P-5, T-3): finds the protection of k by the SPD and records it in l.
  * Returns 0 with state ESTABLISHED (PROTECT) or NONE (BYPASS); -EACCES if policy says DISCARD;
- * -EHOSTUNREACH if it says PROTECT and there is no SA (C-5).
+ * -EHOSTUNREACH if it says PROTECT and there is no SA (C-5); -ENOBUFS, -ENOMEM. k is the owner's
+ * own copy of the 5-tuple, as for latch_spawn().
  */
 int latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k);
 
 /*
  * Passive open (P-6, T-2): records the tag of an initiating packet whose verdict was ACCEPT.
+ * k is the owner's own copy of the 5-tuple: it stays where it is while the latch is live.
  * Returns 0 with state ESTABLISHED (tagged) or NONE (clear), -EHOSTUNREACH if no outbound SA can
- * carry the answer (C-7), -EACCES if its identity is unknown (F-39, F-46).
+ * carry the answer (C-7), -EACCES if its identity is unknown (F-39, F-46), -ENOBUFS, -ENOMEM.
  */
-int latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m);
+int latch_spawn(
+	struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m);
+
+/*
+ * Somebody else than the owner changed its latch: a policy edit, the administrator (RFC 5660 s2.3,
+ * ALERT). The state tells what it is now; on CLOSED the transport acts as if reset. It may end the
+ * connection in the call. Registered once for each protocol, by the transport.
+ */
+typedef void latch_alert_fn(struct lcore *lc, struct latch *l);
+void latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert);
+
+/* Names a live latch of this process; 0: the latch is not live. Never given twice. */
+uint64_t latch_handle(const struct lcore *lc, const struct latch *l);
+
+/* FIND_LATCH by handle; NULL: no such latch, or it is another worker's. */
+struct latch *latch_by_handle(const struct lcore *lc, uint64_t handle);
+
+/* Every live latch of this worker. fn may end it. */
+typedef void latch_visit_fn(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg);
+void latch_foreach(struct lcore *lc, latch_visit_fn *fn, void *arg);
+
+/*
+ * The policy is about to become `next`, on this worker and in this call: with spd_break every latch
+ * that agrees with the policy now and not with next ends, and its owner is told (S-2, S-5). Returns
+ * how many.
+ */
+struct spd;
+uint32_t latch_policy_edit(struct lcore *lc, const struct spd *next);
+
+/* Which latches the administrator means; a zero says nothing. */
+struct latch_filter {
+	uint64_t handle;
+	uint32_t peer_id;
+};
+
+/* Z-2: ends the ESTABLISHED latches that f names and tells their owners. Returns how many. */
+uint32_t latch_admin_break(struct lcore *lc, const struct latch_filter *f);
 
 /* What a packet of another identity or protection does: state CLOSED with the reason, counted.
  * The transport acts as if reset (RFC 5660 s5.5). */

@@ -436,7 +436,7 @@ seg_break(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (pcb == NULL || pcb->state == TCPS_SYN_RCVD || pcb->state == TCPS_TIME_WAIT)
 		return;
 	latch_break(lc, &pcb->latch, why);
-	tcp_pcb_end(lc, pcb, pcb->state == TCPS_SYN_SENT ? ECONNREFUSED : ECONNRESET);
+	tcp_latch_alert(lc, &pcb->latch);
 }
 
 static void

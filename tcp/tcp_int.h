@@ -80,6 +80,9 @@ void tcp_usr_fin(struct lcore *lc, struct tcp_pcb *pcb);
 /* RFC 9293 s3.10.5: RST where the RFC says so, then CLOSED with err. */
 void tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err);
 
+/* tcp_latch.c: what the end of its latch does to a connection. */
+void tcp_latch_alert(struct lcore *lc, struct latch *l);
+
 /* tcp_opt.c */
 int tcp_opt_set(
 	struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len);

@@ -143,9 +143,11 @@ child_own_flow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	int rc;
 
 	pcb->fe.key = pkt_meta(seg->m)->key;
-	rc = latch_spawn(lc, &pcb->latch, seg->m);
+	rc = latch_spawn(lc, &pcb->latch, &pcb->fe.key, seg->m);
 	if (rc != 0)
-		return rc == -EACCES ? DROP_LATCH_M5 : DROP_ESP_NOSA;
+		return rc == -EACCES         ? DROP_LATCH_M5
+		       : rc == -EHOSTUNREACH ? DROP_ESP_NOSA
+					     : DROP_TCP_MEM;
 	if (flow_insert(lc, &pcb->fe) == 0)
 		return DROP_NONE;
 	latch_release(lc, &pcb->latch);

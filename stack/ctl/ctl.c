@@ -38,6 +38,7 @@ static const struct row rows[] = {
 	{TL_CTL_MSG_REMPOLICY, nl_own_del_policy},
 	{TL_CTL_MSG_GETID, nl_own_ids},
 	{TL_CTL_MSG_GETLATCH, nl_own_latches},
+	{TL_CTL_MSG_BREAKLATCH, nl_own_break_latches},
 	{TL_CTL_MSG_GETSTAT, nl_own_stats},
 	{TL_CTL_MSG_GETINFO, nl_own_info},
 	{TL_CTL_MSG_GETSUITE, nl_own_suites},

@@ -31,7 +31,8 @@ enum {
 	TL_CTL_MSG_INFO,
 	TL_CTL_MSG_GETSUITE, /* dump: the algorithms and their names in linux/xfrm.h */
 	TL_CTL_MSG_SUITE,
-	TL_CTL_MSG_SUBSCRIBE, /* GROUPS: which events this client wants from now on */
+	TL_CTL_MSG_SUBSCRIBE,  /* GROUPS: which events this client wants from now on */
+	TL_CTL_MSG_BREAKLATCH, /* LATCH, PEER_ID or ALL; answered by itself with VALUE: how many */
 	TL_CTL_MSG_MAX,
 };
 
@@ -90,6 +91,7 @@ enum {
 	TL_CTL_A_RULES,   /* out: u32 */
 	TL_CTL_A_LOST,    /* out: u64, events that found no room on their way here */
 	TL_CTL_A_MODE,    /* out: u8, 0 any, 1 transport, 2 tunnel */
+	TL_CTL_A_LATCH,   /* in, out: u64, handle of a latch; never given twice */
 	TL_CTL_A_MAX,
 };
 

@@ -88,7 +88,8 @@ nl_handler nl_sa_new, nl_sa_update, nl_sa_del, nl_sa_get, nl_sa_flush, nl_sa_all
 nl_handler nl_policy_new, nl_policy_update, nl_policy_del, nl_policy_get, nl_policy_flush,
 	nl_policy_count;
 nl_handler nl_own_add_sa, nl_own_del_sa, nl_own_add_policy, nl_own_del_policy, nl_own_ids,
-	nl_own_latches, nl_own_stats, nl_own_info, nl_own_suites, nl_own_subscribe;
+	nl_own_latches, nl_own_break_latches, nl_own_stats, nl_own_info, nl_own_suites,
+	nl_own_subscribe;
 
 /* Messages about an SA: XFRM_MSG_NEWSA, XFRM_MSG_DELSA or XFRM_MSG_EXPIRE. */
 struct nlmsghdr *nl_sa_message(struct ctl *k, void *buf, uint16_t type, uint32_t slot);

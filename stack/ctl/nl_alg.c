@@ -101,12 +101,24 @@ alg_find(struct nl_req *q, const struct alg_in *in, enum nl_alg_kind kind, bool 
 	return NULL;
 }
 
+/* a holds the key behind `head` bytes; the rest of it stands in `in`. */
 static int
-take_cipher_key(struct nl_req *q, const struct alg_in *in, struct esp_sa_conf *sa)
+read_cipher(struct nl_req *q, struct alg_in *in, enum nl_alg_kind kind, const struct nlattr *a,
+	size_t head, struct esp_sa_conf *sa)
 {
+	const struct nl_alg *alg;
+	int rc = alg_check(q, in, a, head);
+
+	if (rc != 0)
+		return rc;
+	alg = alg_find(q, in, kind, false);
+	if (alg == NULL)
+		return -EINVAL;
 	if (in->key_bytes > ESP_KEY_MAX)
 		return nl_refuse(q, -EINVAL, "%s: expected a key of at most %u bytes", in->attr,
 			ESP_KEY_MAX);
+	sa->encr = alg->id;
+	sa->encr_bits = esp_encr_bits_of_key(alg->id, in->key_bytes);
 	memcpy(sa->key, in->key, in->key_bytes);
 	sa->key_len = (uint8_t)in->key_bytes;
 	return 0;
@@ -117,22 +129,12 @@ nl_alg_read_aead(struct nl_req *q, const struct nlattr *a, struct esp_sa_conf *s
 {
 	struct xfrm_algo_aead x;
 	struct alg_in in = {.attr = "XFRMA_ALG_AEAD"};
-	const struct nl_alg *alg;
-	int rc;
 
 	nl_get(a, &x, sizeof(x));
 	memcpy(in.name, x.alg_name, sizeof(in.name));
 	in.key_bits = x.alg_key_len;
 	in.icv_bits = x.alg_icv_len;
-	rc = alg_check(q, &in, a, sizeof(x));
-	if (rc != 0)
-		return rc;
-	alg = alg_find(q, &in, NL_ALG_AEAD, false);
-	if (alg == NULL)
-		return -EINVAL;
-	sa->encr = alg->id;
-	sa->encr_bits = esp_encr_bits_of_key(alg->id, in.key_bytes);
-	return take_cipher_key(q, &in, sa);
+	return read_cipher(q, &in, NL_ALG_AEAD, a, sizeof(x), sa);
 }
 
 int
@@ -140,21 +142,11 @@ nl_alg_read_crypt(struct nl_req *q, const struct nlattr *a, struct esp_sa_conf *
 {
 	struct xfrm_algo x;
 	struct alg_in in = {.attr = "XFRMA_ALG_CRYPT"};
-	const struct nl_alg *alg;
-	int rc;
 
 	nl_get(a, &x, sizeof(x));
 	memcpy(in.name, x.alg_name, sizeof(in.name));
 	in.key_bits = x.alg_key_len;
-	rc = alg_check(q, &in, a, sizeof(x));
-	if (rc != 0)
-		return rc;
-	alg = alg_find(q, &in, NL_ALG_CRYPT, false);
-	if (alg == NULL)
-		return -EINVAL;
-	sa->encr = alg->id;
-	sa->encr_bits = esp_encr_bits_of_key(alg->id, in.key_bytes);
-	return take_cipher_key(q, &in, sa);
+	return read_cipher(q, &in, NL_ALG_CRYPT, a, sizeof(x), sa);
 }
 
 int

@@ -15,6 +15,7 @@ enum { WATCH_NS = 100000000, CTL_LATCHES_MIN = 64 };
 
 struct row {
 	struct tl_ctl_tuple tuple; /* first: the order */
+	uint64_t handle;
 	uint32_t worker;
 	uint8_t state, reason;
 	uint32_t profile;
@@ -30,6 +31,7 @@ struct gather {
 	struct ctl_latches *to; /* NULL: out of memory */
 	uint32_t cap;
 	uint32_t worker;
+	const struct lcore *lc;
 	uint8_t state; /* TL_CTL_A_STATE; UINT8_MAX: all */
 	uint32_t peer_id;
 	const struct latch_tables *tables;
@@ -85,6 +87,7 @@ take(const struct tcp_row *i, void *arg)
 	r->tuple.realm = i->key.realm;
 	r->tuple.proto = i->key.proto;
 	r->worker = g->worker;
+	r->handle = latch_handle(g->lc, i->latch);
 	r->state = i->latch->state;
 	r->reason = i->latch->reason;
 	r->profile = i->latch->profile_in;
@@ -100,6 +103,7 @@ take_here(struct lcore *lc, void *arg)
 	struct gather *g = arg;
 
 	g->worker = lc->id;
+	g->lc = lc;
 	tcp_foreach(lc, take, g);
 }
 
@@ -122,6 +126,8 @@ latch_message(const struct ctl *k, void *buf, const struct row *r)
 
 	mnl_attr_put(h, TL_CTL_A_TUPLE, sizeof(r->tuple), &r->tuple);
 	mnl_attr_put_u32(h, TL_CTL_A_WORKER, r->worker);
+	if (r->handle != 0)
+		mnl_attr_put_u64(h, TL_CTL_A_LATCH, r->handle);
 	mnl_attr_put_strz(h, TL_CTL_A_STATE, tl_latch_state_name(r->state));
 	mnl_attr_put_strz(h, TL_CTL_A_REASON, tl_latch_reason_name(r->reason));
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_CLEAR, r->drop_clear);
@@ -201,6 +207,70 @@ nl_own_latches(struct nl_req *q)
 		return rc;
 	l = latches_copy(q->k->s, state, peer_id);
 	return l == NULL ? -ENOMEM : nl_dump(q, latch_row, l, l->n);
+}
+
+/* ---- the administrator's act ---- */
+
+struct break_job {
+	struct latch_filter filter;
+	uint32_t n;
+};
+
+static void
+break_here(struct lcore *lc, void *arg)
+{
+	struct break_job *j = arg;
+
+	j->n += latch_admin_break(lc, &j->filter);
+}
+
+static int
+read_filter(struct nl_req *q, struct latch_filter *f)
+{
+	static const struct nl_rule rules[] = {
+		{TL_CTL_A_LATCH, 8, 8, "TL_CTL_A_LATCH", false},
+		{TL_CTL_A_PEER_ID, 0, 300, "TL_CTL_A_PEER_ID", false},
+		{TL_CTL_A_ALL, 0, 0, "TL_CTL_A_ALL", false},
+	};
+	const struct nlattr *at[RTE_DIM(rules)];
+	struct tl_ident peer;
+	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
+
+	if (rc != 0)
+		return rc;
+	if ((at[0] != NULL) + (at[1] != NULL) + (at[2] != NULL) != 1)
+		return nl_refuse(q, -EINVAL,
+			"expected one of TL_CTL_A_LATCH, TL_CTL_A_PEER_ID and TL_CTL_A_ALL");
+	if (at[0] != NULL)
+		f->handle = mnl_attr_get_u64(at[0]);
+	if (at[0] != NULL && f->handle == 0)
+		return nl_refuse(q, -EINVAL, "TL_CTL_A_LATCH: 0 names no latch");
+	rc = nl_get_ident(q, at[1], "TL_CTL_A_PEER_ID", &peer);
+	if (rc == 0)
+		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &f->peer_id);
+	if (rc == 0 && at[1] != NULL && f->peer_id == 0)
+		return nl_refuse(q, -EINVAL, "TL_CTL_A_PEER_ID: expected an identity");
+	return rc;
+}
+
+int
+nl_own_break_latches(struct nl_req *q)
+{
+	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
+	struct break_job j = {.n = 0};
+	struct nlmsghdr *h;
+	int rc = read_filter(q, &j.filter);
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t w = 0; w < q->k->s->conf.workers; w++)
+		ctl_call(q->k->s, w, break_here, &j);
+	if (j.n == 0 && j.filter.handle != 0)
+		return nl_refuse(q, -ENOENT, "latch 0x%llx: it is not established, or gone",
+			(unsigned long long)j.filter.handle);
+	h = nl_begin(buf, TL_CTL_MSG_BREAKLATCH, q->h->nlmsg_seq, q->h->nlmsg_pid, NULL, 0);
+	mnl_attr_put_u64(h, TL_CTL_A_VALUE, j.n);
+	return nl_answer(q, h);
 }
 
 /* ---- events ---- */

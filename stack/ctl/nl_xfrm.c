@@ -8,7 +8,17 @@
 #include "stack/ctl/nl_xfrm.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+int
+nl_proto_read(struct nl_req *q, uint8_t proto)
+{
+	if (proto == IPPROTO_N_ESP)
+		return 0;
+	return nl_refuse(q, proto == IPPROTO_AH || proto == IPPROTO_COMP ? -EOPNOTSUPP : -EINVAL,
+		"protocol %u: expected ESP (50)", proto);
+}
 
 int
 nl_addr_read(struct nl_req *q, const char *what, uint16_t family, const xfrm_address_t *x,

@@ -5,6 +5,9 @@
 
 #include "stack/ctl/nl.h"
 
+/* The two lengths in a row of an attribute that may have any: it is refused whatever is in it. */
+#define NL_ANY_LEN 0, UINT16_MAX
+
 /* Linux knows algorithms by name and bits of ICV; IKEv2 by number. */
 enum nl_alg_kind { NL_ALG_AEAD, NL_ALG_CRYPT, NL_ALG_AUTH };
 
@@ -30,6 +33,12 @@ int nl_alg_read_auth(
 
 /* Puts the algorithms of an SA, keys as zeros. */
 void nl_alg_put(struct nlmsghdr *h, const struct esp_sa_conf *sa);
+
+/* Returns 0, or -EINVAL, -EOPNOTSUPP for what is not ESP. */
+int nl_proto_read(struct nl_req *q, uint8_t proto);
+
+/* The promise of an inbound SPI, or NULL. */
+struct ctl_larval *nl_larval_find(struct ctl *k, uint32_t spi, uint32_t realm);
 
 /* family AF_INET or AF_INET6. Returns 0 or -EINVAL. */
 int nl_addr_read(struct nl_req *q, const char *what, uint16_t family, const xfrm_address_t *x,

@@ -26,8 +26,6 @@ enum {
 	P_MAX,
 };
 
-#define ANY_LEN 0, UINT16_MAX
-
 /* clang-format off */
 static const struct nl_rule policy_rules[P_MAX] = {
 	[P_TMPL] = {XFRMA_TMPL, 0, 6 * sizeof(struct xfrm_user_tmpl), "XFRMA_TMPL", false},
@@ -37,9 +35,9 @@ static const struct nl_rule policy_rules[P_MAX] = {
 	[P_LOCAL_ID] = {TL_CTL_A_LOCAL_ID, 0, 300, "TL_CTL_A_LOCAL_ID", false},
 	[P_PEER_ID] = {TL_CTL_A_PEER_ID, 0, 300, "TL_CTL_A_PEER_ID", false},
 	[P_SEL] = {TL_CTL_A_SEL, sizeof(struct tl_ctl_sel), sizeof(struct tl_ctl_sel), "TL_CTL_A_SEL", false},
-	[P_SEC_CTX] = {XFRMA_SEC_CTX, ANY_LEN, "XFRMA_SEC_CTX", true},
-	[P_MARK] = {XFRMA_MARK, ANY_LEN, "XFRMA_MARK", true},
-	[P_OFFLOAD] = {XFRMA_OFFLOAD_DEV, ANY_LEN, "XFRMA_OFFLOAD_DEV", true},
+	[P_SEC_CTX] = {XFRMA_SEC_CTX, NL_ANY_LEN, "XFRMA_SEC_CTX", true},
+	[P_MARK] = {XFRMA_MARK, NL_ANY_LEN, "XFRMA_MARK", true},
+	[P_OFFLOAD] = {XFRMA_OFFLOAD_DEV, NL_ANY_LEN, "XFRMA_OFFLOAD_DEV", true},
 };
 /* clang-format on */
 
@@ -376,8 +374,8 @@ static const struct nl_rule id_rules[D_MAX] = {
 		sizeof(struct xfrm_userpolicy_type), "XFRMA_POLICY_TYPE", false},
 	[D_SEL] = {TL_CTL_A_SEL, sizeof(struct tl_ctl_sel), sizeof(struct tl_ctl_sel),
 		"TL_CTL_A_SEL", false},
-	[D_MARK] = {XFRMA_MARK, ANY_LEN, "XFRMA_MARK", true},
-	[D_SEC_CTX] = {XFRMA_SEC_CTX, ANY_LEN, "XFRMA_SEC_CTX", true},
+	[D_MARK] = {XFRMA_MARK, NL_ANY_LEN, "XFRMA_MARK", true},
+	[D_SEC_CTX] = {XFRMA_SEC_CTX, NL_ANY_LEN, "XFRMA_SEC_CTX", true},
 };
 
 /* By its index, or without one by direction and selector. */

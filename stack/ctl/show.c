@@ -24,20 +24,16 @@
 #include "stack/run/run.h"
 #include "tcp/tcp.h"
 
+_Static_assert((int)ESP_MODE_TRANSPORT == (int)TL_LATCH_MODE_TRANSPORT &&
+		       (int)ESP_MODE_TUNNEL == (int)TL_LATCH_MODE_TUNNEL,
+	"one name for both");
+
 /* What a worker needs to fill rows: the table and itself. */
 struct fill {
 	struct table *t;
 	struct lcore *lc;
 	bool all;
 };
-
-static const char *
-mode_name(unsigned int mode)
-{
-	return mode == ESP_MODE_TUNNEL      ? "tunnel"
-	       : mode == ESP_MODE_TRANSPORT ? "transport"
-					    : "any";
-}
 
 /* ---- ports ---- */
 
@@ -167,12 +163,6 @@ ident_text(const struct latch_tables *t, uint32_t handle, char *out, size_t len)
 static void
 identities_of(struct lcore *lc, void *arg)
 {
-	static const char *const types[] = {[TL_ID_IPV4_ADDR] = "ipv4",
-		[TL_ID_FQDN] = "fqdn",
-		[TL_ID_RFC822_ADDR] = "rfc822",
-		[TL_ID_IPV6_ADDR] = "ipv6",
-		[TL_ID_DER_ASN1_DN] = "dn",
-		[TL_ID_KEY_ID] = "key-id"};
 	struct fill *f = arg;
 	const struct latch_tables *t = lc->run->stack->conf.tables;
 	const struct tl_ident *id;
@@ -180,7 +170,7 @@ identities_of(struct lcore *lc, void *arg)
 
 	for (uint32_t h = 1; lc->id == 0 && (id = latch_ident_get(t, h)) != NULL && id->type; h++) {
 		table_put(f->t, "%u", h);
-		table_put(f->t, "%s", types[id->type]);
+		table_put(f->t, "%s", tl_ident_type_name(id->type));
 		table_put(f->t, "%s", ident_text(t, h, text, sizeof(text)));
 	}
 }
@@ -241,7 +231,7 @@ sa_row(const struct esp_sa_info *i, void *arg)
 	table_put(f->t, "%u", i->ref.gen);
 	table_put(f->t, "%s", i->inbound ? "in" : "out");
 	table_put(f->t, "0x%08x", i->spi);
-	table_put(f->t, "%s", mode_name(i->ref.mode));
+	table_put(f->t, "%s", tl_latch_mode_name(i->ref.mode));
 	table_put(f->t, "%s", esp_suite_text(i->ref.encr, i->ref.encr_bits, i->ref.integ, suite));
 	table_put(f->t, "%s", i->esn ? "yes" : "no");
 	table_put(f->t, "%u", i->replay_window);
@@ -323,7 +313,7 @@ rule_row(const struct spd_rule *r, void *arg)
 	table_put(f->t, r->sel.proto == 0 ? "any" : "%u", r->sel.proto);
 	put_ports(f->t, &r->sel.lport);
 	put_ports(f->t, &r->sel.rport);
-	table_put(f->t, "%s", r->action == SPD_PROTECT ? mode_name(r->mode) : "-");
+	table_put(f->t, "%s", r->action == SPD_PROTECT ? tl_latch_mode_name(r->mode) : "-");
 	put_rule_suite(f->t, r);
 	table_put(f->t, "%u", f->lc->id);
 	table_put(f->t, "%lu", (unsigned long)r->hits);
@@ -396,7 +386,7 @@ latch_row(const struct tcp_row *i, void *arg)
 	table_put(f->t, "%s", tl_latch_state_name(i->latch->state));
 	table_put(f->t, "%s", tl_latch_reason_name(i->latch->reason));
 	table_put(f->t, "%u", i->latch->profile_in);
-	table_put(f->t, "%s", p == NULL ? "-" : mode_name(p->mode));
+	table_put(f->t, "%s", p == NULL ? "-" : tl_latch_mode_name(p->mode));
 	table_put(f->t, "%s",
 		p == NULL ? "-" : esp_suite_text(p->encr, p->encr_bits, p->integ, suite));
 	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->local_id, text, sizeof(text)));

@@ -131,6 +131,10 @@ struct tl_ident {
 const char *tl_latch_state_name(unsigned int state);
 const char *tl_latch_reason_name(unsigned int reason);
 
+/** As the configuration writes them: "transport", "fqdn". Never NULL. */
+const char *tl_latch_mode_name(unsigned int mode);
+const char *tl_ident_type_name(unsigned int type);
+
 #ifdef __cplusplus
 }
 #endif

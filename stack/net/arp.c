@@ -70,10 +70,7 @@ arp_create(struct lcore *lc, const struct arp_conf *conf)
 	if (c == NULL)
 		return -ENOMEM;
 	c->conf = *conf;
-	c->table.max_entries = conf->max_entries;
-	c->table.max_waiting = conf->max_waiting;
-	c->table.legal = &legal;
-	rc = neigh_create(lc, &c->table);
+	rc = neigh_create(lc, &c->table, &legal, conf->max_entries, conf->max_waiting);
 	if (rc != 0) {
 		free(c);
 		return rc;

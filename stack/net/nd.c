@@ -82,14 +82,11 @@ nd_create(struct lcore *lc, const struct nd_conf *conf)
 	if (c == NULL)
 		return -ENOMEM;
 	c->conf = *conf;
-	c->table.max_entries = conf->max_entries;
-	c->table.max_waiting = conf->max_waiting;
-	c->table.legal = &legal;
 	for (uint32_t i = 0; i < LC_MAX_PORTS; i++) {
 		c->port[i].reachable_ms = conf->reachable_ms;
 		c->port[i].retrans_ms = conf->retrans_ms;
 	}
-	rc = neigh_create(lc, &c->table);
+	rc = neigh_create(lc, &c->table, &legal, conf->max_entries, conf->max_waiting);
 	if (rc != 0) {
 		free(c);
 		return rc;

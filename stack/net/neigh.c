@@ -20,10 +20,14 @@ enum {
 #define NS_PER_MS UINT64_C(1000000)
 
 int
-neigh_create(struct lcore *lc, struct neigh_table *t)
+neigh_create(struct lcore *lc, struct neigh_table *t, const neigh_legal *legal,
+	uint32_t max_entries, uint32_t max_waiting)
 {
-	uint32_t buckets = rte_align32pow2(t->max_entries);
+	uint32_t buckets = rte_align32pow2(max_entries);
 
+	t->legal = legal;
+	t->max_entries = max_entries;
+	t->max_waiting = max_waiting;
 	t->mask = buckets - 1;
 	t->seed = rand_u32(lc->rand);
 	/* Unanswered questions must not hold what the worker needs to receive. */

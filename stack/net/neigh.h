@@ -55,8 +55,9 @@ struct neigh_table {
 	uint32_t hand; /* where the next search for a victim begins */
 };
 
-/* Sizes and legal are set in t. Returns 0 or -ENOMEM. */
-int neigh_create(struct lcore *lc, struct neigh_table *t);
+/* legal outlives t; max_waiting packets wait for one neighbour. Returns 0 or -ENOMEM. */
+int neigh_create(struct lcore *lc, struct neigh_table *t, const neigh_legal *legal,
+	uint32_t max_entries, uint32_t max_waiting);
 void neigh_destroy(struct lcore *lc, struct neigh_table *t);
 
 struct neigh *neigh_find(const struct neigh_table *t, uint8_t port, const struct ip_addr *addr);

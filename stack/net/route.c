@@ -170,12 +170,6 @@ route_del6(struct lcore *lc, const struct ip_addr *net, uint8_t plen)
 	rte_rib6_remove(lc->route->rib6, net->b, plen);
 }
 
-bool
-route_has6(const struct lcore *lc, const struct ip_addr *net, uint8_t plen)
-{
-	return rte_rib6_lookup_exact(lc->route->rib6, net->b, plen) != NULL;
-}
-
 static bool
 in_prefix(const struct port_addr *a, rte_be32_t ip)
 {

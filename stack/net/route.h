@@ -30,7 +30,6 @@ int route_add(struct lcore *lc, const struct ip_addr *net, uint8_t plen,
 
 /* Withdraws an IPv6 prefix; no effect if there is none. */
 void route_del6(struct lcore *lc, const struct ip_addr *net, uint8_t plen);
-bool route_has6(const struct lcore *lc, const struct ip_addr *net, uint8_t plen);
 
 /* Returns 0 or -ENETUNREACH. mtu_bytes is what the path is known to carry. */
 int route_find(const struct lcore *lc, const struct ip_addr *dst, struct route *out);

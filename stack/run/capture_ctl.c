@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "stack/base/log.h"
@@ -146,15 +145,6 @@ capture_free(struct capture *c)
 	free(c->path);
 	free(c->filter_text);
 	free(c);
-}
-
-static uint64_t
-wall_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static int

@@ -209,25 +209,25 @@ conf_read_hex(const char *text, uint8_t *out, size_t cap, size_t *len)
 }
 
 static bool
-read_key(const char *text, struct conf_sa *sa)
+read_key(const char *text, uint8_t *key, size_t cap, uint8_t *key_len)
 {
 	size_t len;
 
-	if (!conf_read_hex(text, sa->sa.key, sizeof(sa->sa.key), &len))
+	if (!conf_read_hex(text, key, cap, &len))
 		return false;
-	sa->sa.key_len = (uint8_t)len;
+	*key_len = (uint8_t)len;
 	return true;
 }
 
 static bool
-read_auth_key(const char *text, struct conf_sa *sa)
+read_sa_key(struct reader *r)
 {
-	size_t len;
+	struct esp_sa_conf *sa = &((struct conf_sa *)r->obj)->sa;
 
-	if (!conf_read_hex(text, sa->sa.auth_key, sizeof(sa->sa.auth_key), &len))
-		return false;
-	sa->sa.auth_key_len = (uint8_t)len;
-	return true;
+	if (r->rule->type == V_AUTH_HEX)
+		return read_key(
+			r->at->value, sa->auth_key, sizeof(sa->auth_key), &sa->auth_key_len);
+	return read_key(r->at->value, sa->key, sizeof(sa->key), &sa->key_len);
 }
 
 static bool
@@ -406,7 +406,8 @@ conf_value_read(struct reader *r)
 	case V_PROTO:
 		return read_proto(v, r->field);
 	case V_HEX:
-		return read_key(v, r->obj);
+	case V_AUTH_HEX:
+		return read_sa_key(r);
 	case V_MODE:
 		return read_choice(v, "any,transport,tunnel", r->field) &&
 		       *r->field >= r->rule->min;
@@ -418,8 +419,6 @@ conf_value_read(struct reader *r)
 		return read_dscp(r);
 	case V_NOT:
 		return read_choice(v, "yes,no", r->field);
-	case V_AUTH_HEX:
-		return read_auth_key(v, r->obj);
 	case V_ENCR:
 		return esp_encr_by_name(v, (uint16_t *)(void *)r->field);
 	case V_INTEG:
@@ -447,6 +446,8 @@ conf_value_read(struct reader *r)
 		return read_list(r);
 	case V_DROP:
 		return read_flag(v, "break,drop", flag);
+	case V_SPD_CHANGE:
+		return read_flag(v, "preserve,break", flag);
 	default:
 		return true;
 	}

@@ -36,6 +36,7 @@ enum value_type {
 	V_BOOL_NOT,
 	V_CONSENT,
 	V_DROP,
+	V_SPD_CHANGE,
 	V_SEED,
 	V_U64,
 	V_US,

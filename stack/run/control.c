@@ -64,8 +64,7 @@ rings_create(struct tl_stack *s)
 	char name[RTE_RING_NAMESIZE];
 
 	for (uint32_t w = 0; w < s->conf.workers; w++) {
-		snprintf(name, sizeof(name), "tl%x.%uev",
-			(unsigned int)(((uintptr_t)s >> 4) & 0xffffffu), w);
+		run_object_name(name, s, w, "ev");
 		s->control.event[w] = rte_ring_create_elem(name, sizeof(struct esp_event),
 			EVENT_RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (s->control.event[w] == NULL)

@@ -14,11 +14,33 @@ struct install_job {
 };
 
 static void
+prepare_here(struct lcore *lc, void *arg)
+{
+	struct install_job *j = arg;
+	int rc = spd_prepare(lc, j->spd);
+
+	j->rc = rc != 0 ? rc : j->rc;
+}
+
+/* S-5: latches break, and who has them hears of it, before the edit takes effect. */
+static void
 install_here(struct lcore *lc, void *arg)
 {
 	struct install_job *j = arg;
 
+	latch_policy_edit(lc, j->spd);
 	j->rc = spd_install(lc, j->spd);
+}
+
+static int
+build(const struct control *c, struct spd **out, struct tl_error *e)
+{
+	const char *why;
+	int rc = spd_build(c->rule, c->nb_rules, out, &why);
+
+	if (rc != 0)
+		conf_fail(e, NULL, "policy of %u rules: %s", c->nb_rules, why);
+	return rc;
 }
 
 /* When the last worker has answered, nobody reads the former policy any more. */
@@ -27,36 +49,27 @@ publish(struct tl_stack *s, struct tl_error *e)
 {
 	struct control *c = &s->control;
 	struct install_job j = {0};
-	struct spd *spd, *former = c->spd;
-	const char *why;
+	struct spd *spd;
 	int rc;
 
 	c->dirty = c->hold;
 	if (c->hold)
 		return 0;
-	rc = spd_build(c->rule, c->nb_rules, &spd, &why);
-
-	if (rc != 0) {
-		conf_fail(e, NULL, "policy of %u rules: %s", c->nb_rules, why);
+	rc = build(c, &spd, e);
+	if (rc != 0)
 		return rc;
-	}
 	j.spd = spd;
-	for (uint32_t w = 0; w < s->conf.workers; w++) {
-		ctl_call(s, w, install_here, &j);
-		if (j.rc != 0)
-			rc = j.rc;
-	}
-	if (rc != 0) {
-		/* A worker without memory keeps the former policy, so that must stay; try it for
-		 * all. */
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, prepare_here, &j);
+	if (j.rc != 0) {
 		conf_fail(e, NULL, "out of memory");
-		j.spd = former;
-		for (uint32_t w = 0; w < s->conf.workers && former != NULL; w++)
-			ctl_call(s, w, install_here, &j);
-		return rc;
+		spd_free(spd);
+		return j.rc;
 	}
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, install_here, &j);
+	spd_free(c->spd);
 	c->spd = spd;
-	spd_free(former);
 	return 0;
 }
 

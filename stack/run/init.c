@@ -71,12 +71,12 @@ static const struct icmp_hooks icmp_hooks = {
 	.stamp_answer = latch_stamp_answer,
 };
 
-/* DPDK's names are for the whole process; many stacks may live in it. */
-static void
-object_name(char out[RTE_RING_NAMESIZE], const struct lcore *lc, const char *what)
+void
+run_object_name(
+	char out[RTE_RING_NAMESIZE], const struct tl_stack *s, uint32_t worker, const char *what)
 {
 	snprintf(out, RTE_RING_NAMESIZE, "tl%x.%u%s",
-		(unsigned int)(((uintptr_t)lc->run->stack >> 4) & 0xffffffu), lc->id, what);
+		(unsigned int)(((uintptr_t)s >> 4) & 0xffffffu), worker, what);
 }
 
 static int
@@ -87,12 +87,12 @@ pools_create(struct lcore *lc, const struct stack_conf *sc)
 
 	for (uint32_t i = 0; i < sc->nb_ports; i++)
 		room = RTE_MAX(room, (uint32_t)sc->port[i].mtu_bytes + MBUF_ROOM_EXTRA);
-	object_name(name, lc, "pkt");
+	run_object_name(name, lc->run->stack, lc->id, "pkt");
 	lc->pkt_pool = rte_pktmbuf_pool_create(name, sc->mbufs, sc->mbufs >= 4096 ? 256 : 0,
 		sizeof(struct pkt_meta), (uint16_t)(RTE_PKTMBUF_HEADROOM + room), SOCKET_ID_ANY);
 	if (lc->pkt_pool == NULL)
 		return -rte_errno;
-	object_name(name, lc, "buf");
+	run_object_name(name, lc->run->stack, lc->id, "buf");
 	return buf_pool_create(sc->chunks, SOCKET_ID_ANY, name, &lc->buf);
 }
 
@@ -104,14 +104,14 @@ rings_create(struct tl_stack *s, struct lcore *lc)
 	lc->msg = calloc(1, sizeof(*lc->msg));
 	if (lc->msg == NULL)
 		return -ENOMEM;
-	object_name(name, lc, "ctl");
+	run_object_name(name, s, lc->id, "ctl");
 	s->ctl[lc->id] = rte_ring_create(name, MSG_RING_SIZE, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (s->ctl[lc->id] == NULL)
 		return -rte_errno;
 	lc->msg->ctl = s->ctl[lc->id];
 	if (s->conf.workers == 1)
 		return 0;
-	object_name(name, lc, "hand");
+	run_object_name(name, s, lc->id, "hand");
 	lc->msg->handoff = rte_ring_create(name, HANDOFF_RING_SIZE, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	return lc->msg->handoff == NULL ? -rte_errno : 0;
 }
@@ -152,7 +152,7 @@ net_create(struct lcore *lc)
 	arp_conf_default(&arp);
 	nd_conf_default(&nd);
 	frag_conf_default(&frag);
-	object_name(name, lc, "rt");
+	run_object_name(name, lc->run->stack, lc->id, "rt");
 	rc = route_create(lc, name, SOCKET_ID_ANY);
 	if (rc == 0)
 		rc = arp_create(lc, &arp);

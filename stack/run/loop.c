@@ -21,6 +21,15 @@ clock_ns(struct lcore *lc)
 	return (uint64_t)(((unsigned __int128)(rte_rdtsc() - r->tsc_base) * r->ns_per_tsc) >> 32);
 }
 
+uint64_t
+wall_clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* Whole frames need no stage. */
 static void
 out_frames(struct lcore *lc)

@@ -77,6 +77,10 @@ worker_of(struct lcore *lc)
 	return (struct tl_worker *)(void *)lc;
 }
 
+/* DPDK's names are for the whole process; many stacks may live in it. */
+void run_object_name(
+	char out[RTE_RING_NAMESIZE], const struct tl_stack *s, uint32_t worker, const char *what);
+
 /* One turn of a worker, from its ports to its applications. */
 void loop_once(struct lcore *lc);
 
@@ -123,7 +127,8 @@ void drain_ask(struct lcore *lc, uint64_t epoch);
 void drain_check(struct lcore *lc);
 uint64_t drain_passed(const struct lcore *lc);
 
-/* clock */
+/* clock: of a worker, and the host's date since 1970 */
 uint64_t clock_ns(struct lcore *lc);
+uint64_t wall_clock_ns(void);
 
 #endif

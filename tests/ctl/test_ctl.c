@@ -262,6 +262,68 @@ START_TEST(latches_are_listed_and_their_changes_told)
 }
 END_TEST
 
+/* S-8, Z-2: by handle; a handle that is no more finds nothing. */
+START_TEST(s8_latch_is_broken_by_its_handle)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.ethernet = true});
+	struct ctl_env *e = ctl_env_at(l->n[0]);
+	struct nlmsghdr *h;
+	uint64_t handle;
+
+	lab_open(l, 1000, 1000);
+	ctl_env_ask(e, ctl_env_begin(e, TL_CTL_MSG_GETLATCH, NLM_F_DUMP, NULL, 0));
+	ck_assert_uint_eq(e->nb_got, 1);
+	handle = mnl_attr_get_u64(ctl_env_attr(e->got[0], 0, TL_CTL_A_LATCH));
+	for (int k = 0; k < 2; k++) {
+		h = ctl_env_begin(e, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0);
+		mnl_attr_put_u64(h, TL_CTL_A_LATCH, k == 0 ? handle ^ 1 : handle ^ 1ull << 32);
+		ctl_env_expect(e, h, -ENOENT, "gone");
+	}
+	h = ctl_env_begin(e, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0);
+	mnl_attr_put_u64(h, TL_CTL_A_LATCH, handle);
+	ctl_env_ask(e, h);
+	ck_assert_uint_eq(mnl_attr_get_u64(ctl_env_attr(e->got[0], 0, TL_CTL_A_VALUE)), 1);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_S);
+	ck_assert_int_eq(l->c->end[1].err, ECONNRESET);
+	ck_assert_uint_eq(l->c->end[1].info.reason, TL_LATCH_ADMIN);
+	h = ctl_env_begin(e, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0);
+	mnl_attr_put_u64(h, TL_CTL_A_LATCH, handle);
+	ctl_env_expect(e, h, -ENOENT, "gone");
+	ctl_env_free(e);
+	lab_free(l);
+}
+END_TEST
+
+/* S-8: all of a peer, or all; and what is not a choice is refused. */
+START_TEST(s8_latches_are_broken_by_their_peer)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.ethernet = true});
+	struct ctl_env *e = ctl_env_at(l->n[0]);
+	struct nlmsghdr *h;
+
+	lab_open(l, 1000, 1000);
+	ctl_env_expect(
+		e, ctl_env_begin(e, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0), -EINVAL, "expected one of");
+	h = ctl_env_begin(e, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0);
+	ctl_env_put_ident(h, TL_CTL_A_PEER_ID, "somebody.else");
+	ctl_env_ask(e, h);
+	ck_assert_uint_eq(mnl_attr_get_u64(ctl_env_attr(e->got[0], 0, TL_CTL_A_VALUE)), 0);
+	h = ctl_env_begin(e, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0);
+	if (_i == 0)
+		ctl_env_put_ident(h, TL_CTL_A_PEER_ID, "n1.example");
+	else
+		mnl_attr_put(h, TL_CTL_A_ALL, 0, NULL);
+	ctl_env_ask(e, h);
+	ck_assert_uint_eq(mnl_attr_get_u64(ctl_env_attr(e->got[0], 0, TL_CTL_A_VALUE)), 1);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_S);
+	ck_assert_uint_eq(l->c->end[1].info.reason, TL_LATCH_ADMIN);
+	ctl_env_free(e);
+	lab_free(l);
+}
+END_TEST
+
 /* ---- what nobody should send ---- */
 
 START_TEST(any_bytes_are_refused_or_obeyed_but_never_read_beyond)
@@ -360,6 +422,8 @@ suite(void)
 	tcase_add_test(c, expire_acquire_and_mapping_are_passed_on);
 	tcase_add_test(c, client_that_does_not_read_loses_events_and_is_told);
 	tcase_add_test(c, latches_are_listed_and_their_changes_told);
+	tcase_add_test(c, s8_latch_is_broken_by_its_handle);
+	tcase_add_loop_test(c, s8_latches_are_broken_by_their_peer, 0, 2);
 	tcase_add_test(c, any_bytes_are_refused_or_obeyed_but_never_read_beyond);
 	tcase_add_test(c, length_of_a_message_is_never_believed);
 	tcase_add_test(c, message_that_is_no_request_is_ignored);

@@ -323,7 +323,7 @@ START_TEST(p6_spawn_records_the_tag_of_the_initiating_packet)
 	struct rte_mbuf *m = segment(good);
 
 	add_sa(1, false, good, 2, 128);
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), 0);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), 0);
 	ck_assert_uint_eq(latch.state, TL_LATCH_ESTABLISHED);
 	ck_assert_uint_eq(latch.profile_in, good);
 	rte_pktmbuf_free(m);
@@ -336,7 +336,7 @@ START_TEST(spawn_with_window_off_answers_under_the_twin)
 	struct rte_mbuf *m = segment(window_off);
 
 	add_sa(1, false, good, 2, 128);
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), 0);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), 0);
 	ck_assert_uint_eq(latch.profile_in, window_off);
 	ck_assert_uint_eq(latch.profile_out, good);
 	rte_pktmbuf_free(m);
@@ -347,7 +347,7 @@ START_TEST(c7_spawn_without_outbound_sa_fails)
 {
 	struct rte_mbuf *m = segment(good);
 
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), -EHOSTUNREACH);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), -EHOSTUNREACH);
 	ck_assert_uint_eq(latch.state, TL_LATCH_NONE);
 	rte_pktmbuf_free(m);
 }
@@ -359,7 +359,7 @@ START_TEST(f39_nobody_can_be_latched)
 	struct flow_key k = key();
 
 	add_sa(1, false, nameless, 0, 128);
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, m), -EACCES);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), -EACCES);
 	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EACCES);
 	rte_pktmbuf_free(m);
 }

@@ -5,7 +5,7 @@
 
 #include "esp/esp.h"
 #include "latch/latch.h"
-#include "tcp/tcp.h"
+#include "tcp/tcp_pcb.h"
 #include "tests/util/vnet_lab.h"
 
 static const struct lab_opts plain_opts;
@@ -90,6 +90,103 @@ START_TEST(s3_s6_policy_edit_leaves_latched_connections)
 	policy(l, 1, SPD_BYPASS);
 	lab_complete(l);
 	ck_assert_uint_eq(l->clear[0] + l->clear[1], clear); /* the wire is unchanged (S-1) */
+	lab_free(l);
+}
+END_TEST
+
+/* What the application of an end was told: nothing yet, or that its latch broke. */
+static void
+expect_broken(const struct app_end *e, enum tl_latch_reason why)
+{
+	ck_assert_int_eq(e->state, APP_FAILED);
+	ck_assert_int_eq(e->err, ECONNRESET);
+	ck_assert_uint_eq(e->info.state, TL_LATCH_CLOSED);
+	ck_assert_uint_eq(e->info.reason, why);
+}
+
+/* S-1, S-2: an edit to DISCARD, to BYPASS, to another protection; each ends the connection, and
+ * nothing leaves for it any more, not even a reset. */
+START_TEST(s2_policy_edit_breaks_what_conflicts_with_it)
+{
+	static const char *const to[] = {
+		"action=discard", "action=bypass", "action=protect encryption=chacha20-poly1305"};
+	struct lab *l = lab_new(&(struct lab_opts){.spd_break = true});
+	struct control *c = &l->n[0]->s->control;
+	struct tl_error e;
+	uint32_t sent;
+
+	lab_open(l, 60000, 60000);
+	control_policy_hold(l->n[0]->s);
+	ck_assert_int_eq(control_policy_del(l->n[0]->s, c->rule[0].id), 0);
+	ck_assert_int_gt(control_policy_add_words(l->n[0]->s, "edited", to[_i], &e), 0);
+	sent = lab_sent(l, 0);
+	ck_assert_int_eq(control_policy_release(l->n[0]->s, &e), 0);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_S);
+	expect_broken(&l->c->end[1], TL_LATCH_SPD_CHANGE);
+	ck_assert_uint_eq(lab_sent(l, 0), sent);
+	ck_assert_uint_eq(lab_stat(l, 0, "latches-broken"), 1);
+	lab_free(l);
+}
+END_TEST
+
+/* An edit that says of the connection what was said before is no conflict, nor is one of others. */
+START_TEST(s2_policy_edit_of_others_breaks_nothing)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.spd_break = true});
+	struct tl_error e;
+
+	lab_open(l, 60000, 60000);
+	policy(l, 0, SPD_PROTECT);
+	ck_assert_int_gt(control_policy_add_words(l->n[0]->s, "others",
+				 "action=discard remote-net=192.0.2.0/24 priority=1", &e),
+		0);
+	ck_assert_int_gt(
+		control_policy_add_words(l->n[0]->s, "same",
+			"action=protect mode=transport encryption=aes-gcm-16 priority=1", &e),
+		0);
+	lab_pass(l, VNET_MS);
+	expect_open(l);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+/* A clear connection that the policy wants protected, or away, ends too. */
+START_TEST(s2_clear_connection_ends_when_the_policy_changes)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.clear = true, .spd_break = true});
+
+	lab_open(l, 60000, 60000);
+	policy(l, 0, _i == 0 ? SPD_DISCARD : SPD_PROTECT);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_MS);
+	expect_broken(&l->c->end[1], TL_LATCH_SPD_CHANGE);
+	lab_free(l);
+}
+END_TEST
+
+/* S-5: when the first owner hears, its worker still has the former policy. */
+static uint32_t policy_at_break;
+
+static void
+look_at_policy(struct lcore *lc, struct latch *l)
+{
+	struct tcp_pcb *pcb = container_of(l, struct tcp_pcb, latch);
+
+	policy_at_break = spd_rule_of(spd_installed(lc), SPD_OUT, &pcb->fe.key)->action;
+	tcp_pcb_end(lc, pcb, ECONNRESET);
+}
+
+START_TEST(s5_the_break_comes_before_the_edit)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.spd_break = true});
+
+	lab_open(l, 60000, 60000);
+	latch_set_owner(l->n[0]->s->lc[l->o.workers - 1], IPPROTO_N_TCP, look_at_policy);
+	policy_at_break = SPD_DISCARD;
+	policy(l, 0, SPD_DISCARD);
+	ck_assert_uint_eq(policy_at_break, SPD_PROTECT);
 	lab_free(l);
 }
 END_TEST
@@ -399,6 +496,10 @@ main(void)
 	tcase_add_test(c, sa_of_the_configuration_expires);
 	tcase_add_test(c, f1_clear_fragments_do_not_hold_up_slots);
 	tcase_add_test(c, s3_s6_policy_edit_leaves_latched_connections);
+	tcase_add_loop_test(c, s2_policy_edit_breaks_what_conflicts_with_it, 0, 3);
+	tcase_add_test(c, s2_policy_edit_of_others_breaks_nothing);
+	tcase_add_loop_test(c, s2_clear_connection_ends_when_the_policy_changes, 0, 2);
+	tcase_add_test(c, s5_the_break_comes_before_the_edit);
 	tcase_add_test(c, s9_clear_connection_follows_the_policy);
 	tcase_add_test(c, k11_hard_limit_stops_the_connection_until_the_next_sa);
 	tcase_add_test(c, soft_limit_in_time_costs_nothing);

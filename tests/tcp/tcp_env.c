@@ -103,9 +103,10 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 }
 
 int
-latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
+latch_spawn(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m)
 {
 	(void)lc;
+	ck_assert(flow_key_eq(k, &pkt_meta(m)->key));
 	ck_assert_ptr_null(pkt_meta(m)->flow);
 	if (t.fake.spawn_rc != 0)
 		return t.fake.spawn_rc;
@@ -113,6 +114,14 @@ latch_spawn(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 	t.fake.spawned++;
 	t.fake.in_use++;
 	return 0;
+}
+
+void
+latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert)
+{
+	(void)lc;
+	ck_assert_uint_eq(proto, IPPROTO_N_TCP);
+	ck_assert_ptr_nonnull(alert);
 }
 
 void

@@ -203,6 +203,7 @@ add_node(struct lab *l, uint32_t i)
 	vnet_set(n, "policy all.action", l->o.clear ? "bypass" : "protect");
 	vnet_set(n, "stack.m2-action", l->o.m2_drop ? "drop" : "break");
 	vnet_set(n, "stack.m3-action", l->o.m3_drop ? "drop" : "break");
+	vnet_set(n, "stack.spd-change", l->o.spd_break ? "break" : "preserve");
 	if (l->o.named_policy)
 		vnet_set(n, "policy all.peer-id", "peer");
 	if (i == 0)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What tl_conf_check() says of values that are each well written but do not fit together. */
+#include <stdio.h>
+
+#include "stack/include/tl.h"
+#include "tests/util/lc_env.h"
+
+#define CIPHER_KEY   "000102030405060708090a0b0c0d0e0f"
+#define CIPHER_KEY_2 "100102030405060708090a0b0c0d0e0f"
+#define MAC_KEY      "200102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f"
+#define MAC_KEY_2    "300102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f"
+
+static struct tl_conf *c;
+static struct tl_error err;
+
+static void
+set(const char *section, const char *key, const char *value)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s.%s", section, key);
+	ck_assert_int_eq(tl_conf_set(c, name, value, &err), 0);
+}
+
+static void
+setup(void)
+{
+	c = tl_conf_new();
+	set("stack", "manual-keys", "i-accept-the-risk");
+	set("port lan", "device", "net_null0");
+	set("port lan", "address", "10.0.0.1/24");
+}
+
+static void
+teardown(void)
+{
+	tl_conf_free(c);
+}
+
+/* An SA half with AES-CBC, or with ENCR_NULL if it has no cipher key. */
+static void
+sa(const char *section, const char *spi, const char *key, const char *mac_key)
+{
+	set(section, "spi", spi);
+	set(section, "direction", "out");
+	set(section, "local", "10.0.0.1");
+	set(section, "remote", "10.0.0.2");
+	set(section, "local-id", "fqdn:a.example");
+	set(section, "peer-id", "fqdn:b.example");
+	set(section, "encryption", key == NULL ? "ENCR_NULL" : "ENCR_AES_CBC");
+	if (key != NULL)
+		set(section, "key", key);
+	set(section, "integrity", "AUTH_HMAC_SHA2_256_128");
+	set(section, "integrity-key", mac_key);
+}
+
+static void
+expect_refused(const char *why)
+{
+	ck_assert_int_eq(tl_conf_check(c, &err), -EINVAL);
+	ck_assert_msg(strstr(err.text, why) != NULL, "%s", err.text);
+}
+
+START_TEST(sas_with_other_keys_are_accepted)
+{
+	sa("sa a", "1000", CIPHER_KEY, MAC_KEY);
+	sa("sa b", "1001", CIPHER_KEY_2, MAC_KEY);
+	ck_assert_msg(tl_conf_check(c, &err) == 0, "%s", err.text);
+}
+END_TEST
+
+START_TEST(sas_with_the_same_keys_are_refused)
+{
+	sa("sa a", "1000", CIPHER_KEY_2, MAC_KEY);
+	sa("sa b", "1001", CIPHER_KEY, MAC_KEY);
+	sa("sa c", "1002", CIPHER_KEY, MAC_KEY);
+	expect_refused("sa c.key: expected a key of its own; [sa b] has the same");
+}
+END_TEST
+
+/* RFC 4106 s3: a nonce does not get better by another key for the MAC. */
+START_TEST(sas_with_the_same_cipher_key_and_another_mac_key_are_refused)
+{
+	sa("sa a", "1000", CIPHER_KEY, MAC_KEY);
+	sa("sa b", "1001", CIPHER_KEY, MAC_KEY_2);
+	expect_refused("sa b.key: expected a key of its own; [sa a] has the same");
+}
+END_TEST
+
+START_TEST(sas_without_cipher_and_the_same_mac_key_are_refused)
+{
+	sa("sa a", "1000", NULL, MAC_KEY);
+	sa("sa b", "1001", NULL, MAC_KEY);
+	expect_refused("sa b.integrity-key: expected a key of its own; [sa a] has the same");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("conf_check");
+	TCase *t = tcase_create("keys");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, sas_with_other_keys_are_accepted);
+	tcase_add_test(t, sas_with_the_same_keys_are_refused);
+	tcase_add_test(t, sas_with_the_same_cipher_key_and_another_mac_key_are_refused);
+	tcase_add_test(t, sas_without_cipher_and_the_same_mac_key_are_refused);
+	suite_add_tcase(s, t);
+	return env_main(s);
+}
