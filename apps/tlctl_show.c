@@ -28,7 +28,7 @@ const char *const policy_cols[] = {"name", "#index", "dir", "#priority", "action
 	"tunnel-local", "tunnel-remote", "#encr", "#encr-bits", "#integ", "#realm", "#hits", NULL};
 const char *const policy_short[] = {"name", "dir", "#priority", "action", "local-net", "remote-net",
 	"proto", "local-port", "remote-port", "mode", "suite", "peer-id", "#hits", NULL};
-const char *const latch_cols[] = {"#worker", "proto", "local", "remote", "state", "reason",
+const char *const latch_cols[] = {"handle", "#worker", "proto", "local", "remote", "state", "reason",
 	"#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear",
 	"#drop-qop", "#drop-peer", "#drop-unknown", NULL};
 const char *const ident_cols[] = {"#handle", "type", "value", NULL};
@@ -505,6 +505,10 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	if (s.at[TL_CTL_A_TUPLE] != NULL &&
 		mnl_attr_get_payload_len(s.at[TL_CTL_A_TUPLE]) == sizeof(x))
 		memcpy(&x, mnl_attr_get_payload(s.at[TL_CTL_A_TUPLE]), sizeof(x));
+	if (s.at[TL_CTL_A_LATCH] == NULL)
+		table_put(t, "-"); /* it is over, or was never a latch */
+	else
+		table_put(t, "0x%llx", (unsigned long long)mnl_attr_get_u64(s.at[TL_CTL_A_LATCH]));
 	put_number(t, number(&s, TL_CTL_A_WORKER));
 	table_put(t, x.proto == 6 ? "tcp" : x.proto == 132 ? "sctp" : "%u", x.proto);
 	put_end(t, x.local, x.lport);
