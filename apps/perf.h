@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "apps/common.h"
 #include "stack/include/tl.h"
@@ -32,6 +33,12 @@ int perf_client(struct tl_stack *s, const struct perf_opts *o);
 /* The crypto engines of this core; no stack. */
 int perf_limit(const struct perf_opts *o);
 bool perf_limit_has_suite(const char *name);
+
+/* All names of perf_limit_has_suite(). */
+void perf_limit_print_names(FILE *out);
+
+/* What the stack can compute, and what the names of suites stand for. */
+int perf_suites(const struct perf_opts *o);
 
 /* ESP without ports: its stages beside the engine, and lookups in small and big tables. EAL runs.
  */

@@ -206,6 +206,63 @@ perf_limit_has_suite(const char *name)
 	return false;
 }
 
+void
+perf_limit_print_names(FILE *out)
+{
+	for (uint32_t i = 0; i < NB_SUITES; i++)
+		fprintf(out, " %s", suites[i].name);
+}
+
+static const char *
+limit_name(const struct esp_suite *s)
+{
+	for (uint32_t i = 0; i < NB_SUITES; i++) {
+		if (suites[i].encr == s->encr && suites[i].bits == s->encr_bits &&
+			suites[i].integ == s->integ)
+			return suites[i].name;
+	}
+	return "";
+}
+
+static void
+suite_line(const struct perf_opts *o, const struct esp_suite *s)
+{
+	bool mb = crypto_engine_get(ESP_ENGINE_IPSEC_MB) != NULL &&
+		  esp_suite_has_engine(s, ESP_ENGINE_IPSEC_MB);
+	const char *engines = mb ? "ipsec-mb libcrypto" : "libcrypto";
+
+	printf(o->json ? "{\"encryption\": \"%s\", \"key-bits\": %u, \"integrity\": \"%s\", "
+			 "\"key-bytes\": %u, \"integrity-key-bytes\": %u, \"icv-bytes\": %u, "
+			 "\"engines\": \"%s\", \"limit\": \"%s\"}\n"
+		       : "%-27s %8u  %-23s %9u %19u %9u  %-18s  %s\n",
+		esp_encr_name(s->encr), s->encr_bits, esp_integ_name(s->integ), s->key_bytes,
+		s->auth_key_bytes, s->icv_bytes, engines, limit_name(s));
+}
+
+/* IANA's numbers of both kinds are small; a hole in the registry is an unknown algorithm. */
+int
+perf_suites(const struct perf_opts *o)
+{
+	static const uint16_t bits[] = {0, 128, 192, 256};
+	struct esp_suite s;
+	const char *why;
+
+	if (!o->json)
+		printf("%-27s key-bits  %-23s key-bytes integrity-key-bytes icv-bytes  engines     "
+		       "        "
+		       "limit -S\n",
+			"encryption", "integrity");
+	for (uint16_t encr = 0; encr < 256; encr++) {
+		for (uint32_t b = 0; b < sizeof(bits) / sizeof(bits[0]); b++) {
+			for (uint16_t integ = 0; integ < 256; integ++) {
+				if (esp_suite_find(encr, bits[b], integ, &s, &why) == 0)
+					suite_line(o, &s);
+			}
+		}
+	}
+	return 0;
+}
+
 int
 perf_limit(const struct perf_opts *o)
 {

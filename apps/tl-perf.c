@@ -23,6 +23,8 @@ usage(FILE *out)
 	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
 	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
 	      "  tl-perf limit    [-S SUITE | -k 128|256] [-l BYTES]     the crypto of this core\n"
+	      "  tl-perf suites                     what there is: algorithms, key lengths, "
+	      "engines\n"
 	      "  tl-perf esp      [-l BYTES]        ESP beside its crypto, without a port\n"
 	      "  tl-perf scale                      lookups among 10 and 10000 SAs and policies\n"
 	      "  tl-perf wire-tx | wire-rx  -f FILE [-m MTU] [-t SECONDS]   the bare port\n"
@@ -96,6 +98,17 @@ suite_of_bits(const char *bits)
 	return "GCM-256";
 }
 
+static const char *
+known_suite(const char *name)
+{
+	if (perf_limit_has_suite(name))
+		return name;
+	fprintf(stderr, "tl-perf: --suite: no suite \"%s\"; expected one of:", name);
+	perf_limit_print_names(stderr);
+	fputc('\n', stderr);
+	exit(EXIT_CONFIG);
+}
+
 static void
 one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 {
@@ -125,9 +138,7 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 		o->suite = suite_of_bits(optarg);
 		break;
 	case 'S':
-		if (!perf_limit_has_suite(optarg))
-			refuse("--suite: no such suite", optarg);
-		o->suite = optarg;
+		o->suite = known_suite(optarg);
 		break;
 	case 'm':
 		o->mtu_bytes = (uint32_t)number("--mtu", optarg, 9216);
@@ -184,7 +195,9 @@ run_client(struct tl_conf *c, const struct args *a, struct perf_opts *o, enum pe
 	if (o->size_bytes == 0)
 		o->size_bytes = kind == PERF_RR ? 64 : 131072;
 	if (a->address == NULL || !end_parse(a->address, o->port, &o->addr)) {
-		fprintf(stderr, "tl-perf %s: expected --address ADDR\n", a->mode);
+		fprintf(stderr, "tl-perf %s: expected --address ADDR, IPv4 or IPv6, got %s%s%s\n",
+			a->mode, a->address == NULL ? "none" : "\"",
+			a->address == NULL ? "" : a->address, a->address == NULL ? "" : "\"");
 		return EXIT_CONFIG;
 	}
 	if (kind == PERF_EXCHANGE && o->bytes == 0) {
@@ -241,12 +254,14 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_client(c, a, o, PERF_EXCHANGE);
 	if (strcmp(a->mode, "limit") == 0)
 		return perf_limit(o);
+	if (strcmp(a->mode, "suites") == 0)
+		return perf_suites(o);
 	if (strcmp(a->mode, "esp") == 0 || strcmp(a->mode, "scale") == 0)
 		return run_bare(c, a, o);
 	if (strcmp(a->mode, "wire-tx") == 0 || strcmp(a->mode, "wire-rx") == 0)
 		return run_wire(c, a, o);
-	fprintf(stderr, "tl-perf: expected server, bulk, rr, exchange, limit, esp, scale, wire-tx "
-			"or wire-rx\n");
+	fprintf(stderr, "tl-perf: expected server, bulk, rr, exchange, limit, suites, esp, scale, "
+			"wire-tx or wire-rx\n");
 	return EXIT_CONFIG;
 }
 

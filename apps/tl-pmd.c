@@ -4,6 +4,7 @@
  * give it something to do, add and delete SAs.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -112,7 +113,8 @@ help(void)
 	       "delete sa NAME              administrative deletion\n"
 	       "revoke sa NAME              deletion that drops its queued packets too\n"
 	       "capture start FILE [KEY=VALUE ...]\n"
-	       "                            plaintext packets to a pcapng file; keys: tl-pmd(1)\n"
+	       "                            plaintext packets to a pcapng file, until it has\n"
+	       "                            max-bytes=1G; other keys: tl-pmd(1)\n"
 	       "capture stop | show\n"
 	       "print WORD                  a mark in the output, for scripts\n"
 	       "sleep MS                    wait, for scripts\n"
@@ -389,19 +391,32 @@ capture_start_run(void *parsed, struct cmdline *cl, void *data)
 }
 
 static void
+capture_stop(void)
+{
+	struct tl_capture_result r = {0};
+	struct tl_error e = {""};
+	int rc = tl_capture_stop(pmd.stack, &e);
+
+	if (rc != 0)
+		fail("%s\n", e.text);
+	if (rc == -ENOENT || tl_capture_result(pmd.stack, &r) != 0)
+		return;
+	printf("capture stopped: %lu packets written, %lu lost, %lu bytes%s\n",
+		(unsigned long)r.packets, (unsigned long)r.lost, (unsigned long)r.bytes,
+		r.full ? "; max-bytes was reached" : "");
+}
+
+static void
 capture_word_run(void *parsed, struct cmdline *cl, void *data)
 {
 	const struct capture_args *a = parsed;
-	struct tl_error e = {""};
 
 	(void)cl;
 	(void)data;
 	if (strcmp(a->verb, "show") == 0)
 		ctl_show(pmd.stack, "captures", pmd.json, stdout);
-	else if (tl_capture_stop(pmd.stack, &e) == 0)
-		printf("capture stopped\n");
 	else
-		fail("%s\n", e.text);
+		capture_stop();
 	fflush(stdout);
 }
 
@@ -448,6 +463,56 @@ static cmdline_parse_ctx_t commands[] = {
 
 /* ---- main ---- */
 
+/* A word in capitals, or with a choice, stands for what the user writes. */
+static bool
+word_matches(const char *form, size_t form_len, const char *word, size_t len)
+{
+	if (isupper((unsigned char)form[0]) || memchr(form, '|', form_len) != NULL)
+		return true;
+	return len == form_len && memcmp(form, word, len) == 0;
+}
+
+/* What of form is missing in line; NULL: line is no beginning of it, or there is nothing. */
+static const char *
+missing_of(const char *form, const char *line)
+{
+	while (*form != '\0') {
+		size_t want = strcspn(form, " "), have;
+
+		line += strspn(line, " \t");
+		have = strcspn(line, " \t");
+		if (have == 0)
+			return form;
+		if (!word_matches(form, want, line, have))
+			return NULL;
+		form += want + strspn(form + want, " ");
+		line += have;
+	}
+	return NULL;
+}
+
+static void
+explain(const char *line)
+{
+	static const char *const forms[] = {"show TABLE", "add sa NAME KEY=VALUE ...",
+		"delete sa NAME", "revoke sa NAME", "capture start FILE", "role echo PORT",
+		"role discard PORT", "role source ADDR:PORT:BYTES", "json on|off", "sleep MS",
+		"print WORD"};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const char *missing = missing_of(forms[i], line);
+		char text[LINE_MAX_BYTES + 128];
+
+		if (missing == NULL)
+			continue;
+		snprintf(text, sizeof(text), "%s: incomplete, \"%s\" is missing; expected: %s",
+			line, missing, forms[i]);
+		fail("%s\n", text);
+		return;
+	}
+	fail("%s: unknown or ambiguous command; try help\n", line);
+}
+
 static void
 run_line(struct cmdline *cl, const char *text)
 {
@@ -465,7 +530,7 @@ run_line(struct cmdline *cl, const char *text)
 	rc = cmdline_parse(cl, line);
 	if (rc < 0) {
 		line[strcspn(line, "\n")] = '\0';
-		fail("%s: unknown or ambiguous command; try help\n", line);
+		explain(line);
 		fflush(stdout);
 	}
 }

@@ -6,7 +6,9 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "esp/esp.h"
 #include "stack/include/tl_ipsec.h"
 
 enum { TEXT = 600 };
@@ -17,16 +19,17 @@ const char *const sa_cols[] = {"name", "dir", "spi", "mode", "suite", "local", "
 	"local-net", "remote-net", "proto", "local-port", "remote-port", "udp", "manual", "state",
 	"#encr", "#encr-bits", "#integ", "#soft-bytes", "#hard-bytes", "#soft-packets",
 	"#hard-packets", "#soft-seconds", "#hard-seconds", "#soft-use-seconds",
-	"#hard-use-seconds", "#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL};
+	"#hard-use-seconds", "#age-seconds", "#left-seconds", "#left-bytes", "#left-packets",
+	"#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL};
 const char *const sa_short[] = {"name", "dir", "spi", "mode", "suite", "local", "remote", "peer-id",
-	"#worker", "engine", "state", "#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL};
+	"#worker", "engine", "state", "#age-seconds", "#left-seconds", "#left-bytes", "#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL};
 const char *const policy_cols[] = {"name", "#index", "dir", "#priority", "action", "local-net",
-	"remote-net", "proto", "local-port", "remote-port", "mode", "#reqid", "local-id", "peer-id",
+	"remote-net", "proto", "local-port", "remote-port", "mode", "suite", "#reqid", "local-id", "peer-id",
 	"tunnel-local", "tunnel-remote", "#encr", "#encr-bits", "#integ", "#realm", "#hits", NULL};
 const char *const policy_short[] = {"name", "dir", "#priority", "action", "local-net", "remote-net",
-	"proto", "local-port", "remote-port", "mode", "peer-id", "#hits", NULL};
-const char *const latch_cols[] = {"#worker", "proto", "local", "remote", "state", "reason",
-	"#profile", "mode", "#encr", "#encr-bits", "#integ", "local-id", "peer-id", "#drop-clear",
+	"proto", "local-port", "remote-port", "mode", "suite", "peer-id", "#hits", NULL};
+const char *const latch_cols[] = {"handle", "#worker", "proto", "local", "remote", "state", "reason",
+	"#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear",
 	"#drop-qop", "#drop-peer", "#drop-unknown", NULL};
 const char *const ident_cols[] = {"#handle", "type", "value", NULL};
 const char *const stat_cols[] = {"#worker", "kind", "name", "#value", "what", NULL};
@@ -310,6 +313,45 @@ put_life(struct table *t, const struct xfrm_lifetime_cfg *l)
 	put_number(t, l->hard_use_expires_seconds);
 }
 
+static void
+put_left(struct table *t, uint64_t limit, uint64_t used)
+{
+	if (limit == 0)
+		table_put(t, "%s", "");
+	else
+		put_number(t, used < limit ? limit - used : 0);
+}
+
+/* The limit, from when on, that ends the SA first; seconds of the wall clock. */
+static void
+put_age(struct table *t, const struct xfrm_lifetime_cfg *l, const struct xfrm_lifetime_cur *c)
+{
+	uint64_t now = (uint64_t)time(NULL), end = UINT64_MAX;
+
+	if (l->hard_add_expires_seconds != 0)
+		end = c->add_time + l->hard_add_expires_seconds;
+	if (l->hard_use_expires_seconds != 0 && c->use_time != 0)
+		end = RTE_MIN(end, (uint64_t)c->use_time + l->hard_use_expires_seconds);
+	put_number(t, now > c->add_time ? now - c->add_time : 0);
+	put_left(t, end == UINT64_MAX ? 0 : end, now);
+	put_left(t, or_zero(l->hard_byte_limit), c->bytes);
+	put_left(t, or_zero(l->hard_packet_limit), c->packets);
+}
+
+static void
+put_suite(struct table *t, const struct attrs *s, const char *none)
+{
+	char text[ESP_SUITE_TEXT];
+
+	if (number(s, TL_CTL_A_ENCR) == 0)
+		table_put(t, "%s", none);
+	else
+		table_put(t, "%s",
+			esp_suite_text((uint16_t)number(s, TL_CTL_A_ENCR),
+				(uint16_t)number(s, TL_CTL_A_ENCR_BITS),
+				(uint16_t)number(s, TL_CTL_A_INTEG), text));
+}
+
 static uint32_t
 window_of(const struct attrs *s, const struct xfrm_usersa_info *x)
 {
@@ -365,6 +407,7 @@ put_sa(struct table *t, const struct xfrm_usersa_info *x, const struct attrs *s)
 	put_number(t, number(s, TL_CTL_A_ENCR_BITS));
 	put_number(t, number(s, TL_CTL_A_INTEG));
 	put_life(t, &x->lft);
+	put_age(t, &x->lft, &x->curlft);
 	put_number(t, number(s, TL_CTL_A_SEQ));
 	put_number(t, x->curlft.packets);
 	put_number(t, x->curlft.bytes);
@@ -422,6 +465,7 @@ put_policy(struct table *t, const struct xfrm_userpolicy_info *x, const struct a
 					       : "bypass");
 	put_sel(t, s);
 	table_put(t, "%s", protect ? mode_name(s) : "-");
+	put_suite(t, s, protect ? "any" : "-");
 	put_tunnel(t, s, x->dir == XFRM_POLICY_IN);
 	put_number(t, number(s, TL_CTL_A_ENCR));
 	put_number(t, number(s, TL_CTL_A_ENCR_BITS));
@@ -461,6 +505,10 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	if (s.at[TL_CTL_A_TUPLE] != NULL &&
 		mnl_attr_get_payload_len(s.at[TL_CTL_A_TUPLE]) == sizeof(x))
 		memcpy(&x, mnl_attr_get_payload(s.at[TL_CTL_A_TUPLE]), sizeof(x));
+	if (s.at[TL_CTL_A_LATCH] == NULL)
+		table_put(t, "-"); /* it is over, or was never a latch */
+	else
+		table_put(t, "0x%llx", (unsigned long long)mnl_attr_get_u64(s.at[TL_CTL_A_LATCH]));
 	put_number(t, number(&s, TL_CTL_A_WORKER));
 	table_put(t, x.proto == 6 ? "tcp" : x.proto == 132 ? "sctp" : "%u", x.proto);
 	put_end(t, x.local, x.lport);
@@ -469,9 +517,7 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	put_text(t, &s, TL_CTL_A_REASON);
 	put_number(t, number(&s, TL_CTL_A_PROFILE));
 	table_put(t, "%s", s.at[TL_CTL_A_MODE] == NULL ? "-" : mode_name(&s));
-	put_number(t, number(&s, TL_CTL_A_ENCR));
-	put_number(t, number(&s, TL_CTL_A_ENCR_BITS));
-	put_number(t, number(&s, TL_CTL_A_INTEG));
+	put_suite(t, &s, "-");
 	put_ident(t, &s, TL_CTL_A_LOCAL_ID);
 	put_ident(t, &s, TL_CTL_A_PEER_ID);
 	put_number(t, number(&s, TL_CTL_A_DROP_CLEAR));

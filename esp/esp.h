@@ -146,7 +146,7 @@ struct esp_sa_ref {
 	uint32_t path_mtu_bytes; /* what a router said about ESP of this SA (F-51); 0: nothing */
 	bool udp;                /* ESP in UDP (RFC 3948) */
 	bool unique;             /* its selectors cover one flow only */
-	uint16_t udp_local, udp_remote;    /* host order */
+	uint16_t udp_local, udp_remote;     /* host order */
 	struct ip_addr oa_local, oa_remote; /* original addresses behind NATs, or any */
 };
 
@@ -228,13 +228,13 @@ enum esp_event_kind {
 struct esp_event {
 	uint8_t kind; /* enum esp_event_kind */
 	uint16_t worker;
-	uint16_t port;       /* MOVED: host order */
-	uint32_t index, gen; /* of the SA */
-	uint32_t profile;    /* ACQUIRE: that a latch asks for; 0: none does */
-	uint32_t mtu_bytes;  /* PMTU */
-	uint32_t rule;       /* ACQUIRE: id of the policy; 0: a latch asks */
-	struct ip_addr addr; /* MOVED */
-	struct flow_key key; /* ACQUIRE */
+	uint16_t port;        /* MOVED: host order */
+	uint32_t index, gen;  /* of the SA */
+	uint32_t profile;     /* ACQUIRE: that a latch asks for; 0: none does */
+	uint32_t mtu_bytes;   /* PMTU */
+	uint32_t rule;        /* ACQUIRE: id of the policy; 0: a latch asks */
+	struct ip_addr addr;  /* MOVED */
+	struct flow_key key;  /* ACQUIRE */
 	struct esp_want want; /* ACQUIRE */
 };
 
@@ -249,7 +249,8 @@ struct esp_conf {
 	struct esp_events events;
 };
 
-/* conf NULL: defaults. Returns 0 or -errno (-ENOTSUP: no crypto engine). */
+/* Needs lc's rand context. conf NULL: defaults. Returns 0 or -errno (-ENOTSUP: no crypto engine).
+ */
 int esp_create(struct lcore *lc, const struct esp_conf *conf);
 void esp_destroy(struct lcore *lc);
 

@@ -10,6 +10,19 @@
 #include "esp/sa.h"
 #include "stack/base/msg.h"
 
+bool
+esp_linearise(struct lcore *lc, struct rte_mbuf *m)
+{
+	if (likely(m->nb_segs == 1))
+		return true;
+	if (rte_pktmbuf_linearize(m) != 0) {
+		pkt_drop(lc, m, DROP_NOBUF);
+		return false;
+	}
+	lc_count(lc, ST_ESP_LINEAR);
+	return true;
+}
+
 static bool
 lengths_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
 {
@@ -92,18 +105,14 @@ static bool
 prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 {
 	struct pkt_meta *pm = pkt_meta(m);
-	struct esp_sa *sa = find_sa(lc, m);
+	struct esp_sa *sa;
 	uint8_t *esp;
 
+	if (!esp_linearise(lc, m))
+		return false;
+	sa = find_sa(lc, m);
 	if (sa == NULL)
 		return false;
-	if (m->nb_segs > 1) {
-		if (rte_pktmbuf_linearize(m) != 0) {
-			pkt_drop(lc, m, DROP_NOBUF);
-			return false;
-		}
-		lc_count(lc, ST_ESP_LINEAR);
-	}
 	esp = pkt_data(m, pm->l4_off);
 	if (!sequence(sa, esp, op)) {
 		sa->drop_replay++;
@@ -241,7 +250,7 @@ prefetch(const struct esp_ctx *e, const struct pkt_vec *v)
 		const struct pkt_meta *pm = pkt_meta(v->m[i]);
 		rte_be32_t spi;
 
-		if (pm->l4_len < ESP_HDR_BYTES)
+		if (pm->l4_len < ESP_HDR_BYTES || v->m[i]->nb_segs > 1)
 			continue;
 		memcpy(&spi, pkt_data(v->m[i], pm->l4_off), 4);
 		bucket[n] = &e->in[rte_be_to_cpu_32(spi) & e->mask];

@@ -21,17 +21,23 @@ enum {
 
 enum udp_kind { KIND_UDP, KIND_ESP, KIND_KEEPALIVE };
 
-static enum udp_kind
-kind_of(const struct lcore *lc, const struct rte_mbuf *m)
+/* To the port that ESP and IKE share, and not out of a tunnel. */
+static bool
+may_be_esp(const struct lcore *lc, const struct rte_mbuf *m)
 {
 	const struct pkt_meta *pm = pkt_meta(m);
-	const uint8_t *p;
+
+	return lc->esp->nb_udp != 0 && !pkt_is_tagged(lc, m) && pm->l4_len > UDP_HLEN &&
+	       rte_be_to_cpu_16(pm->key.lport) == lc->esp->udp_port;
+}
+
+static enum udp_kind
+kind_of(const struct rte_mbuf *m)
+{
+	const struct pkt_meta *pm = pkt_meta(m);
+	const uint8_t *p = pkt_data(m, pm->l4_off + UDP_HLEN);
 	uint32_t marker;
 
-	if (lc->esp->nb_udp == 0 || pkt_is_tagged(lc, m) || pm->l4_len <= UDP_HLEN ||
-		rte_be_to_cpu_16(pm->key.lport) != lc->esp->udp_port)
-		return KIND_UDP;
-	p = pkt_data(m, pm->l4_off + UDP_HLEN);
 	if (pm->l4_len == UDP_HLEN + 1 && p[0] == KEEPALIVE)
 		return KIND_KEEPALIVE;
 	if (pm->l4_len < UDP_HLEN + MARKER_BYTES)
@@ -67,7 +73,7 @@ strip(struct rte_mbuf *m)
 	memcpy(&h, pkt_data(m, pm->l4_off), sizeof(h));
 	if (rte_be_to_cpu_16(h.dgram_len) != pm->l4_len)
 		return DROP_NATT_LEN;
-	if (m->nb_segs == 1 && !csum_ok(m, h.dgram_cksum))
+	if (!csum_ok(m, h.dgram_cksum))
 		return DROP_NATT_CSUM;
 	pm->udp_remote = rte_be_to_cpu_16(h.src_port);
 	if (pm->udp_remote == 0)
@@ -97,7 +103,13 @@ esp_udp_in(struct lcore *lc, struct pkt_sort *s)
 	for (uint32_t i = 0; i < v->n; i++) {
 		struct rte_mbuf *m = v->m[i];
 
-		switch (kind_of(lc, m)) {
+		if (!may_be_esp(lc, m)) {
+			v->m[kept++] = m;
+			continue;
+		}
+		if (!esp_linearise(lc, m))
+			continue;
+		switch (kind_of(m)) {
 		case KIND_UDP:
 			v->m[kept++] = m;
 			break;

@@ -74,6 +74,7 @@ struct esp_ctx {
 	struct esp_sa **slot;
 	uint32_t *revoked_gen; /* by slot: last generation that was revoked */
 	struct acquire acquire[ACQUIRE_SLOTS];
+	uint32_t acquire_seed; /* peers choose what is hashed */
 	struct spd_view spd;
 };
 
@@ -124,6 +125,9 @@ esp_sa_path_mtu(const struct lcore *lc, const struct esp_sa *sa)
  * one that it came to. */
 bool esp_inner_selected(
 	const struct esp_sa *sa, uint8_t nxt, uint8_t port, const uint8_t *ip, uint32_t len);
+
+/* Headers are read in place: makes one buffer of a chain. False: m was dropped. */
+bool esp_linearise(struct lcore *lc, struct rte_mbuf *m);
 
 /* RFC 3948: a peer that moved, the checksum behind a NAT, the header to push, keepalives. */
 void esp_udp_follow(struct lcore *lc, struct esp_sa *sa, const struct rte_mbuf *m);

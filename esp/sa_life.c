@@ -184,7 +184,8 @@ esp_acquire(struct lcore *lc, const struct flow_key *k, uint32_t rule, uint32_t 
 		.profile = profile,
 		.key = *k};
 	struct acquire asked = {k->local, k->remote, rule, profile, lc->now_ns, true};
-	uint32_t h = rte_jhash(&k->remote, sizeof(k->remote), rule ^ profile);
+	uint32_t h =
+		rte_jhash(&k->remote, sizeof(k->remote), lc->esp->acquire_seed ^ rule ^ profile);
 	struct acquire *a = &lc->esp->acquire[h % ACQUIRE_SLOTS];
 
 	if (asked_lately(a, &asked)) {

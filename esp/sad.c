@@ -11,6 +11,7 @@
 #include "esp/sa.h"
 #include "stack/base/assert.h"
 #include "stack/base/log.h"
+#include "stack/base/rand.h"
 
 LOG_MODULE(esp, NOTICE);
 
@@ -66,6 +67,7 @@ esp_create(struct lcore *lc, const struct esp_conf *conf)
 	lc->esp = e;
 	if (conf != NULL)
 		e->conf = *conf;
+	e->acquire_seed = rand_u32(lc->rand);
 	rc = tables_create(e);
 	if (rc == 0)
 		rc = engines_create(e);

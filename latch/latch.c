@@ -70,7 +70,7 @@ latch_use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
 	l->path_mtu_bytes = sa->path_mtu_bytes;
 	l->tun_remote = sa->remote;
 	l->also_out = sa->profile == l->profile_out ? 0 : sa->profile;
-	l->flags &= (uint8_t)~(LATCH_IS_NATT | LATCH_IS_UNIQUE);
+	l->flags &= (uint8_t) ~(LATCH_IS_NATT | LATCH_IS_UNIQUE);
 	l->flags |= (uint8_t)((sa->udp ? LATCH_IS_NATT : 0) | (sa->unique ? LATCH_IS_UNIQUE : 0));
 	if ((l->flags & LATCH_IS_STARVED) != 0) {
 		l->flags &= (uint8_t)~LATCH_IS_STARVED;
@@ -125,8 +125,7 @@ open_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, bool is_
 
 /* C-2, C-3: an SA is asked for, and waited for if somebody heard that. */
 static int
-open_wanted(
-	struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
+open_wanted(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
 {
 	int rc;
 
@@ -140,8 +139,7 @@ open_wanted(
 }
 
 static int
-open_protected(
-	struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
+open_protected(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
 {
 	struct esp_sa_ref sa;
 	int rc = choice_find(lc, c, k, &sa);
@@ -150,8 +148,6 @@ open_protected(
 		return open_wanted(lc, l, k, c);
 	if (rc != 0)
 		return rc;
-	if (sa.local_id == 0 || sa.peer_id == 0)
-		return -EACCES; /* F-39: nobody can be latched */
 	rc = go_live(lc, l, k);
 	if (rc != 0)
 		return rc;
@@ -193,7 +189,7 @@ latch_try(struct lcore *lc, struct latch *l, const struct flow_key *k)
 		rc = choice_find(lc, &c, k, &sa);
 	if (rc == -ENOENT)
 		return LATCH_ACT_NONE;
-	if (rc != 0 || sa.local_id == 0 || sa.peer_id == 0) {
+	if (rc != 0) {
 		latch_step(lc, l, STEP_END,
 			rc == -EACCES ? TL_LATCH_SPD_CHANGE : TL_LATCH_PEER_CONFLICT);
 		return LATCH_ACT_RESET;
@@ -350,11 +346,8 @@ latch_release(struct lcore *lc, struct latch *l)
 		latch_step(lc, l, STEP_RELEASE,
 			l->reason == TL_LATCH_REASON_NONE ? TL_LATCH_RELEASED
 							  : (enum tl_latch_reason)l->reason);
-	if (l->pending != 0)
-		lc->latch->nb_pending--;
 	if ((l->flags & LATCH_IS_STARVED) != 0)
 		lc->latch->nb_starved--;
-	l->pending = 0;
 	l->flags &= (uint8_t)~LATCH_IS_STARVED;
 	latch_db_remove(lc, l);
 	lc_count(lc, ST_LATCH_FREE);
@@ -393,8 +386,7 @@ stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct 
 		const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 
 		pkt_tag_clear(lc, m);
-		if ((l->flags & LATCH_IS_OVERRIDE) == 0 &&
-			(r == NULL || r->action != SPD_BYPASS))
+		if ((l->flags & LATCH_IS_OVERRIDE) == 0 && (r == NULL || r->action != SPD_BYPASS))
 			return;
 		l->spd_version = spd_version(lc);
 	}
@@ -420,8 +412,7 @@ is_carrier(const struct esp_sa_ref *sa, const void *arg)
 
 /* The SA that carries the latch now; a newer one is preferred: make before break. */
 static bool
-find_carrier(
-	struct lcore *lc, struct latch *l, const struct flow_key *k, struct esp_sa_ref *out)
+find_carrier(struct lcore *lc, struct latch *l, const struct flow_key *k, struct esp_sa_ref *out)
 {
 	struct carrier c = {.lc = lc, .l = l};
 
@@ -438,33 +429,17 @@ latch_has_sa(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	return find_carrier(lc, l, k, &sa);
 }
 
-static bool
-is_of_others(const struct esp_sa_ref *sa, const void *arg)
-{
-	const struct latch_profile *p = arg;
-
-	return sa->peer_id != 0 && (sa->peer_id != p->peer_id || sa->local_id != p->local_id);
-}
-
-/*
- * Something must leave and no SA is there. K-10: if the only SAs that cover the flow are of another
- * peer, nothing will ever come back that could tell; the turn's end breaks the latch.
- */
+/* Something must leave and no SA is there. */
 static void
-starve(struct lcore *lc, struct latch *l, const struct flow_key *k)
+starve(struct lcore *lc, struct latch *l)
 {
-	const struct profile *p = profile_get(lc->latch->tables, l->profile_out);
-	struct esp_sa_ref sa;
-
-	if ((l->flags & LATCH_IS_STARVED) == 0) {
-		l->flags |= LATCH_IS_STARVED;
-		lc->latch->nb_starved++;
-		latch_event(lc, l, TL_LATCH_EV_NOSA, l->state);
-	}
-	if (l->pending == 0 && spd_find_sa_if(lc, k, is_of_others, &p->p, &sa) == 0) {
-		l->pending = TL_LATCH_PEER_CONFLICT;
-		lc->latch->nb_pending++;
-	}
+	if ((l->flags & LATCH_IS_STARVED) != 0)
+		return;
+	l->flags |= LATCH_IS_STARVED;
+	lc->latch->nb_starved++;
+	l->bad_ns = lc->now_ns;
+	latch_event(lc, l, TL_LATCH_EV_NOSA, l->state);
+	latch_look_later(lc);
 }
 
 bool
@@ -478,7 +453,7 @@ latch_refresh(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	was = latch_l4_room(l, UINT16_MAX, 40);
 	if (!find_carrier(lc, l, k, &sa)) {
 		l->sad_version = esp_sad_version(lc);
-		starve(lc, l, k);
+		starve(lc, l);
 		return false;
 	}
 	latch_use_sa(lc, l, &sa);

@@ -43,7 +43,6 @@ struct latch {
 	uint8_t reason;          /* enum tl_latch_reason */
 	uint8_t mode;            /* TL_LATCH_MODE_* of the SA */
 	uint8_t flags;           /* enum latch_flag */
-	uint8_t pending;         /* a conflict that was noticed while sending: its reason */
 	uint8_t align;           /* payload and trailer fill multiples of it */
 	uint16_t in_owner;       /* the worker that decrypts what the peer sends */
 	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and in tunnel mode the
@@ -63,7 +62,7 @@ struct latch {
 	struct latch_wish *wish;   /* NULL: the program asked for nothing */
 	struct latch_queue *queue; /* NULL: no event was kept yet */
 	uint64_t broken_ns;        /* BROKEN since */
-	uint64_t bad_ns;           /* BROKEN: when the last conflicting packet came */
+	uint64_t bad_ns; /* BROKEN: when the last conflicting packet came; starved: since when */
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown, breaks, resumes;
 };
 
@@ -227,10 +226,6 @@ void latch_release(struct lcore *lc, struct latch *l);
 void latch_renew(struct latch *l);
 void latch_fini(struct latch *l);
 
-/* Once in a turn: conflicts that were noticed while sending. */
-void latch_turn(struct lcore *lc);
-bool latch_turn_is_due(const struct lcore *lc);
-
 /* ---- the latch database (RFC 5660 s2.3) ---- */
 
 /* Names a live latch of this process; 0: the latch is not live. Never given twice. */
@@ -263,8 +258,9 @@ void latch_policy_changed(struct lcore *lc);
 struct esp_sa_conf;
 uint32_t latch_sa_adding(struct lcore *lc, const struct esp_sa_conf *sa, bool break_them);
 
-/* SAs were added or deleted: latches that wait for one, or for the end of one, look again; K-10. */
-void latch_sad_changed(struct lcore *lc);
+/* An SA was added, or some were deleted (NULL): latches that wait for one, or for the end of one,
+ * look again; K-10. */
+void latch_sad_changed(struct lcore *lc, const struct esp_sa_conf *added);
 
 /* Which latches are meant; a zero says nothing. */
 struct latch_filter {

@@ -10,8 +10,8 @@
 
 static void look(struct lcore *lc, struct tmr *t);
 
-static void
-look_later(struct lcore *lc)
+void
+latch_look_later(struct lcore *lc)
 {
 	if (!tmr_is_set(&lc->latch->t_look))
 		tmr_set(lc, &lc->latch->t_look, lc->now_ns + LATCH_LOOK_MS * UINT64_C(1000000),
@@ -38,7 +38,7 @@ latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
 		return end(lc, l, why);
 	l->broken_ns = l->bad_ns = lc->now_ns;
 	latch_step(lc, l, STEP_BREAK, why);
-	look_later(lc);
+	latch_look_later(lc);
 	return d == TL_LATCH_DISP_UNREACH ? LATCH_ACT_SOFT : LATCH_ACT_PAUSE;
 }
 
@@ -169,12 +169,48 @@ latch_restore(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	return true;
 }
 
-static void
-look_at(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
+static bool
+is_of_others(const struct esp_sa_ref *sa, const void *arg)
 {
-	(void)arg;
-	if (l->state != TL_LATCH_BROKEN)
-		return;
+	const struct latch_profile *p = arg;
+
+	return sa->peer_id != 0 && (sa->peer_id != p->peer_id || sa->local_id != p->local_id);
+}
+
+/*
+ * K-10: something must leave, the peer has no SA any more, and somebody else's covers the flow.
+ * Nothing is sent to him, so nothing would ever come back that could end the connection. A rekey
+ * may leave a gap, so what stood there before gets the same time as a conflict (settle); a new SA
+ * is the answer to our own request.
+ */
+static bool
+is_taken_over(struct lcore *lc, const struct latch *l, const struct flow_key *k,
+	const struct esp_sa_conf *added)
+{
+	const struct profile *p = profile_get(lc->latch->tables, l->profile_out);
+	struct esp_sa_ref sa;
+
+	if (added != NULL && !added->inbound && esp_sel_match(&added->sel, k) &&
+		added->peer_id != 0 &&
+		(added->peer_id != p->p.peer_id || added->local_id != p->p.local_id))
+		return true;
+	return lc->now_ns - l->bad_ns >= lc->latch->conf.settle_ms * UINT64_C(1000000) &&
+	       spd_find_sa_if(lc, k, is_of_others, &p->p, &sa) == 0;
+}
+
+static void
+look_at_starved(struct lcore *lc, struct latch *l, const struct flow_key *k,
+	const struct esp_sa_conf *added)
+{
+	if (latch_has_sa(lc, l, k))
+		latch_alert(lc, l, LATCH_ACT_GO);
+	else if (is_taken_over(lc, l, k, added))
+		latch_alert(lc, l, latch_conflict(lc, l, TL_LATCH_PEER_CONFLICT, false));
+}
+
+static void
+look_at_broken(struct lcore *lc, struct latch *l, const struct flow_key *k)
+{
 	/* Who is dead must show that it lives; nobody knows that from the SAD (B.4, 6). */
 	if (l->reason == TL_LATCH_PEER_DEAD || l->reason == TL_LATCH_PEER_REBOOT)
 		return;
@@ -182,40 +218,37 @@ look_at(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
 		latch_alert(lc, l, LATCH_ACT_GO);
 }
 
+/* arg: the SA that was added just now, or NULL. */
+static void
+look_at(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
+{
+	if (l->state == TL_LATCH_WANTED)
+		latch_alert(lc, l, latch_try(lc, l, k));
+	else if (l->state == TL_LATCH_BROKEN)
+		look_at_broken(lc, l, k);
+	else if ((l->flags & LATCH_IS_STARVED) != 0)
+		look_at_starved(lc, l, k, arg);
+}
+
 static void
 look(struct lcore *lc, struct tmr *t)
 {
 	(void)t;
 	latch_foreach(lc, look_at, NULL);
-	if (lc->latch->nb_broken > 0)
-		look_later(lc);
-}
-
-/* ---- the SAD ---- */
-
-static void
-try_wanted(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
-{
-	(void)arg;
-	if (l->state == TL_LATCH_WANTED)
-		latch_alert(lc, l, latch_try(lc, l, k));
-	else if ((l->flags & LATCH_IS_STARVED) != 0 && l->state == TL_LATCH_ESTABLISHED &&
-		 latch_has_sa(lc, l, k))
-		latch_alert(lc, l, LATCH_ACT_GO);
-	else if ((l->flags & LATCH_IS_STARVED) != 0)
-		latch_refresh(lc, l, k); /* K-10: the answer may have been another peer */
-	else
-		look_at(lc, l, k, NULL);
+	if (lc->latch->nb_broken + lc->latch->nb_starved > 0)
+		latch_look_later(lc);
 }
 
 void
-latch_sad_changed(struct lcore *lc)
+latch_sad_changed(struct lcore *lc, const struct esp_sa_conf *added)
 {
 	const struct latch_ctx *c = lc->latch;
 
 	if (c->nb_wanted + c->nb_starved + c->nb_broken > 0)
-		latch_foreach(lc, try_wanted, NULL);
+		latch_foreach(lc, look_at, (void *)(uintptr_t)added);
 }
+
+/* ---- an SA about to be added ---- */
 
 struct adding {
 	const struct esp_sa_conf *sa;
@@ -248,33 +281,6 @@ latch_sa_adding(struct lcore *lc, const struct esp_sa_conf *sa, bool break_them)
 
 	latch_foreach(lc, judge_sa, &a);
 	return a.n;
-}
-
-static void
-take_pending(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
-{
-	enum tl_latch_reason why = (enum tl_latch_reason)l->pending;
-
-	(void)arg;
-	(void)k;
-	if (why == TL_LATCH_REASON_NONE)
-		return;
-	l->pending = TL_LATCH_REASON_NONE;
-	lc->latch->nb_pending--;
-	latch_alert(lc, l, latch_conflict(lc, l, why, false));
-}
-
-void
-latch_turn(struct lcore *lc)
-{
-	if (unlikely(lc->latch->nb_pending > 0))
-		latch_foreach(lc, take_pending, NULL);
-}
-
-bool
-latch_turn_is_due(const struct lcore *lc)
-{
-	return lc->latch->nb_pending > 0;
 }
 
 /* ---- policy ---- */
@@ -322,7 +328,7 @@ latch_policy_edit(struct lcore *lc, const struct spd *next)
 void
 latch_policy_changed(struct lcore *lc)
 {
-	latch_sad_changed(lc);
+	latch_sad_changed(lc, NULL);
 }
 
 /* ---- administrator and key manager ---- */
@@ -429,8 +435,8 @@ peer_visit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *ar
 	}
 	if (j->what == LATCH_PEER_REBOOT)
 		latch_event(lc, l, TL_LATCH_EV_PEER_REBOOT, l->state);
-	act = peer_gone(lc, l, k,
-		j->what == LATCH_PEER_REBOOT ? TL_LATCH_PEER_REBOOT : TL_LATCH_PEER_DEAD);
+	act = peer_gone(
+		lc, l, k, j->what == LATCH_PEER_REBOOT ? TL_LATCH_PEER_REBOOT : TL_LATCH_PEER_DEAD);
 	j->n += act != LATCH_ACT_NONE;
 	latch_alert(lc, l, act);
 }

@@ -30,8 +30,8 @@ asks(const struct latch_wish *w, uint32_t flag)
 }
 
 /*
- * O-8: over DISCARD nothing may be asked; PROTECT over BYPASS by anybody, BYPASS over PROTECT by the
- * privileged (setsockopt asked for that), both only where the administrator allowed such (O-4).
+ * O-8: over DISCARD nothing may be asked; PROTECT over BYPASS by anybody, BYPASS over PROTECT by
+ * the privileged (setsockopt asked for that), both only where the administrator allowed such (O-4).
  */
 int
 choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct choice *c)
@@ -59,8 +59,7 @@ choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, s
 	if (conf->same_peer || asks(l->wish, TL_LATCH_SAME_PEER)) {
 		const struct latch *other = latch_db_sibling(lc, l, k);
 		const struct profile *p =
-			other == NULL ? NULL
-				      : profile_get(lc->latch->tables, other->profile_out);
+			other == NULL ? NULL : profile_get(lc->latch->tables, other->profile_out);
 
 		c->peer_id = p == NULL ? 0 : p->p.peer_id;
 	}
@@ -126,14 +125,16 @@ is_sought(const struct esp_sa_ref *sa, const void *arg)
 }
 
 int
-choice_find(struct lcore *lc, const struct choice *c, const struct flow_key *k,
-	struct esp_sa_ref *sa)
+choice_find(
+	struct lcore *lc, const struct choice *c, const struct flow_key *k, struct esp_sa_ref *sa)
 {
 	struct seek s = {.lc = lc, .c = c};
 	struct esp_sa_ref other;
 
 	if (spd_find_sa_if(lc, k, is_sought, &s, sa) != 0)
 		return -ENOENT;
+	if (sa->local_id == 0 || sa->peer_id == 0)
+		return -EACCES; /* F-39: nobody can be latched */
 	if (lc->latch->conf.open_newest)
 		return 0;
 	/*

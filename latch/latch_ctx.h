@@ -72,7 +72,7 @@ struct latch_ctx {
 	latch_alert_fn *owner[256]; /* by protocol */
 	struct tmr t_look;          /* runs while latches are BROKEN */
 	struct lcore *lc;
-	uint32_t nb_broken, nb_wanted, nb_pending, nb_starved;
+	uint32_t nb_broken, nb_wanted, nb_starved;
 	const struct latch *open[LATCH_OPEN_MAX]; /* listeners that take clear connections */
 	uint32_t nb_open;
 	uint32_t flow_version; /* of the flow table when latch_in() judged the burst */
@@ -129,7 +129,8 @@ struct choice {
 int choice_make(
 	struct lcore *lc, const struct latch *l, const struct flow_key *k, struct choice *c);
 
-/* The newest outbound SA that is all of that. Returns 0, -ENOENT, or -ECONNREFUSED (C-7). */
+/* The newest outbound SA that is all of that. Returns 0, -ENOENT, -EACCES if it has no identity
+ * (F-39), or -ECONNREFUSED (C-7). */
 int choice_find(
 	struct lcore *lc, const struct choice *c, const struct flow_key *k, struct esp_sa_ref *sa);
 
@@ -157,6 +158,8 @@ enum latch_act latch_try(struct lcore *lc, struct latch *l, const struct flow_ke
 
 /* Breaks an ESTABLISHED (or WANTED) latch by its disposition; the owner is not told. */
 enum latch_act latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why);
+/* Looks at latches that wait, in a moment. */
+void latch_look_later(struct lcore *lc);
 /* BROKEN to ESTABLISHED if nothing speaks against it any more. */
 bool latch_restore(struct lcore *lc, struct latch *l, const struct flow_key *k);
 
@@ -176,7 +179,7 @@ void latch_sockaddr(struct sockaddr_storage *out, const struct ip_addr *a, rte_b
 /* ---- latch_audit.c ---- */
 
 /* One line about a packet or an act; profile: that of what came, 0: clear. */
-void latch_audit(
-	struct lcore *lc, const struct latch *l, enum audit_kind kind, uint32_t profile, uint32_t index);
+void latch_audit(struct lcore *lc, const struct latch *l, enum audit_kind kind, uint32_t profile,
+	uint32_t index);
 
 #endif

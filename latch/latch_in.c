@@ -43,8 +43,7 @@ drops_qop(const struct lcore *lc, const struct latch *l)
 {
 	uint8_t asked = l->wish == NULL ? TL_LATCH_QOP_DEFAULT : l->wish->disp.on_qop;
 
-	return asked == TL_LATCH_QOP_DEFAULT ? lc->latch->conf.m2_drop
-					     : asked == TL_LATCH_QOP_DROP;
+	return asked == TL_LATCH_QOP_DEFAULT ? lc->latch->conf.m2_drop : asked == TL_LATCH_QOP_DROP;
 }
 
 /* F-29: behind one NAT two peers may have one 5-tuple; neither ends the other's connection. */

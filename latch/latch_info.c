@@ -128,8 +128,8 @@ put_nat(const struct esp_sa_ref *sa, const struct flow_key *k, struct tl_latch_i
 		rte_cpu_to_be_16(sa->udp_local));
 	latch_sockaddr(&i->local_private, &k->local, k->lport);
 	latch_sockaddr(&i->peer_public, &sa->remote, rte_cpu_to_be_16(sa->udp_remote));
-	latch_sockaddr(
-		&i->peer_private, ip_addr_is_any(&sa->oa_remote) ? &k->remote : &sa->oa_remote, k->rport);
+	latch_sockaddr(&i->peer_private,
+		ip_addr_is_any(&sa->oa_remote) ? &k->remote : &sa->oa_remote, k->rport);
 }
 
 static void
@@ -209,8 +209,7 @@ give_request(const struct latch *l, void *val, socklen_t *len)
 }
 
 static int
-give_disposition(
-	const struct lcore *lc, const struct latch *l, void *val, socklen_t *len)
+give_disposition(const struct lcore *lc, const struct latch *l, void *val, socklen_t *len)
 {
 	struct tl_latch_disp d = {0};
 

@@ -81,8 +81,9 @@ latch_is_suspended(const struct lcore *lc, const struct latch *l)
 
 	if (l->state != TL_LATCH_BROKEN || latch_disposition(lc, l) != TL_LATCH_DISP_SUSPEND)
 		return false;
-	most_s = l->wish != NULL && l->wish->disp.suspend_max_s != 0 ? l->wish->disp.suspend_max_s
-								      : lc->latch->conf.suspend_max_s;
+	most_s = l->wish != NULL && l->wish->disp.suspend_max_s != 0
+			 ? l->wish->disp.suspend_max_s
+			 : lc->latch->conf.suspend_max_s;
 	return lc->now_ns - l->broken_ns < most_s * UINT64_C(1000000000);
 }
 
@@ -173,7 +174,8 @@ set_ident(struct lcore *lc, struct latch *l, int opt, const void *val, socklen_t
 		return -EINVAL;
 	if (id.type != TL_ID_NONE) {
 		/* The tables of a stack are one; whoever adds to them takes their lock. */
-		handle = latch_ident_intern((struct latch_tables *)(uintptr_t)lc->latch->tables, &id);
+		handle = latch_ident_intern(
+			(struct latch_tables *)(uintptr_t)lc->latch->tables, &id);
 		if (handle == 0)
 			return -EINVAL;
 	}

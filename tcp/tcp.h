@@ -46,10 +46,13 @@ uint32_t tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max);
 /* True if tcp_out() would produce something. */
 bool tcp_out_pending(const struct lcore *lc);
 
-/* What an ICMP error says about the connection of the quoted packet (RFC 9293 s3.9.2.2, F-49,
- * F-50: the caller has checked that the error may speak for the connection). */
+/*
+ * What an ICMP error says about the connection of the quoted packet (RFC 9293 s3.9.2.2, F-49, F-50:
+ * the caller has checked that the error may speak for the connection). Returns whether seq, the
+ * quoted number, is in flight; if not, nothing has changed and the caller should believe nothing.
+ */
 enum tcp_icmp { TCP_ICMP_SOFT, TCP_ICMP_HARD, TCP_ICMP_TOOBIG };
-void tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp_icmp kind,
+bool tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp_icmp kind,
 	uint32_t mtu_bytes);
 
 /* Control blocks in any state but CLOSED and LISTEN: 0 when nothing is left. */

@@ -45,7 +45,7 @@ too_big(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu)
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }
 
-void
+bool
 tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp_icmp kind,
 	uint32_t mtu_bytes)
 {
@@ -53,11 +53,11 @@ tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp_icmp
 	struct tcp_pcb *pcb;
 
 	if (fe == NULL || k->proto != IPPROTO_N_TCP)
-		return;
+		return false;
 	pcb = container_of(fe, struct tcp_pcb, fe);
 	/* RFC 5927 s4.1: SND.UNA <= quoted number < SND.NXT */
 	if (seq_lt(seq, pcb->snd_una) || !seq_lt(seq, pcb->snd_max))
-		return;
+		return false;
 	if (kind == TCP_ICMP_TOOBIG)
 		too_big(lc, pcb, mtu_bytes);
 	/* RFC 5927 s5.2: a hard error ends what is being opened and is soft for the rest. */
@@ -65,4 +65,5 @@ tcp_icmp(struct lcore *lc, const struct flow_key *k, uint32_t seq, enum tcp_icmp
 		tcp_pcb_end(lc, pcb, ECONNREFUSED);
 	tcp_pcb_check(lc, pcb);
 	tcp_reap(lc);
+	return true;
 }

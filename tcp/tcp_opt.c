@@ -128,8 +128,8 @@ tcp_opt_set(struct lcore *lc, struct sock *s, int level, int opt, const void *va
 	int v;
 
 	if (level == SOL_TL_IPSEC || is_sec_opt(level, opt))
-		return latch_setopt(lc, &pcb->latch, &pcb->fe.key, pcb->state == TCPS_CLOSED, opt,
-			val, len);
+		return latch_setopt(
+			lc, &pcb->latch, &pcb->fe.key, pcb->state == TCPS_CLOSED, opt, val, len);
 	if (level == IPPROTO_IPV6)
 		return set_ipv6(s, opt, val, len);
 	if (level != SOL_SOCKET && level != IPPROTO_TCP)

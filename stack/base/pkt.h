@@ -43,8 +43,8 @@ enum {
  * the outbound SA, and F-1's check when a packet leaves a queue.
  */
 enum {
-	TAG_BYPASS = UINT32_MAX - 1, /* sad_index of a request: profile 0, and sad_gen is the version
-					of the policy that said BYPASS */
+	TAG_BYPASS = UINT32_MAX - 1, /* sad_index of a request: profile 0, and sad_gen is the
+					version of the policy that said BYPASS */
 	TAG_HELD = UINT32_MAX - 2,   /* of a latch that lets nothing leave now */
 };
 struct tl_tag {

@@ -56,21 +56,21 @@
 	X(FRAG_SHORT,         "frag-short",         "fragment length not a multiple of 8, or tiny first") \
 	X(FRAG_RANGE,         "frag-range",         "fragment ends beyond 65535")                  \
 	X(FRAG_OVERLAP,       "frag-overlap",       "fragments overlap: whole datagram dropped")   \
-	X(FRAG_PROFILE,       "frag-profile",       "fragments of one datagram under two SAs (F-1)") \
+	X(FRAG_PROFILE,       "frag-profile",       "fragments of one datagram came under two SAs") \
 	X(FRAG_QUOTA,         "frag-quota",         "reassembly quota exceeded")                   \
 	X(FRAG_TIMEOUT,       "frag-timeout",       "datagram incomplete in time")                 \
 	X(FRAG_CHAIN,         "frag-chain",         "first fragment without the whole header chain (RFC 7112)") \
 	X(FRAG_TOOBIG,        "frag-toobig",        "reassembled datagram does not fit a buffer")  \
 	X(ESP_SHORT,          "esp-short",          "too short, or ciphertext not aligned")        \
-	X(ESP_SPI,            "esp-spi",            "no SA with this SPI (E-9)")                   \
+	X(ESP_SPI,            "esp-spi",            "no SA with this SPI")                         \
 	X(ESP_ADDR,           "esp-addr",           "outer addresses are not the SA's")            \
 	X(ESP_SEQ,            "esp-seq",            "sequence number zero")                        \
 	X(ESP_REPLAY,         "esp-replay",         "replayed, or left of the window")             \
 	X(ESP_ICV,            "esp-icv",            "integrity check failed")                      \
 	X(ESP_PAD,            "esp-pad",            "padding length or content wrong")             \
-	X(ESP_DUMMY,          "esp-dummy",          "dummy packet (next header 59, E-6)")          \
+	X(ESP_DUMMY,          "esp-dummy",          "dummy packet (next header 59)")               \
 	X(ESP_NEXT,           "esp-next",           "next header does not fit the mode of the SA") \
-	X(ESP_SELECTOR,       "esp-selector",       "inner packet outside the SA's selectors (E-1, M1)") \
+	X(ESP_SELECTOR,       "esp-selector",       "inner packet outside the SA's selectors")     \
 	X(ESP_NESTED,         "esp-nested",         "ESP inside ESP")                              \
 	X(ESP_NOSA,           "esp-nosa",           "policy says PROTECT and no SA fits")          \
 	X(ESP_SEQ_END,        "esp-seq-end",        "the SA's sequence numbers are used up")       \
@@ -119,7 +119,7 @@
 	X(ICMP_SHORT,         "icmp-short",         "shorter than its ICMP header")                \
 	X(ICMP_CSUM,          "icmp-csum",          "ICMP checksum wrong")                         \
 	X(ICMP_TYPE,          "icmp-type",          "ICMP type not handled")                       \
-	X(ICMP_QUOTE,         "icmp-quote",         "ICMP error that quotes nothing of ours")      \
+	X(ICMP_QUOTE,         "icmp-quote",         "ICMP error that quotes nothing that we sent") \
 	X(ICMP_RATE,          "icmp-rate",          "ICMP answer over the rate limit")             \
 	X(ICMP_BCAST,         "icmp-bcast",         "echo request to a broadcast address")         \
 	X(ICMP_DONE,          "icmp-done",          "ICMP consumed (not a loss)")                  \

@@ -91,12 +91,17 @@ pcapng_begin(FILE *f, const char *interface, uint32_t snap_bytes)
 	       option(f, OPT_RESOLUTION, &ns, 1) && block_end(f, size);
 }
 
+uint32_t
+pcapng_packet_bytes(const struct pcapng_packet *p)
+{
+	return BLOCK_MIN + 20 + padded(p->cap_len) + option_size(strlen(p->comment)) +
+	       option_size(sizeof(uint32_t)) + OPT_HEAD;
+}
+
 bool
 pcapng_packet(FILE *f, const struct pcapng_packet *p)
 {
-	uint32_t flags = p->dir;
-	uint32_t size = BLOCK_MIN + 20 + padded(p->cap_len) + option_size(strlen(p->comment)) +
-			option_size(sizeof(flags)) + OPT_HEAD;
+	uint32_t flags = p->dir, size = pcapng_packet_bytes(p);
 
 	return block_begin(f, BLOCK_PACKET, size) && put32(f, 0) &&
 	       put32(f, (uint32_t)(p->wall_ns >> 32)) && put32(f, (uint32_t)p->wall_ns) &&

@@ -22,4 +22,7 @@ struct pcapng_packet {
 bool pcapng_begin(FILE *f, const char *interface, uint32_t snap_bytes);
 bool pcapng_packet(FILE *f, const struct pcapng_packet *p);
 
+/* Bytes that pcapng_packet() writes. */
+uint32_t pcapng_packet_bytes(const struct pcapng_packet *p);
+
 #endif

@@ -178,6 +178,46 @@ identities_of(struct lcore *lc, void *arg)
 /* ---- SAD and SPD ---- */
 
 static void
+put_left(struct table *t, uint64_t limit, uint64_t used)
+{
+	if (limit == 0)
+		table_put(t, "%s", "");
+	else
+		table_put(t, "%lu", (unsigned long)(used < limit ? limit - used : 0));
+}
+
+/* Seconds that an SA has, those of its hard limits that end first; nothing if it has none. */
+static void
+put_left_s(struct table *t, const struct esp_sa_info *i)
+{
+	const uint64_t second = 1000000000;
+	const struct esp_life *l = &i->life;
+	uint64_t left = UINT64_MAX, limit;
+
+	if (l->hard_add_s != 0) {
+		limit = l->hard_add_s * second;
+		left = i->age_ns < limit ? limit - i->age_ns : 0;
+	}
+	if (l->hard_use_s != 0 && i->used_ns != 0) {
+		limit = l->hard_use_s * second;
+		left = RTE_MIN(left, i->used_ns < limit ? limit - i->used_ns : 0);
+	}
+	if (left == UINT64_MAX)
+		table_put(t, "%s", "");
+	else
+		table_put(t, "%lu", (unsigned long)(left / second));
+}
+
+static void
+put_life(struct table *t, const struct esp_sa_info *i)
+{
+	table_put(t, "%lu", (unsigned long)(i->age_ns / 1000000000));
+	put_left_s(t, i);
+	put_left(t, i->life.hard_bytes, i->bytes);
+	put_left(t, i->life.hard_packets, i->packets);
+}
+
+static void
 sa_row(const struct esp_sa_info *i, void *arg)
 {
 	struct fill *f = arg;
@@ -200,6 +240,7 @@ sa_row(const struct esp_sa_info *i, void *arg)
 	table_put(f->t, "%u", i->ref.profile);
 	table_put(f->t, "%u", i->ref.owner);
 	table_put(f->t, "%s", i->engine);
+	put_life(f->t, i);
 	table_put(f->t, "%lu", (unsigned long)i->seq);
 	table_put(f->t, "%lu", (unsigned long)i->packets);
 	table_put(f->t, "%lu", (unsigned long)i->bytes);
@@ -244,6 +285,19 @@ put_ports(struct table *t, const struct port_range *r)
 }
 
 static void
+put_rule_suite(struct table *t, const struct spd_rule *r)
+{
+	char suite[ESP_SUITE_TEXT];
+
+	if (r->action != SPD_PROTECT)
+		table_put(t, "-");
+	else if (r->encr == 0)
+		table_put(t, "any");
+	else
+		table_put(t, "%s", esp_suite_text(r->encr, r->encr_bits, r->integ, suite));
+}
+
+static void
 rule_row(const struct spd_rule *r, void *arg)
 {
 	static const char *const action[] = {"discard", "bypass", "protect"};
@@ -251,6 +305,7 @@ rule_row(const struct spd_rule *r, void *arg)
 	struct fill *f = arg;
 
 	table_put(f->t, "%s", r->name);
+	table_put(f->t, "%u", r->priority);
 	table_put(f->t, "%s", action[r->action]);
 	table_put(f->t, "%s", dir[r->dir & SPD_BOTH]);
 	put_net(f->t, &r->sel.local);
@@ -258,7 +313,8 @@ rule_row(const struct spd_rule *r, void *arg)
 	table_put(f->t, r->sel.proto == 0 ? "any" : "%u", r->sel.proto);
 	put_ports(f->t, &r->sel.lport);
 	put_ports(f->t, &r->sel.rport);
-	table_put(f->t, "%s", tl_latch_mode_name(r->mode));
+	table_put(f->t, "%s", r->action == SPD_PROTECT ? tl_latch_mode_name(r->mode) : "-");
+	put_rule_suite(f->t, r);
 	table_put(f->t, "%u", f->lc->id);
 	table_put(f->t, "%lu", (unsigned long)r->hits);
 }
@@ -479,8 +535,8 @@ static const struct shower showers[] = {
 	{"ports", ports_of, {"port", "mac", "#mtu", "#vlan", "#realm", "address", NULL}},
 	{"neighbours", neighbours_of, {"#worker", "port", "address", "mac", "state", "#age-ms", "#waiting", NULL}},
 	{"routes", routes_of, {"prefix", "via", "port", "source", "#mtu", NULL}},
-	{"sad", sad_of, {"name", "#index", "#gen", "dir", "spi", "mode", "suite", "esn", "#window", "peer-address", "peer-id", "#profile", "#worker", "engine", "#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL}},
-	{"spd", spd_of, {"name", "action", "dir", "local", "remote", "proto", "local-port", "remote-port", "mode", "#worker", "#hits", NULL}},
+	{"sad", sad_of, {"name", "#index", "#gen", "dir", "spi", "mode", "suite", "esn", "#window", "peer-address", "peer-id", "#profile", "#worker", "engine", "#age-seconds", "#left-seconds", "#left-bytes", "#left-packets", "#seq", "#packets", "#bytes", "#bad-icv", "#replayed", NULL}},
+	{"spd", spd_of, {"name", "#priority", "action", "dir", "local", "remote", "proto", "local-port", "remote-port", "mode", "suite", "#worker", "#hits", NULL}},
 	{"identities", identities_of, {"#handle", "type", "value", NULL}},
 	{"sockets", sockets_of, {"#worker", "proto", "state", "local", "remote", "latch", "#sendq", "#recvq", "#snd-wnd", "#cwnd", "#srtt-us", "#rto-us", "#mss", "#rexmt", NULL}},
 	{"latches", latches_of, {"#worker", "local", "remote", "state", "reason", "#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear", "#drop-qop", "#drop-peer", "#drop-unknown", NULL}},

@@ -3,10 +3,20 @@
  * @file tl_sock.h
  * Sockets of a worker: POSIX meanings, non-blocking, no system call.
  *
- * A socket belongs to the worker that made it; every call names that worker and is made by the
- * thread that drives it, from inside the callback of tl_run() or between two calls of tl_turn().
- * All calls return -1 and set errno on error, with the values that POSIX gives, unless said
- * otherwise. Descriptors are never below TL_FD_BASE, so they cannot be mistaken for the kernel's.
+ * Threads: a socket belongs to the worker that made it (w below); every call names that worker and
+ * is made by the thread that drives it, from inside the callback of tl_run() or tl_start(), or
+ * between two calls of tl_turn(). No call locks, waits, or is safe from a signal handler. What a
+ * call changed leaves with the rest of the turn, or with the next turn if none is under way.
+ *
+ * Errors: -1 with errno set; 0 is success where nothing else is said. Each call gives EBADF for a
+ * descriptor that is none of w's, or that was closed; beside that the values named with each call.
+ * An error of the connection (ECONNRESET, ECONNREFUSED, ETIMEDOUT, ...) is told once: by the next
+ * tl_send() or tl_recv(), or by SO_ERROR. A latch that broke gives ECONNRESET; TL_LATCH_INFO of
+ * tl_ipsec.h tells why.
+ *
+ * Descriptors are never below TL_FD_BASE, so they cannot be mistaken for the kernel's. Addresses,
+ * ports and lengths are as in POSIX: struct sockaddr_in or sockaddr_in6 in network byte order, and
+ * bytes. Buffers are read or filled before the call returns; none is kept.
  */
 #ifndef TAGLATCH_TL_SOCK_H
 #define TAGLATCH_TL_SOCK_H
@@ -33,8 +43,9 @@ enum tl_event_bits {
 	TL_EV_RDHUP = 1u << 4, /**< the peer will send no more */
 };
 
+/** A socket that is ready. */
 struct tl_event {
-	int fd;
+	int fd;          /**< of the worker that tl_wait() was called for */
 	uint32_t events; /**< TL_EV_* */
 	void *udata;     /**< as given to tl_watch() */
 };
@@ -45,68 +56,164 @@ struct tl_event {
  *   mapped addresses (::ffff:a.b.c.d), unless IPV6_V6ONLY is set (RFC 3493 s5.3)
  * @param type     SOCK_STREAM
  * @param protocol 0 or IPPROTO_TCP
- * @return a descriptor; EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE
+ * @return a descriptor; or -1: EAFNOSUPPORT (domain), EPROTONOSUPPORT (type or protocol;
+ * SOCK_NONBLOCK and SOCK_CLOEXEC are not known, sockets never block), EMFILE ([stack] sockets of
+ * this worker are open), ENOBUFS (no control block is left)
  */
 int tl_socket(struct tl_worker *w, int domain, int type, int protocol);
 
 /**
- * Names the local end. An address has the family of the socket (EAFNOSUPPORT). The sin6_scope_id of
- * a link-local address is the number of its port, counted from 1; with one port it may be 0.
- * EADDRNOTAVAIL if the address is not this stack's or is still being tried (RFC 4862 s5.4),
- * EADDRINUSE, EINVAL.
+ * Names the local end, once.
+ * @param addr  of the socket's family; the wildcard address (any of this stack's) and port 0 (an
+ *   ephemeral port) are allowed. The sin6_scope_id of a link-local address is the number of its
+ *   port, counted from 1; with one port it may be 0
+ * @param len   bytes at addr
+ * @return 0; or -1: EAFNOSUPPORT (another family), EADDRNOTAVAIL (not an address of this stack, or
+ *   still being tried, RFC 4862 s5.4), EADDRINUSE (a listener has it, or another socket
+ *   unless both have SO_REUSEADDR; or no ephemeral port is left), EINVAL (bound before, connected
+ * or listening; len too small; a scope that names no port; a mapped address where IPV6_V6ONLY is
+ * set)
  */
 int tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len);
 
-/** Waits for connections; backlog counts those that tl_accept() has not yet taken. */
+/**
+ * Waits for connections; binds to an ephemeral port if tl_bind() was not called. Called again it
+ * changes the backlog.
+ * @param backlog  how many connections may wait for tl_accept(); below 0 is 0
+ * @return 0; or -1: EINVAL (connected, or was), EADDRINUSE (another listener has the port, or no
+ *   ephemeral one is left)
+ */
 int tl_listen(struct tl_worker *w, int fd, int backlog);
 
-/** Takes the next connection. EAGAIN; ECONNABORTED if it ended in the queue (RFC 5660: F-32). */
+/**
+ * Takes the next connection. It has SO_RCVBUF, SO_SNDBUF, SO_LINGER, SO_REUSEADDR and IPV6_V6ONLY
+ * of the listener.
+ * @param addr  NULL, or filled with the peer's address, cut to *len bytes
+ * @param len   NULL if addr is; in: bytes at addr; out: bytes that the address has
+ * @return a descriptor of the same worker; or -1: EAGAIN (none waits), ECONNABORTED (it ended, or
+ *   its latch broke, while it waited: call again), EMFILE, EINVAL (not listening)
+ */
 int tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);
 
 /**
- * Begins a connection and its latch (RFC 5660 s2.4).
- * @return -1 with EINPROGRESS; TL_EV_OUT tells the end and SO_ERROR the result. EACCES if policy
- *   says DISCARD, EHOSTUNREACH if policy says PROTECT and no SA fits, ENETUNREACH, EADDRINUSE;
- *   EADDRNOTAVAIL if the port has no assigned address yet, if no ephemeral port is left or, with
- * several workers, if the bound port would bring the peer's segments to another worker
+ * Begins a connection and its latch (RFC 5660 s2.4). Never returns 0: there is no loopback, and a
+ * handshake needs turns. A socket whose connection ended may connect again.
+ * @param addr  of the peer, of the socket's family; scope as with tl_bind()
+ * @param len   bytes at addr
+ * @return -1: EINPROGRESS is success so far, TL_EV_OUT tells the end and SO_ERROR the result (0,
+ *   ECONNREFUSED, ETIMEDOUT, ...). Or it did not begin: EACCES (policy says DISCARD, or the SA's
+ *   identities are not known), EHOSTUNREACH
+ *   (policy says PROTECT and no SA fits; an IKE daemon was asked for one), ENETUNREACH (no route,
+ *   an address of this stack, broadcast or multicast), EADDRNOTAVAIL (port 0; the port has no
+ *   assigned address yet; no ephemeral port is left; with several workers, the bound port would
+ *   bring the peer's segments to another worker), EADDRINUSE (this very connection exists),
+ *   EAFNOSUPPORT, EINVAL (len, scope, or IP versions of both ends differ), EALREADY (it is being
+ *   opened), EISCONN, EOPNOTSUPP (listening)
  */
 int tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len);
 
-/** Appends to the send buffer. @return bytes taken; EAGAIN, EPIPE (no signal), ECONNRESET. */
+/**
+ * Appends to the send buffer.
+ * @param buf    is copied
+ * @param len    bytes at buf; 0 is allowed and sends nothing
+ * @param flags  0; MSG_DONTWAIT and MSG_NOSIGNAL say what holds anyway, MSG_OOB is refused, others
+ *   are ignored
+ * @return bytes taken, which may be fewer than len; or -1: EAGAIN (the buffer or the pool is full,
+ *   or the connection is still being opened: wait for TL_EV_OUT), ENOTCONN (never connected, or
+ *   listening), EPIPE (after tl_shutdown() or the end of the connection; there is no signal),
+ *   EOPNOTSUPP, or the error of the connection
+ */
 ssize_t tl_send(struct tl_worker *w, int fd, const void *buf, size_t len, int flags);
 
-/** Takes from the receive buffer. @return bytes, 0 at the end of stream; EAGAIN. MSG_PEEK works. */
+/**
+ * Takes from the receive buffer.
+ * @param buf    is filled
+ * @param len    bytes at buf
+ * @param flags  0 or MSG_PEEK; MSG_OOB is refused, others are ignored (MSG_WAITALL too)
+ * @return bytes, at most len; 0 at the end of the stream; or -1: EAGAIN (nothing yet), ENOTCONN
+ *   (never connected, or listening), EINVAL (MSG_OOB), or the error of the connection, which comes
+ *   before data that was not read
+ */
 ssize_t tl_recv(struct tl_worker *w, int fd, void *buf, size_t len, int flags);
 
-/** SHUT_RD, SHUT_WR or SHUT_RDWR. */
+/**
+ * Ends one or both directions; what was sent is still delivered.
+ * @param how  SHUT_RD (tl_recv() returns 0 when the buffer is empty), SHUT_WR (FIN after the data)
+ *   or SHUT_RDWR
+ * @return 0; or -1: EINVAL (how), ENOTCONN (no connection, or it is being opened)
+ */
 int tl_shutdown(struct tl_worker *w, int fd, int how);
 
-/** Ends the descriptor. Data that was sent is still delivered (RFC 9293 s3.10.4), except with
- * SO_LINGER of 0 seconds or unread data, which abort (RFC 9293 s3.10.5, RFC 2525 s2.17). */
+/**
+ * Ends the descriptor, at once and whatever SO_LINGER says. Data that was sent is still delivered
+ * (RFC 9293 s3.10.4), except with SO_LINGER of 0 seconds or unread data, which abort (RFC 9293
+ * s3.10.5, RFC 2525 s2.17). Connections that wait at a listener are aborted. Descriptors are used
+ * again, but not soon.
+ * @return 0; or -1: EBADF
+ */
 int tl_close(struct tl_worker *w, int fd);
 
-/**
- * SOL_SOCKET: SO_REUSEADDR, SO_RCVBUF, SO_SNDBUF, SO_LINGER (get: also SO_ERROR, SO_TYPE,
- * SO_ACCEPTCONN); IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG (get: also TL_TCP_STATE, the name of the
- * state as a string); IPPROTO_IPV6: IPV6_V6ONLY, before tl_bind(); SOL_TL_IPSEC: see tl_ipsec.h.
- * Anything else is ENOPROTOOPT: no option is accepted and ignored.
- */
-int tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len);
-int tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, socklen_t *len);
-
-int tl_getsockname(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);
-int tl_getpeername(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);
-
-/** tl_getsockopt(IPPROTO_TCP): name of the RFC 9293 state as a string. */
+/** tl_getsockopt(IPPROTO_TCP): name of the RFC 9293 state as a string that ends with 0. */
 enum { TL_TCP_STATE = 0x7401 };
 
-/** Says which readiness tl_wait() reports for fd (0: none), and the word that comes with it. */
+/**
+ * Sets an option; int unless said otherwise.
+ *
+ * | level        | option       | value                                                           |
+ * |--------------|--------------|-----------------------------------------------------------------|
+ * | SOL_SOCKET   | SO_REUSEADDR | not 0: shares a bound port with others that say so, no listener |
+ * | SOL_SOCKET   | SO_RCVBUF    | bytes, brought into 4096 to 64 MiB; never below what is promised
+ * | | SOL_SOCKET   | SO_SNDBUF    | bytes, brought into 4096 to 64 MiB | | SOL_SOCKET   | SO_LINGER
+ * | struct linger; only 0 seconds has an effect                     | | IPPROTO_TCP  | TCP_NODELAY
+ * | not 0: small segments do not wait (RFC 9293 s3.7.4)             | | IPPROTO_TCP  | TCP_MAXSEG
+ * | bytes, 88 to 32767: upper limit of the MSS                      | | IPPROTO_IPV6 | IPV6_V6ONLY
+ * | not 0: no IPv4; AF_INET6 sockets, before tl_bind()              |
+ *
+ * @param val  is copied
+ * @param len  bytes at val
+ * @return 0; or -1: EINVAL (value, len, or too late), ENOPROTOOPT (anything else: no option is
+ *   accepted and ignored)
+ */
+int tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, socklen_t len);
+
+/**
+ * Reads an option: those of tl_setsockopt(), and SO_ERROR (the error of the connection, 0 if none;
+ * reading takes it away), SO_TYPE, SO_ACCEPTCONN (1: listening), TL_TCP_STATE, and those of
+ * SOL_TL_IPSEC, see tl_ipsec.h.
+ * @param val  is filled
+ * @param len  in: bytes at val; out: bytes filled
+ * @return 0; or -1: EINVAL (*len too small; SOL_TL_IPSEC: EMSGSIZE), ENOPROTOOPT, ENOTCONN (an
+ *   identity without a latch)
+ */
+int tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, socklen_t *len);
+
+/**
+ * The local end; the wildcard address and port 0 where nothing is bound.
+ * @param addr  is filled, cut to *len bytes
+ * @param len   in: bytes at addr; out: bytes that the address has
+ * @return 0; or -1: EBADF
+ */
+int tl_getsockname(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);
+
+/** The remote end, as tl_getsockname(). @return 0; or -1: ENOTCONN (none, being opened, or over) */
+int tl_getpeername(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);
+
+/**
+ * Says which readiness tl_wait() reports for fd, in place of what was said before. A socket that
+ * nobody watches is never reported; tl_close() ends the watch.
+ * @param events  TL_EV_* together; ERR and HUP come with any; 0: none
+ * @param udata   comes back in tl_event
+ * @return 0; or -1: EBADF
+ */
 int tl_watch(struct tl_worker *w, int fd, uint32_t events, void *udata);
 
 /**
  * Reports sockets that are ready now, level-triggered: a socket is reported on every call for as
- * long as it stays ready. Never waits.
- * @return number of entries filled, at most max
+ * long as it stays ready. Never waits, never fails. Sockets take turns where max is too small.
+ * TL_EV_OUT means that a third of the send buffer is free.
+ * @param ev   is filled
+ * @param max  entries at ev
+ * @return number of entries filled, 0 to max
  */
 int tl_wait(struct tl_worker *w, struct tl_event *ev, int max);
 

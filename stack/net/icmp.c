@@ -189,7 +189,8 @@ icmp_quote_l4(struct icmp_error *e, const uint8_t *l4)
 
 /*
  * The transport of the flow hears of it, and so do routes: every later connection on that path
- * begins with the MTU that it has (RFC 1191 s6.3, RFC 8201 s5.2).
+ * begins with the MTU that it has (RFC 1191 s6.3, RFC 8201 s5.2). The transport comes first: one
+ * who only guesses what is in flight must not narrow the path of all (RFC 5927 s4.1, s7.2).
  */
 enum drop_reason
 icmp_tell(struct lcore *lc, const struct rte_mbuf *m, struct icmp_error *e)
@@ -199,11 +200,11 @@ icmp_tell(struct lcore *lc, const struct rte_mbuf *m, struct icmp_error *e)
 	e->is_protected = pkt_is_tagged(lc, m);
 	if (hooks->may_speak == NULL || !hooks->may_speak(lc, m, &e->key))
 		return DROP_ICMP_QUOTE;
+	if (hooks->error == NULL || !hooks->error(lc, e))
+		return DROP_ICMP_QUOTE;
 	if (e->kind == ICMP_KIND_TOOBIG && e->mtu_bytes != 0 && e->key.proto != IPPROTO_N_ESP &&
 		lc->route != NULL)
 		route_pmtu_update(lc, &e->key.remote, e->mtu_bytes);
-	if (hooks->error != NULL)
-		hooks->error(lc, e);
 	return DROP_ICMP_DONE;
 }
 

@@ -39,10 +39,11 @@ struct icmp_error {
 
 /*
  * Who hears about errors; registered by stack/run, so that net depends on no transport.
+ * error: returns whether the quote is of something that this host has in flight (RFC 5927 s4.1).
  * may_speak: whether the packet m (tagged or clear) may say something about the flow (F-49, F-50).
  */
 struct icmp_hooks {
-	void (*error)(struct lcore *lc, const struct icmp_error *e);
+	bool (*error)(struct lcore *lc, const struct icmp_error *e);
 	bool (*may_speak)(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *k);
 	/* F-33: gives the answer the protection of the question. */
 	void (*stamp_answer)(

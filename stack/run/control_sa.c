@@ -41,15 +41,15 @@ del_here(struct lcore *lc, void *arg)
 static void
 look_here(struct lcore *lc, void *arg)
 {
-	(void)arg;
-	latch_sad_changed(lc);
+	latch_sad_changed(lc, arg);
 }
 
+/* added: NULL if some were deleted. */
 static void
-look_everywhere(struct tl_stack *s)
+look_everywhere(struct tl_stack *s, const struct esp_sa_conf *added)
 {
 	for (uint32_t w = 0; w < s->conf.workers; w++)
-		ctl_call(s, w, look_here, NULL);
+		ctl_call(s, w, look_here, (void *)(uintptr_t)added);
 }
 
 static void
@@ -57,7 +57,7 @@ del_everywhere(struct tl_stack *s, struct sa_job *j)
 {
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, del_here, j);
-	look_everywhere(s);
+	look_everywhere(s, NULL);
 }
 
 struct monitor_job {
@@ -369,7 +369,7 @@ enter(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct
 	OPENSSL_cleanse(ms->conf.key, sizeof(ms->conf.key));
 	OPENSSL_cleanse(ms->conf.auth_key, sizeof(ms->conf.auth_key));
 	tell(s, CONTROL_SA_ADDED, j.index, ESP_DEL_ADMIN);
-	look_everywhere(s);
+	look_everywhere(s, sa);
 	return (int)j.index;
 }
 

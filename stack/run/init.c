@@ -47,7 +47,7 @@ tl_version(void)
 	return "0.1.0";
 }
 
-static void
+static bool
 icmp_error(struct lcore *lc, const struct icmp_error *i)
 {
 	static const enum tcp_icmp kind[] = {
@@ -57,9 +57,12 @@ icmp_error(struct lcore *lc, const struct icmp_error *i)
 	};
 
 	if (i->key.proto == IPPROTO_N_TCP)
-		tcp_icmp(lc, &i->key, i->l4_word, kind[i->kind], i->mtu_bytes);
-	else if (i->key.proto == IPPROTO_N_ESP && i->kind == ICMP_KIND_TOOBIG)
-		esp_too_big(lc, &i->key, i->l4_word, i->mtu_bytes);
+		return tcp_icmp(lc, &i->key, i->l4_word, kind[i->kind], i->mtu_bytes);
+	if (i->key.proto != IPPROTO_N_ESP)
+		return false;
+	if (i->kind == ICMP_KIND_TOOBIG)
+		esp_too_big(lc, &i->key, i->l4_word, i->mtu_bytes); /* judges for itself */
+	return true;
 }
 
 static const struct icmp_hooks icmp_hooks = {

@@ -80,7 +80,6 @@ loop_once(struct lcore *lc)
 		work += except_turn(lc);
 	work += tmr_run(lc); /* expiries mark pcbs, like input does */
 	work += msg_run(lc); /* what control asked for since the last turn */
-	latch_turn(lc);      /* conflicts that the last turn's output met */
 	sock_events(lc);     /* the program reads and writes; what it wrote leaves in this turn */
 	out_frames(lc);
 	while (port_room(lc) > 0 && out_next(lc, &v) > 0) {
@@ -162,7 +161,6 @@ is_waiting(const struct lcore *lc)
 			return true;
 	}
 	return lc->out_l2.n > 0 || lc->out_l4.n > 0 || tcp_out_pending(lc) ||
-	       latch_turn_is_due(lc) ||
 	       (lc->msg->handoff != NULL && rte_ring_count(lc->msg->handoff) > 0) ||
 	       rte_ring_count(lc->msg->ctl) > 0;
 }

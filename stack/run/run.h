@@ -49,8 +49,10 @@ struct tl_stack {
 	_Atomic uint32_t running; /* workers that turn now */
 	bool started;
 	struct control control;
-	void *service;           /* of the one that is registered */
-	struct capture *capture; /* NULL: none was started */
+	void *service;                     /* of the one that is registered */
+	struct capture *capture;           /* NULL: none was started */
+	struct tl_capture_result captured; /* of the last one that ended */
+	bool has_captured;
 };
 
 /* What runs beside the workers on a thread of its own: the control socket. */

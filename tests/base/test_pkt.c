@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
+
 #include "stack/base/pkt.h"
 #include "tests/util/lc_env.h"
 
@@ -206,12 +208,25 @@ START_TEST(answers_are_bounded)
 }
 END_TEST
 
+/* Operators read these, and know no numbers of our requirements such as "E-9" or "M1". */
+static void
+expect_plain(const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		if (isupper((unsigned char)p[0]) && (p == text || !isalnum((unsigned char)p[-1])))
+			ck_assert_msg(!isdigit((unsigned char)p[1]) &&
+					      (p[1] != '-' || !isdigit((unsigned char)p[2])),
+				"\"%s\"", text);
+	}
+}
+
 START_TEST(every_counter_has_its_own_name)
 {
 	for (uint32_t i = 0; i < DROP_MAX; i++) {
 		for (uint32_t k = 0; k < i; k++)
 			ck_assert_str_ne(drop_reason_name(i), drop_reason_name(k));
 		ck_assert_uint_gt(strlen(drop_reason_text(i)), 0);
+		expect_plain(drop_reason_text(i));
 	}
 	for (uint32_t i = 0; i < ST_MAX; i++) {
 		for (uint32_t k = 0; k < i; k++)

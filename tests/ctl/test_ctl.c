@@ -271,7 +271,9 @@ START_TEST(s8_latch_is_broken_by_its_handle)
 	uint64_t handle;
 
 	lab_open(l, 1000, 1000);
-	ctl_env_ask(e, ctl_env_begin(e, TL_CTL_MSG_GETLATCH, NLM_F_DUMP, NULL, 0));
+	h = ctl_env_begin(e, TL_CTL_MSG_GETLATCH, NLM_F_DUMP, NULL, 0);
+	mnl_attr_put_strz(h, TL_CTL_A_STATE, "ESTABLISHED");
+	ctl_env_ask(e, h);
 	ck_assert_uint_eq(e->nb_got, 1);
 	handle = mnl_attr_get_u64(ctl_env_attr(e->got[0], 0, TL_CTL_A_LATCH));
 	for (int k = 0; k < 2; k++) {

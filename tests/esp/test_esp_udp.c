@@ -6,9 +6,22 @@
 #include "stack/base/csum.h"
 #include "tests/util/esp_env.h"
 
-enum { S = 1000000000 };
+enum {
+	S = 1000000000,
+	MARKED = 64, /* zero bytes behind a short first buffer: they look like IKE's marker */
+};
 
 static uint8_t esp[EE_MAX];
+
+/* What udp_in() gets: everything in one buffer, or the first bytes of it (not 0) in another. */
+static uint32_t first_bytes;
+
+static void
+setup(void)
+{
+	ee_setup();
+	first_bytes = 0;
+}
 
 static void
 add_udp(uint8_t mode, bool v6, struct ip_addr oa_remote)
@@ -27,11 +40,26 @@ add_udp(uint8_t mode, bool v6, struct ip_addr oa_remote)
 	ee_add_pair(&in, &out);
 }
 
+static struct rte_mbuf *
+datagram(const uint8_t *udp, uint32_t len)
+{
+	struct rte_mbuf *head, *tail;
+
+	if (first_bytes == 0)
+		return env_pkt(ee, udp, len);
+	head = pkt_alloc(&ee->lc);
+	tail = env_pkt(ee, udp + first_bytes, len - first_bytes);
+	memcpy(rte_pktmbuf_append(head, (uint16_t)first_bytes), udp, first_bytes);
+	memset(rte_pktmbuf_mtod_offset(head, uint8_t *, first_bytes), 0, MARKED);
+	ck_assert_int_eq(rte_pktmbuf_chain(head, tail), 0);
+	return head;
+}
+
 /* A UDP datagram in front of esp_udp_in(). */
 static void
 udp_in(struct pkt_sort *s, const uint8_t *udp, uint32_t len, uint16_t sport, struct ip_addr from)
 {
-	struct rte_mbuf *m = env_pkt(ee, udp, len);
+	struct rte_mbuf *m = datagram(udp, len);
 	struct pkt_meta *pm = pkt_meta(m);
 
 	pkt_sort_reset(s);
@@ -144,6 +172,50 @@ START_TEST(marker_is_ike_and_ff_is_a_keepalive)
 	udp_in(&s, keepalive, sizeof(keepalive), 4500, ee_there);
 	ck_assert_uint_eq(s.v[NX_UDP].n + s.v[NX_ESP].n, 0);
 	ck_assert_uint_eq(ee->lc.stat.drop[DROP_NATT_KEEPALIVE], 1);
+}
+END_TEST
+
+/* A driver may cut a packet anywhere: no header need be whole in the first buffer. */
+START_TEST(chain_is_read_as_one_packet)
+{
+	struct rte_mbuf *m;
+	uint32_t n;
+
+	add_udp(ESP_MODE_TRANSPORT, true, (struct ip_addr){0});
+	for (first_bytes = 2; first_bytes < 8 + 8 + 8 + 2; first_bytes++) {
+		n = encrypt();
+		m = through(n, 4500, ee_there6);
+		ck_assert_msg(m != NULL, "cut after %u bytes", first_bytes);
+		ck_assert_uint_eq(m->nb_segs, 1);
+		rte_pktmbuf_free(m);
+	}
+}
+END_TEST
+
+START_TEST(wrong_checksum_of_a_chain_is_dropped)
+{
+	struct pkt_sort s;
+	uint32_t n;
+
+	add_udp(ESP_MODE_TRANSPORT, true, (struct ip_addr){0});
+	n = encrypt();
+	first_bytes = 8;
+	udp_in(&s, esp, n, 4500, ee_here6);
+	ck_assert_uint_eq(s.v[NX_UDP].n + s.v[NX_ESP].n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_NATT_CSUM], 1);
+}
+END_TEST
+
+START_TEST(chain_that_fits_no_buffer_is_dropped)
+{
+	uint8_t big[4000] = {0, 0, 0, 0, 4000 >> 8, 4000 & 0xff, 0, 0, 1};
+	struct pkt_sort s;
+
+	add_udp(ESP_MODE_TRANSPORT, false, (struct ip_addr){0});
+	first_bytes = 8;
+	udp_in(&s, big, sizeof(big), 4500, ee_there);
+	ck_assert_uint_eq(s.v[NX_UDP].n + s.v[NX_ESP].n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_NOBUF], 1);
 }
 END_TEST
 
@@ -291,12 +363,15 @@ main(void)
 	Suite *s = suite_create("esp_udp");
 	TCase *c = tcase_create("esp_udp");
 
-	tcase_add_checked_fixture(c, ee_setup, ee_teardown);
+	tcase_add_checked_fixture(c, setup, ee_teardown);
 	tcase_add_test(c, udp_header_stands_before_esp);
 	tcase_add_test(c, over_ipv6_the_checksum_is_right);
 	tcase_add_test(c, wrong_checksum_is_dropped);
 	tcase_add_test(c, host_behind_a_nat_follows_nobody);
 	tcase_add_test(c, marker_is_ike_and_ff_is_a_keepalive);
+	tcase_add_test(c, chain_is_read_as_one_packet);
+	tcase_add_test(c, wrong_checksum_of_a_chain_is_dropped);
+	tcase_add_test(c, chain_that_fits_no_buffer_is_dropped);
 	tcase_add_test(c, wrong_udp_length_is_dropped);
 	tcase_add_test(c, bare_esp_on_an_sa_in_udp_is_dropped);
 	tcase_add_test(c, peer_moves_with_its_authentic_packets_only);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Lifetimes (RFC 4301 s4.4.2.1), the questions for SAs (F-14), and what an expired SA refuses. */
+#include <rte_jhash.h>
+
 #include "tests/util/esp_env.h"
 
 enum { S = 1000000000 };
@@ -197,18 +199,35 @@ START_TEST(the_same_question_is_asked_once)
 
 	for (uint16_t port = 0; port < 10000; port++) {
 		k.lport = port;
-		esp_acquire(&ee->lc, &k, 7, 0);
+		esp_acquire(&ee->lc, &k, 7, 0, NULL);
 	}
 	ck_assert_uint_eq(ee_events, 1);
 	ck_assert_uint_eq(ee->lc.stat.st[ST_ACQUIRE_SKIP], 9999);
-	esp_acquire(&ee->lc, &k, 8, 0); /* another rule is another question */
+	esp_acquire(&ee->lc, &k, 8, 0, NULL); /* another rule is another question */
 	ck_assert_uint_eq(ee_events, 2);
 	wait_s(5);
-	esp_acquire(&ee->lc, &k, 7, 0);
+	esp_acquire(&ee->lc, &k, 7, 0, NULL);
 	ck_assert_uint_eq(ee_events, 3);
 	esp_acquire_done(&ee->lc);
-	esp_acquire(&ee->lc, &k, 7, 0);
+	esp_acquire(&ee->lc, &k, 7, 0, NULL);
 	ck_assert_uint_eq(ee_events, 4);
+}
+END_TEST
+
+/* Who may choose addresses must not choose which questions drive out which. */
+START_TEST(nobody_can_choose_questions_of_one_slot)
+{
+	struct flow_key k = {.local = ee_here, .proto = IPPROTO_N_TCP};
+	uint32_t asked = 0;
+
+	for (uint32_t n = 1; asked < 16; n++) {
+		k.remote = ip_addr_v4(rte_cpu_to_be_32(n));
+		if (rte_jhash(&k.remote, sizeof(k.remote), 7) % ACQUIRE_SLOTS != 0)
+			continue;
+		esp_acquire(&ee->lc, &k, 7, 0, NULL);
+		asked++;
+	}
+	ck_assert_uint_gt(ee_events, 12);
 }
 END_TEST
 
@@ -239,6 +258,7 @@ main(void)
 	tcase_add_test(c, expiry_never_falls_back_to_clear);
 	tcase_add_test(c, sequence_numbers_without_esn_warn_before_they_end);
 	tcase_add_test(c, the_same_question_is_asked_once);
+	tcase_add_test(c, nobody_can_choose_questions_of_one_slot);
 	tcase_add_test(c, deleted_sa_has_no_timer_left);
 	suite_add_tcase(s, c);
 	return env_main(s);

@@ -160,11 +160,10 @@ judge(uint32_t prof)
 static void
 established(void)
 {
-	struct flow_key k = key();
 
 	add_sa(0, true, good, 2, 128);
 	add_sa(1, false, good, 2, 128);
-	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), 0);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), 0);
 	ck_assert_uint_eq(latch.state, TL_LATCH_ESTABLISHED);
 	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
 }
@@ -239,10 +238,9 @@ END_TEST
 /* G-23 */
 START_TEST(m6_protected_segment_on_a_clear_connection_is_dropped)
 {
-	struct flow_key k = key();
 
 	set_policy(SPD_BYPASS);
-	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), 0);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), 0);
 	ck_assert_uint_eq(latch.state, TL_LATCH_NONE);
 	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
 	ck_assert_int_eq(judge(good).drop, DROP_LATCH_M6);
@@ -323,7 +321,7 @@ START_TEST(p6_spawn_records_the_tag_of_the_initiating_packet)
 	struct rte_mbuf *m = segment(good);
 
 	add_sa(1, false, good, 2, 128);
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), 0);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, NULL, &flow.key, m), 0);
 	ck_assert_uint_eq(latch.state, TL_LATCH_ESTABLISHED);
 	ck_assert_uint_eq(latch.profile_in, good);
 	rte_pktmbuf_free(m);
@@ -336,7 +334,7 @@ START_TEST(spawn_with_window_off_answers_under_the_twin)
 	struct rte_mbuf *m = segment(window_off);
 
 	add_sa(1, false, good, 2, 128);
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), 0);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, NULL, &flow.key, m), 0);
 	ck_assert_uint_eq(latch.profile_in, window_off);
 	ck_assert_uint_eq(latch.profile_out, good);
 	rte_pktmbuf_free(m);
@@ -347,7 +345,7 @@ START_TEST(c7_spawn_without_outbound_sa_fails)
 {
 	struct rte_mbuf *m = segment(good);
 
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), -EHOSTUNREACH);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, NULL, &flow.key, m), DROP_ESP_NOSA);
 	ck_assert_uint_eq(latch.state, TL_LATCH_NONE);
 	rte_pktmbuf_free(m);
 }
@@ -356,22 +354,20 @@ END_TEST
 START_TEST(f39_nobody_can_be_latched)
 {
 	struct rte_mbuf *m = segment(nameless);
-	struct flow_key k = key();
 
 	add_sa(1, false, nameless, 0, 128);
-	ck_assert_int_eq(latch_spawn(&e->lc, &latch, &flow.key, m), -EACCES);
-	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EACCES);
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, NULL, &flow.key, m), DROP_LATCH_M5);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), -EACCES);
 	rte_pktmbuf_free(m);
 }
 END_TEST
 
 START_TEST(g12_open_without_sa_fails_and_policy_discard_is_eacces)
 {
-	struct flow_key k = key();
 
-	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EHOSTUNREACH);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), -EHOSTUNREACH);
 	set_policy(SPD_DISCARD);
-	ck_assert_int_eq(latch_open(&e->lc, &latch, &k), -EACCES);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), -EACCES);
 }
 END_TEST
 
@@ -410,7 +406,7 @@ END_TEST
 START_TEST(r5_broken_latch_keeps_its_reason_after_release)
 {
 	established();
-	latch_break(&e->lc, &latch, TL_LATCH_PEER_CONFLICT);
+	latch_conflict(&e->lc, &latch, TL_LATCH_PEER_CONFLICT, false);
 	ck_assert_uint_eq(latch.state, TL_LATCH_CLOSED);
 	ck_assert_int_eq(judge(good).drop, DROP_LATCH_CLOSED);
 	latch_release(&e->lc, &latch);
@@ -434,7 +430,7 @@ START_TEST(recheck_sees_what_changed_within_a_burst)
 	ck_assert(latch_recheck(&e->lc, m));
 	ck_assert_ptr_null(pkt_meta(m)->flow);
 	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
-	latch_break(&e->lc, &latch, TL_LATCH_ADMIN);
+	latch_conflict(&e->lc, &latch, TL_LATCH_ADMIN, false);
 	ck_assert(!latch_recheck(&e->lc, m));
 }
 END_TEST

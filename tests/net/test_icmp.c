@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stack/net/icmp.h"
+#include "stack/net/route.h"
 #include "tests/net/net_util.h"
 
 enum { ERR_BURST = 100, ECHO_BURST = 2000 };
@@ -7,14 +8,15 @@ enum { ERR_BURST = 100, ECHO_BURST = 2000 };
 static struct env *e;
 static struct icmp_error heard;
 static uint32_t errors, stamped;
-static bool speaks;
+static bool speaks, plausible;
 
-static void
+static bool
 on_error(struct lcore *lc, const struct icmp_error *err)
 {
 	(void)lc;
 	heard = *err;
 	errors++;
+	return plausible;
 }
 
 static bool
@@ -44,6 +46,7 @@ setup(void)
 	errors = 0;
 	stamped = 0;
 	speaks = true;
+	plausible = true;
 	ck_assert_int_eq(icmp_create(&e->lc, &hooks), 0);
 }
 
@@ -341,6 +344,31 @@ START_TEST(quoted_ports_are_read_if_the_protocol_has_them)
 }
 END_TEST
 
+/* RFC 5927 s4.1, s7.2: who can only guess what is in flight does not narrow the path for all. */
+START_TEST(path_mtu_needs_a_quote_of_what_is_in_flight)
+{
+	struct ip_addr net = ip_addr_v4(RTE_BE32(0x0a000000)), peer = ip_addr_v4(NU_PEER);
+	struct route r;
+
+	ck_assert_int_eq(route_create(&e->lc, "rt", SOCKET_ID_ANY), 0);
+	ck_assert_int_eq(route_add(&e->lc, &net, 24, NULL, 0), 0);
+	plausible = false;
+	recv_quote(3, 4, (struct nu_ip){0});
+	ck_assert_uint_eq(errors, 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_ICMP_QUOTE), 1);
+	ck_assert_int_eq(route_find(&e->lc, &peer, &r), 0);
+	ck_assert_uint_eq(r.mtu_bytes, 1500);
+	plausible = true;
+	recv_quote(3, 4, (struct nu_ip){.proto = IPPROTO_N_ESP}); /* the SA keeps it, no route */
+	ck_assert_int_eq(route_find(&e->lc, &peer, &r), 0);
+	ck_assert_uint_eq(r.mtu_bytes, 1500);
+	recv_quote(3, 4, (struct nu_ip){0});
+	ck_assert_int_eq(route_find(&e->lc, &peer, &r), 0);
+	ck_assert_uint_eq(r.mtu_bytes, 1300);
+	route_free(&e->lc);
+}
+END_TEST
+
 /* F-49, F-50 */
 START_TEST(error_that_may_not_speak_is_dropped)
 {
@@ -591,6 +619,7 @@ main(void)
 	tcase_add_test(c, error_under_an_sa_is_marked_so);
 	tcase_add_test(c, quoted_esp_shows_its_spi_and_sequence_number);
 	tcase_add_test(c, quoted_ports_are_read_if_the_protocol_has_them);
+	tcase_add_test(c, path_mtu_needs_a_quote_of_what_is_in_flight);
 	tcase_add_test(c, error_that_may_not_speak_is_dropped);
 	tcase_add_test(c, quote_that_is_not_ours_or_not_a_first_fragment_is_dropped);
 	tcase_add_test(c, quote_must_hold_its_header_and_eight_bytes);

@@ -8,14 +8,15 @@ enum { L3_OFF = 14, UNREACH = 1, TOOBIG = 2, PROBLEM = 4, ECHO = 128, REPLY = 12
 static struct env *e;
 static struct icmp_error heard;
 static uint32_t nb_heard;
-static bool may;
+static bool may, plausible;
 
-static void
+static bool
 on_error(struct lcore *lc, const struct icmp_error *err)
 {
 	(void)lc;
 	heard = *err;
 	nb_heard++;
+	return plausible;
 }
 
 static bool
@@ -47,6 +48,7 @@ setup(void)
 	ck_assert_int_eq(route_add(&e->lc, &net, 64, NULL, 0), 0);
 	nb_heard = 0;
 	may = true;
+	plausible = true;
 }
 
 static void
@@ -226,6 +228,11 @@ START_TEST(who_may_not_speak_changes_nothing)
 	ck_assert_int_eq(route_find(&e->lc, &remote, &r), 0);
 	ck_assert_uint_eq(r.mtu_bytes, 1500);
 	may = true;
+	plausible = false; /* RFC 5927 s4.1 */
+	hear_error(TOOBIG, 0, 1300);
+	ck_assert_int_eq(route_find(&e->lc, &remote, &r), 0);
+	ck_assert_uint_eq(r.mtu_bytes, 1500);
+	plausible = true;
 	hear_error(TOOBIG, 0, 1300);
 	ck_assert_int_eq(route_find(&e->lc, &remote, &r), 0);
 	ck_assert_uint_eq(r.mtu_bytes, 1300);

@@ -230,13 +230,51 @@ START_TEST(snap_cuts_packets_and_keeps_their_length)
 }
 END_TEST
 
+/* Whoever forgets a capture finds a full file, not a full disk. */
+START_TEST(a_full_file_ends_the_writing)
+{
+	struct lab_opts o = {.ethernet = true};
+	struct lab *l = lab_new(&o);
+	struct tl_capture_result r;
+	struct stat st;
+	struct seen s;
+
+	ck_assert_int_eq(tl_capture_result(l->n[0]->s, &r), -ENOENT);
+	start(l, 0, "snap=64 max-bytes=4k");
+	lab_open(l, 60000, 60000);
+	lab_complete(l);
+	stop(l, 0);
+	s = see_file();
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_le(st.st_size, 4096);
+	ck_assert_int_gt(st.st_size, 4096 - 300);
+	ck_assert_int_eq(tl_capture_result(l->n[0]->s, &r), 0);
+	ck_assert(r.full);
+	ck_assert_uint_eq(r.bytes, (uint64_t)st.st_size);
+	ck_assert_uint_eq(r.packets, s.packets);
+	ck_assert_uint_gt(r.lost, 0);
+	ck_assert_uint_eq(
+		r.packets + r.lost, lab_stat(l, 0, "captured") + lab_stat(l, 0, "capture-lost"));
+	start(l, 0, "max-bytes=0");
+	stop(l, 0);
+	ck_assert_int_eq(tl_capture_result(l->n[0]->s, &r), 0);
+	ck_assert(!r.full);
+	ck_assert_uint_eq(r.packets + r.lost, 0);
+	lab_free(l);
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_refused)
 {
 	static const struct {
 		const char *filter, *expected;
 		int rc;
 	} cases[] = {{"sa=nobody", "no such SA", -ENOENT}, {"colour=red", "local-port", -EINVAL},
-		{"drops", "expected key=value", -EINVAL}, {"snap=1", "64 to 65535", -EINVAL}};
+		{"drops", "expected key=value", -EINVAL}, {"snap=1", "64 to 65535", -EINVAL},
+		{"max-bytes=", "max-bytes", -EINVAL}, {"max-bytes=100", "4096", -EINVAL},
+		{"max-bytes=2T", "100M or 2G", -EINVAL},
+		{"max-bytes=99999999999G", "max-bytes", -EINVAL},
+		{"max-bytes=-1", "max-bytes", -EINVAL}};
 	struct lab_opts o = {.ethernet = true};
 	struct lab *l = lab_new(&o);
 	struct tl_stack *s = l->n[0]->s;
@@ -267,6 +305,7 @@ main(void)
 	tcase_add_test(c, a_drop_says_its_reason);
 	tcase_add_loop_test(c, filters_choose, 0, 8);
 	tcase_add_test(c, snap_cuts_packets_and_keeps_their_length);
+	tcase_add_test(c, a_full_file_ends_the_writing);
 	tcase_add_test(c, what_is_wrong_is_refused);
 	suite_add_tcase(s, c);
 	return env_main(s);

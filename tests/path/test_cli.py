@@ -194,6 +194,15 @@ for table in TABLES:
     except ValueError as e:
         ok, rows = False, e
     test(f"show {table}, for people and as JSON", ok, f"exit {rc}\n{out}\n{err}")
+rc, out, err = run("tl-pmd", "-j", "-c", "show sad; print MARK; show spd; quit", conf=GOOD.replace(
+    "[policy secure]", "hard-seconds = 3600\nhard-packets = 50\n[policy secure]\npriority = 7\n"
+    "encryption = ENCR_AES_GCM_16\nkey-bits = 256"))
+sad, spd = (json.loads(x) for x in out.split("MARK")) if rc == 0 else ([{}], [{}])
+test("show sad: age, and what is left until the hard limits",
+     0 <= sad[0].get("age-seconds", -1) < 60 and 3500 < sad[0]["left-seconds"] <= 3600 and
+     sad[0]["left-packets"] == 50 and sad[0]["left-bytes"] is None, (sad, err))
+test("show spd: priority and suite", [(r.get("name"), r.get("priority"), r.get("suite")) for r in spd]
+     == [("secure", 7, "AES-GCM-16-256"), ("rest", spd[-1].get("priority"), "-")], (spd, err))
 rc, out, err = run("tl-pmd", "-c", "show everything; quit", conf=GOOD)
 test("an unknown table names those that exist, exit 1", rc == 1 and "neighbours" in out, out)
 rc, out, err = run("tl-pmd", "-c", "start; sleep 50; role echo 7; stop; start; start; stop; quit",
@@ -235,7 +244,7 @@ with tempfile.TemporaryDirectory() as d:
         head = f.read(12)
     test("a capture starts and stops; one at a time; for its owner's eyes only",
          rc == 1 and f"capture to {path} started" in out and "local-port=7 drops=yes" in out and
-         "stop that first" in out and out.count("capture stopped") == 1 and
+         "stop that first" in out and out.count("capture stopped: 0 packets written, 0 lost, ") == 1 and
          "none was started" in out and head[:4] == b"\n\r\r\n" and
          head[8:] == b"\x4d\x3c\x2b\x1a" and os.stat(path).st_mode & 0o777 == 0o600, out + err)
     rc, out, err = run("tl-pmd", "-c", f"capture start {d}/x sa=nobody; capture start {d}/x colour=red; "
@@ -372,6 +381,31 @@ test("tl-perf limit", rc == 0 and len({x["suite"] for x in lines}) == 9 and
      all(x["encrypt_cycles"] > 0 and x["decrypt_cycles"] > 0 for x in lines), out + err)
 rc, out, err = run("tl-perf", "bulk", conf=GOOD)
 test("tl-perf bulk without an address exits 2", rc == 2 and "--address" in err, err)
+here = os.path.dirname(os.path.abspath(__file__))
+for args, code, words in ((["--help"], 0, "usage: scripts/demo"), (["-x"], 2, 'unexpected "-x"')):
+    p = subprocess.run([os.path.join(here, "..", "..", "scripts", "demo"), *args],
+                       capture_output=True, text=True, timeout=10)
+    test(f"scripts/demo {args[0]}", p.returncode == code and words in p.stdout + p.stderr, p)
+rc, out, err = run("tl-perf", "limit", "-S", "ROT13")
+test("an unknown suite names those that are known",
+     rc == 2 and '"ROT13"' in err and "GCM-128" in err and "CCM-128" in err, err)
+rc, out, err = run("tl-perf", "suites")
+test("tl-perf suites lists them", rc == 0 and "ENCR_AES_GCM_16" in out and "CBC-128+SHA1" in out and
+     "DES" not in out, out + err)
+rc, out, err = run("tl-perf", "suites", "--json")
+rows = [json.loads(x) for x in out.splitlines()]
+test("and as JSON", rc == 0 and {"encryption": "ENCR_AES_CBC", "key-bits": 256,
+                                 "integrity": "AUTH_HMAC_SHA2_256_128", "key-bytes": 32,
+                                 "integrity-key-bytes": 32, "icv-bytes": 16, "limit": "CBC-256+SHA256"}
+     in [{k: v for k, v in r.items() if k != "engines"} for r in rows], rows)
+rc, out, err = run("tl-perf", "bulk", "-a", "10.0.0.300", conf=GOOD)
+test("an address that is none is shown", rc == 2 and '"10.0.0.300"' in err, err)
+for command, missing in (("add sa a", "KEY=VALUE"), ("add sa", "NAME"), ("add", "sa"),
+                         ("delete sa", "NAME"), ("capture start", "FILE"), ("role echo", "PORT"),
+                         ("show", "TABLE"), ("sleep", "MS")):
+    rc, out, err = run("tl-pmd", "-c", f"{command}; quit", conf=GOOD)
+    test(f'"{command}" says what is missing',
+         rc == 1 and "incomplete" in out and missing in out, (rc, out, err))
 rc, out, err = run("tl-perf", "dance")
 test("tl-perf with an unknown mode exits 2", rc == 2 and "exchange" in err, err)
 print(f"1..{n}")

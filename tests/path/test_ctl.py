@@ -124,6 +124,9 @@ with Stack("start; wait; print DONE") as s:
     test("sa list --json has both", [r["name"] for r in rows] == ["a", "b"] and
          rows[1]["hard-bytes"] == 1000000 and rows[1]["reqid"] == 7 and rows[0]["manual"] == "yes" and
          rows[0]["peer-id"] == "fqdn:peer.example" and rows[0]["suite"] == "AES-GCM-16-128", rows)
+    test("sa list has age and what is left of the hard limits",
+         0 <= rows[1]["age-seconds"] < 60 and rows[1]["left-bytes"] == 1000000 and
+         rows[1]["left-seconds"] is None and rows[0]["left-bytes"] is None, rows)
     rc, out, err = s.ctl("sa", "list")
     test("sa list for people", rc == 0 and "0x00001000" in out and KEY[:16] not in out, out)
     rc, out, err = s.ctl("sa", "show", "b")
@@ -156,6 +159,13 @@ with Stack("start; wait; print DONE") as s:
     rows = s.rows("policy", "list")
     test("policy add, in its place", rc == 0 and rows[0]["name"] == "web" and
          rows[0]["local-port"] == "80" and len(rows) == 6, rows)
+    rc, out, err = s.ctl("policy", "add", "secret", "action=protect", "encryption=aes-cbc",
+                         "key-bits=256", "integrity=hmac-sha2-256-128", "protocol=tcp")
+    rows = {r["name"]: r for r in s.rows("policy", "list")}
+    test("policy list names the suite", rc == 0 and
+         rows["secret"]["suite"] == "AES-CBC-256/HMAC-SHA2-256-128" and
+         rows["web"]["suite"] == "-", err or rows)
+    s.ctl("policy", "del", "secret")
     rc, out, err = s.ctl("policy", "add", "web", "action=discard")
     test("a policy of this name exists", rc == 1 and "exists" in err, err)
     rc, out, err = s.ctl("policy", "add", "x", "action=dance")
@@ -164,6 +174,12 @@ with Stack("start; wait; print DONE") as s:
     test("policy del", rc == 0 and len(s.rows("policy", "list")) == 4, err)
     test("id list", "me.example" in [r["value"] for r in s.rows("id", "list")], s.rows("id", "list"))
     test("latch list", s.rows("latch", "list") == [])
+    rc, out, err = s.ctl("latch", "break", "all")
+    test("latch break all, and there is none", rc == 0 and out == "0 broken\n", (out, err))
+    rc, out, err = s.ctl("latch", "break", "0x1000001")
+    test("latch break of a handle that there is not", rc == 1 and "gone" in err, err)
+    rc, out, err = s.ctl("latch", "break", "everything")
+    test("latch break of what is no handle", rc == 2 and "expected a handle" in err, err)
     some, all_ = s.rows("stats"), s.rows("-a", "stats")
     test("stats, and all of them", len(all_) > 100 > len(some) > 0, (len(some), len(all_)))
     test("suites", len(s.rows("suites")) == 17)

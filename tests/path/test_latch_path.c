@@ -7,6 +7,7 @@
 #include "latch/latch.h"
 #include "stack/base/stat.h"
 #include "tcp/tcp.h"
+#include "stack/net/route.h"
 #include "tests/util/vnet_lab.h"
 
 static const uint8_t all_flags[] = {CRAFT_RST, CRAFT_RST | CRAFT_ACK, CRAFT_SYN,
@@ -116,6 +117,26 @@ flood_icmp(struct lab *l, uint32_t d)
 		vnet_inject(l->v, l->n[1 - d], l->n[d], ip, n, 0, 1);
 	}
 }
+
+/* RFC 5927 s4.1: on a connection in clear, whoever guesses the ports must guess the number too. */
+START_TEST(off_path_icmp_does_not_narrow_the_path)
+{
+	struct lab_opts o = {.clear = true};
+	struct lab *l = lab_new(&o);
+	struct ip_addr peer = ip_addr_v4(rte_cpu_to_be_32(l->n[1]->ip));
+	struct route r;
+
+	lab_open(l, 20000, 20000);
+	flood_icmp(l, 1); /* nothing is in flight */
+	lab_pass(l, VNET_MS);
+	ck_assert_int_eq(route_find(l->n[0]->s->lc[0], &peer, &r), 0);
+	ck_assert_uint_gt(r.mtu_bytes, 1400);
+	ck_assert_uint_eq(lab_stat(l, 0, "path-mtus-learned"), 0);
+	ck_assert_uint_eq(lab_stat(l, 0, "icmp-quote"), 16);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
 
 START_TEST(b19_clear_flood_changes_nothing)
 {
@@ -659,7 +680,8 @@ END_TEST
 
 START_TEST(g14_no_sa_means_drop_never_clear)
 {
-	struct lab *l = lab_new(&plain_opts);
+	/* The rogue's SA is no reason to break within this time (K-10). */
+	struct lab *l = lab_new(&(struct lab_opts){.more = {"stack.settle-ms=60000"}});
 	uint32_t sent;
 
 	lab_open(l, 30000, 30000);
@@ -795,6 +817,7 @@ latch_path_suite(void)
 	tcase_add_test(c, g14_no_sa_means_drop_never_clear);
 	tcase_add_test(c, g14_newer_sa_of_another_peer_or_suite_is_not_used);
 	tcase_add_test(c, f17_nothing_sent_under_rogue_sa);
+	tcase_add_test(a, off_path_icmp_does_not_narrow_the_path);
 	tcase_add_test(a, b19_clear_flood_changes_nothing);
 	tcase_add_test(a, b21_clear_resets_over_the_whole_window_change_nothing);
 	tcase_add_test(a, b21_reset_under_the_sa_of_another_breaks_once);

@@ -170,10 +170,11 @@ END_TEST
 static uint32_t policy_at_break;
 
 static void
-look_at_policy(struct lcore *lc, struct latch *l)
+look_at_policy(struct lcore *lc, struct latch *l, enum latch_act act)
 {
 	struct tcp_pcb *pcb = container_of(l, struct tcp_pcb, latch);
 
+	ck_assert_int_eq(act, LATCH_ACT_RESET);
 	policy_at_break = spd_rule_of(spd_installed(lc), SPD_OUT, &pcb->fe.key)->action;
 	tcp_pcb_end(lc, pcb, ECONNRESET);
 }
@@ -217,7 +218,7 @@ END_TEST
 /* K-11: an SA at its end is no break; the connection waits for the next one, and nothing leaves. */
 START_TEST(k11_hard_limit_stops_the_connection_until_the_next_sa)
 {
-	struct lab *l = lab_new(&plain_opts);
+	struct lab *l = lab_new(&(struct lab_opts){.more = {"stack.settle-ms=60000"}});
 	uint32_t sent, clear;
 
 	watch_server(l);

@@ -425,6 +425,7 @@ draw_node(struct scene *s, uint32_t i)
 	vnet_set(n, "identity rogue.type", "fqdn");
 	vnet_set(n, "identity rogue.value", "rogue.example");
 	vnet_set(n, "policy all.action", s->protect ? "protect" : "bypass");
+	vnet_set(n, "stack.sa-choice", "newest"); /* the rogue's SAs are there from the start */
 	if (s->protect && s->named_policy)
 		vnet_set(n, "policy all.peer-id", "peer");
 	vnet_start(n);

@@ -110,7 +110,7 @@ latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const str
 	ck_assert_uint_eq(listener->state, TL_LATCH_LISTENER);
 	ck_assert(flow_key_eq(k, &pkt_meta(m)->key));
 	ck_assert_ptr_null(pkt_meta(m)->flow);
-	if (t.fake.spawn_rc != 0)
+	if (t.fake.spawn_rc != DROP_NONE)
 		return t.fake.spawn_rc;
 	establish(l);
 	t.fake.spawned++;
@@ -148,7 +148,7 @@ latch_new_syn(const struct lcore *lc, const struct latch *l)
 {
 	(void)lc;
 	(void)l;
-	return t.fake.new_syn;
+	return (enum latch_new_syn)t.fake.new_syn;
 }
 
 bool

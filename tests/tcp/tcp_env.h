@@ -20,7 +20,10 @@ struct fake {
 	uint8_t verdict;
 	uint8_t reason;
 	int open_rc;
-	int spawn_rc;
+	enum drop_reason spawn_rc;
+	bool waits; /* latch_conflict() says PAUSE */
+	bool was_open, window, suspended;
+	uint8_t new_syn;
 	uint32_t overhead;
 	bool drop_recheck; /* latch_recheck() drops the packet */
 	bool drop_unowned; /* policy refuses what no connection owns */

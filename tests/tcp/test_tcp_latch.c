@@ -239,7 +239,7 @@ END_TEST
 START_TEST(listen_spawn_error_drops_the_syn)
 {
 	pcb_listen();
-	t.fake.spawn_rc = _i == 0 ? -EHOSTUNREACH : -EACCES;
+	t.fake.spawn_rc = _i == 0 ? DROP_ESP_NOSA : DROP_LATCH_M5;
 	RX(.flags = S);
 	EXPECT_NONE();
 	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 0);
@@ -253,7 +253,7 @@ START_TEST(connect_open_error_is_returned)
 {
 	struct sock_addr a = {.addr = ip_addr_v4(RTE_BE32(0x0a000002)), .port = RTE_BE16(9)};
 
-	t.fake.open_rc = _i == 0 ? -EHOSTUNREACH : -EACCES;
+	t.fake.open_rc = _i == 0 ? DROP_ESP_NOSA : DROP_LATCH_M5;
 	ck_assert_int_eq(tcp_sock_ops.connect(t.lc, &t.s, &a), t.fake.open_rc);
 	env_turn();
 	EXPECT_NONE();
@@ -350,13 +350,13 @@ END_TEST
 START_TEST(time_wait_new_syn_that_gets_no_connection_keeps_it)
 {
 	time_wait_server();
-	t.fake.spawn_rc = _i == 0 ? -EHOSTUNREACH : -EACCES;
+	t.fake.spawn_rc = _i == 0 ? DROP_ESP_NOSA : DROP_LATCH_M5;
 	RX(.flags = S, .seq = 100);
 	EXPECT_NONE();
 	EXPECT_STATE(TIME_WAIT);
 	ck_assert_uint_eq(t.fake.released, 0);
 	ck_assert_uint_eq(env_drops(_i == 0 ? DROP_ESP_NOSA : DROP_LATCH_M5), 1);
-	t.fake.spawn_rc = 0;
+	t.fake.spawn_rc = DROP_NONE;
 	RX(.flags = S, .seq = 100);
 	EXPECT_STATE(CLOSED);
 	ck_assert_uint_eq(t.out.n, 1);

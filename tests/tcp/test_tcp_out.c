@@ -217,13 +217,13 @@ START_TEST(too_big_shrinks_segments_and_sends_again)
 	env_turn();
 	EXPECT(A, 1, 1, MSS);
 	EXPECT(A, 1 + MSS, 1, MSS);
-	tcp_icmp(t.lc, &t.p->fe.key, t.p->iss + 5000, TCP_ICMP_TOOBIG, 1000);
+	ck_assert(!tcp_icmp(t.lc, &t.p->fe.key, t.p->iss + 5000, TCP_ICMP_TOOBIG, 1000));
 	env_turn();
 	EXPECT_NONE();
-	tcp_icmp(t.lc, &t.p->fe.key, t.p->iss, TCP_ICMP_TOOBIG, 1000);
+	ck_assert(!tcp_icmp(t.lc, &t.p->fe.key, t.p->iss, TCP_ICMP_TOOBIG, 1000));
 	env_turn();
 	EXPECT_NONE();
-	tcp_icmp(t.lc, &t.p->fe.key, t.p->iss + 1, TCP_ICMP_TOOBIG, 1000);
+	ck_assert(tcp_icmp(t.lc, &t.p->fe.key, t.p->iss + 1, TCP_ICMP_TOOBIG, 1000));
 	env_turn();
 	EXPECT(A, 1, 1, 960);
 	EXPECT(A, 961, 1, 960);
@@ -255,7 +255,7 @@ START_TEST(hard_error_ends_only_what_is_being_opened)
 	EXPECT_STATE(SYN_SENT);
 	tcp_icmp(t.lc, &t.p->fe.key, t.p->iss + 7, TCP_ICMP_HARD, 0);
 	EXPECT_STATE(SYN_SENT);
-	tcp_icmp(t.lc, &t.p->fe.key, t.p->iss, TCP_ICMP_HARD, 0);
+	ck_assert(tcp_icmp(t.lc, &t.p->fe.key, t.p->iss, TCP_ICMP_HARD, 0));
 	EXPECT_STATE(CLOSED);
 	ck_assert_int_eq(s_so_error(), 111);
 }

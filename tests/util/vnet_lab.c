@@ -204,6 +204,14 @@ add_node(struct lab *l, uint32_t i)
 	vnet_set(n, "stack.m2-action", l->o.m2_drop ? "drop" : "break");
 	vnet_set(n, "stack.m3-action", l->o.m3_drop ? "drop" : "break");
 	vnet_set(n, "stack.spd-change", l->o.spd_break ? "break" : "preserve");
+	vnet_set(n, "stack.sa-choice", l->o.unambiguous ? "unambiguous" : "newest");
+	for (uint32_t k = 0; k < 8 && l->o.more[k] != NULL; k++) {
+		char key[64];
+		const char *eq = strchr(l->o.more[k], '=');
+
+		snprintf(key, sizeof(key), "%.*s", (int)(eq - l->o.more[k]), l->o.more[k]);
+		vnet_set(n, key, "%s", eq + 1);
+	}
 	if (l->o.named_policy)
 		vnet_set(n, "policy all.peer-id", "peer");
 	if (i == 0)
@@ -343,7 +351,7 @@ look(const struct tcp_row *i, void *arg)
 {
 	struct find *f = arg;
 
-	if (i->latch == NULL || strcmp(i->state, "CLOSED") == 0)
+	if (i->latch == NULL || strcmp(i->state, "CLOSED") == 0 || strcmp(i->state, "LISTEN") == 0)
 		return;
 	*f->out = *i;
 	f->found = true;

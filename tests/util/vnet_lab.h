@@ -19,6 +19,8 @@ enum { LAB_SAS = 32, LAB_KEPT = 64, LAB_SPI = 0x1000, LAB_ROGUE = 0x66600, LAB_A
 struct lab_opts {
 	bool tunnel, ethernet, named_policy, clear, no_answer_sa;
 	bool m2_drop, m3_drop, spd_break;
+	bool unambiguous;     /* C-7: the SAs of the rogue stop connections from being made */
+	const char *more[8];  /* "section.key=value" of both stacks */
 	unsigned int workers; /* of the server; its SAs belong to the last one */
 	uint32_t window;
 };
