@@ -159,6 +159,20 @@ open_protected(struct lcore *lc, struct latch *l, const struct flow_key *k, cons
 	return 0;
 }
 
+/* No latch: the policy protects each packet. What its SA adds now must fit all the same. */
+static int
+open_off(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct choice *c)
+{
+	struct esp_sa_ref sa;
+
+	l->flags |= LATCH_IS_OFF;
+	if (choice_find(lc, c, k, &sa) == 0) {
+		latch_use_sa(lc, l, &sa);
+		l->also_out = 0;
+	}
+	return go_live(lc, l, k);
+}
+
 int
 latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {
@@ -169,10 +183,8 @@ latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k)
 		return rc;
 	if (c.what == CHOICE_PROTECT)
 		return open_protected(lc, l, k, &c);
-	if (c.what == CHOICE_OFF) {
-		l->flags |= LATCH_IS_OFF;
-		return go_live(lc, l, k);
-	}
+	if (c.what == CHOICE_OFF)
+		return open_off(lc, l, k, &c);
 	return open_clear(lc, l, k, c.is_override);
 }
 
@@ -212,8 +224,6 @@ spawn_clear(struct lcore *lc, struct latch *l, const struct flow_key *k)
 		return DROP_LATCH_REQUEST;
 	if (go_live(lc, l, k) != 0)
 		return DROP_TCP_MEM;
-	if (c.what == CHOICE_OFF)
-		l->flags |= LATCH_IS_OFF;
 	if (c.what == CHOICE_CLEAR && c.is_override)
 		l->flags |= LATCH_IS_OVERRIDE;
 	return DROP_NONE;
@@ -269,12 +279,10 @@ spawn_tagged(struct lcore *lc, struct latch *l, const struct flow_key *k, const 
 	why = answer_sa(lc, &c, k, p, &out);
 	if (why != DROP_NONE)
 		return why;
+	if (c.what == CHOICE_OFF)
+		return open_off(lc, l, k, &c) == 0 ? DROP_NONE : DROP_TCP_MEM;
 	if (go_live(lc, l, k) != 0)
 		return DROP_TCP_MEM;
-	if (c.what == CHOICE_OFF) {
-		l->flags |= LATCH_IS_OFF;
-		return DROP_NONE;
-	}
 	l->profile_in = pkt_tag(lc, m)->profile;
 	l->in_owner = lc->id; /* it was decrypted here */
 	l->profile_out = p->out_twin;
@@ -501,7 +509,7 @@ latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes)
 {
 	uint32_t inner, fixed, room;
 
-	if (l->profile_out == 0)
+	if (l->overhead_bytes == 0)
 		return mtu_bytes - ip_hlen_bytes;
 	/* RFC 4303 s2.4: payload and trailer together fill whole words or blocks. */
 	if (l->path_mtu_bytes != 0)

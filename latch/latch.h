@@ -321,6 +321,7 @@ int latch_setopt(struct lcore *lc, struct latch *l, const struct flow_key *k, bo
 	const void *val, socklen_t len);
 
 /* The next event. Returns 1, or 0 if there is none. */
+bool latch_has_event(const struct latch *l);
 int latch_event_next(struct latch *l, struct tl_latch_event *out);
 
 #endif

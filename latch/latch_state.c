@@ -152,3 +152,9 @@ latch_event_next(struct latch *l, struct tl_latch_event *out)
 	q->n--;
 	return 1;
 }
+
+bool
+latch_has_event(const struct latch *l)
+{
+	return l->queue != NULL && l->queue->n > 0;
+}

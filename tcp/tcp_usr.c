@@ -551,12 +551,22 @@ ready_open(struct lcore *lc, struct tcp_pcb *pcb)
 	return ev;
 }
 
+static struct latch *
+usr_latch(struct sock *s)
+{
+	struct tcp_pcb *pcb = s->pcb;
+
+	return &pcb->latch;
+}
+
 static uint32_t
 usr_ready(struct lcore *lc, struct sock *s)
 {
 	struct tcp_pcb *pcb = s->pcb;
 	uint32_t ev = s->so_error != 0 ? TL_EV_ERR | TL_EV_IN | TL_EV_OUT : 0;
 
+	if (latch_has_event(&pcb->latch))
+		ev |= TL_EV_LATCH;
 	switch (pcb->state) {
 	case TCPS_CLOSED:
 		if (pcb->was_open)
@@ -586,5 +596,6 @@ const struct sock_ops tcp_sock_ops = {
 	.getopt = tcp_opt_get,
 	.local = usr_local,
 	.remote = usr_remote,
+	.latch = usr_latch,
 	.ready = usr_ready,
 };

@@ -18,6 +18,7 @@
 
 struct lcore;
 struct sock;
+struct latch;
 
 struct sock_addr {
 	struct ip_addr addr;
@@ -43,6 +44,8 @@ struct sock_ops {
 		struct lcore *lc, struct sock *s, int level, int opt, void *val, socklen_t *len);
 	int (*local)(struct lcore *lc, struct sock *s, struct sock_addr *a);
 	int (*remote)(struct lcore *lc, struct sock *s, struct sock_addr *a);
+	/* Its latch, whose events the program reads. */
+	struct latch *(*latch)(struct sock *s);
 	/* Readiness now, TL_EV_* bits. */
 	uint32_t (*ready)(struct lcore *lc, struct sock *s);
 };

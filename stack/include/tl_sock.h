@@ -41,6 +41,7 @@ enum tl_event_bits {
 	TL_EV_ERR = 1u << 2,   /**< SO_ERROR has something to say */
 	TL_EV_HUP = 1u << 3,   /**< both directions are closed */
 	TL_EV_RDHUP = 1u << 4, /**< the peer will send no more */
+	TL_EV_LATCH = 1u << 5, /**< tl_latch_event() has something to tell */
 };
 
 /** A socket that is ready. */
@@ -216,6 +217,14 @@ int tl_watch(struct tl_worker *w, int fd, uint32_t events, void *udata);
  * @return number of entries filled, 0 to max
  */
 int tl_wait(struct tl_worker *w, struct tl_event *ev, int max);
+
+struct tl_latch_event;
+
+/**
+ * Takes the next event of the socket's latch (tl_ipsec.h), of those that TL_LATCH_EVENTS asked for.
+ * @return 1 with *ev filled, 0 if there is none; EBADF
+ */
+int tl_latch_event(struct tl_worker *w, int fd, struct tl_latch_event *ev);
 
 #ifdef __cplusplus
 }

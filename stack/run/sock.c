@@ -465,3 +465,12 @@ tl_wait(struct tl_worker *w, struct tl_event *ev, int max)
 	}
 	return n;
 }
+
+int
+tl_latch_event(struct tl_worker *w, int fd, struct tl_latch_event *ev)
+{
+	struct lcore *lc = lc_of(w);
+	struct sock *s = sock_of(lc, fd);
+
+	return result(s == NULL ? -EBADF : latch_event_next(s->ops->latch(s), ev));
+}

@@ -182,6 +182,13 @@ latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	return 0;
 }
 
+bool
+latch_has_event(const struct latch *l)
+{
+	(void)l;
+	return false;
+}
+
 void
 latch_renew(struct latch *l)
 {

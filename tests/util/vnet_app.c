@@ -10,6 +10,8 @@
 enum { EVENTS = 16, PIECE_MAX = 16384 };
 
 /* Byte `off` of a stream. */
+void (*app_prepare)(struct tl_worker *w, int fd, bool listener);
+
 static uint8_t
 stream_byte(uint64_t stream, uint64_t off)
 {
@@ -270,6 +272,8 @@ open_now(struct vnet *v, void *arg)
 	e->fd = tl_socket(w, to.sin6_family, SOCK_STREAM, 0);
 	ck_assert_int_ge(e->fd, TL_FD_BASE);
 	end_options(e);
+	if (app_prepare != NULL)
+		app_prepare(w, e->fd, false);
 	e->state = APP_OPENING;
 	if (tl_connect(w, e->fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS) {
 		over(e, APP_FAILED, errno);
@@ -354,6 +358,8 @@ listen_on(struct app *a, struct vnet_node *n, struct tl_worker *w)
 	l->fd = tl_socket(w, me.sin6_family, SOCK_STREAM, 0);
 	ck_assert_int_ge(l->fd, TL_FD_BASE);
 	ck_assert_int_eq(tl_bind(w, l->fd, (struct sockaddr *)&me, sizeof(me)), 0);
+	if (app_prepare != NULL)
+		app_prepare(w, l->fd, true);
 	ck_assert_int_eq(tl_listen(w, l->fd, 8), 0);
 	tl_watch(w, l->fd, TL_EV_IN, l);
 	tl_set_turn_fn(w, app_turn, a);

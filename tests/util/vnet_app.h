@@ -54,6 +54,10 @@ struct app {
 	uint64_t completed, aborted_in_queue;
 };
 
+/* Called with each socket before connect and listen, where a test wants options set; NULL again at
+ * the end of the test. */
+extern void (*app_prepare)(struct tl_worker *w, int fd, bool listener);
+
 /* Programs on every node that was started; each worker listens at APP_PORT. */
 void app_start(struct app *a, struct vnet *v);
 void app_stop(struct app *a);

@@ -266,6 +266,7 @@ lab_free(struct lab *l)
 	vnet_check_empty(l->n[0]);
 	vnet_check_empty(l->n[1]);
 	vnet_free(l->v);
+	app_prepare = NULL;
 	free(l);
 }
 
