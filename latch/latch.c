@@ -308,6 +308,19 @@ latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const str
 	return why;
 }
 
+enum drop_reason
+latch_spawn_check(struct lcore *lc, struct latch *listener, const struct flow_key *k,
+	const struct rte_mbuf *m)
+{
+	struct latch l = {.wish = listener->wish == NULL ? NULL : wish_get(listener->wish)};
+	enum drop_reason why = latch_spawn(lc, &l, NULL, k, m);
+
+	if (why == DROP_NONE)
+		latch_release(lc, &l);
+	latch_fini(&l);
+	return why;
+}
+
 int
 latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {

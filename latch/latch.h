@@ -176,6 +176,10 @@ int latch_open(struct lcore *lc, struct latch *l, const struct flow_key *k);
 enum drop_reason latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener,
 	const struct flow_key *k, const struct rte_mbuf *m);
 
+/* The same question for a packet whose connection is made later (SYN cookies): nothing is kept. */
+enum drop_reason latch_spawn_check(struct lcore *lc, struct latch *listener,
+	const struct flow_key *k, const struct rte_mbuf *m);
+
 /* L-1, T-1: a LISTENER latch; k has the local end only. Idempotent. 0, -EACCES, -ENOBUFS, -ENOMEM.
  */
 int latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k);

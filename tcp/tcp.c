@@ -64,6 +64,7 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	tc->ooo_max = lc->pkt_pool->size / 4;
 	secret_draw(lc, &tc->isn_secret);
 	secret_draw(lc, &tc->ts_secret);
+	secret_draw(lc, &tc->cookie_secret);
 	lc->tcp = tc;
 	latch_set_owner(lc, IPPROTO_N_TCP, tcp_latch_alert);
 	return 0;

@@ -357,6 +357,11 @@ seg_listen(struct lcore *lc, struct tcp_seg *seg, const uint32_t *iss_min)
 	} else if (lsn == NULL) {
 		tcp_out_refuse(lc, seg);
 		seg->why = DROP_TCP_NO_PCB;
+	} else if ((seg->flags & (TCP_F_ACK | TCP_F_SYN)) == TCP_F_ACK && tcp_cookie_is_on(lc)) {
+		struct tcp_pcb *pcb = tcp_cookie_open(lc, lsn, seg);
+
+		if (pcb != NULL)
+			seg_other(lc, pcb, seg);
 	} else if ((seg->flags & TCP_F_ACK) != 0) {
 		tcp_out_refuse(lc, seg);
 		seg->why = DROP_TCP_ACK;

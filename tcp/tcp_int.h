@@ -53,6 +53,8 @@ void tcp_output_unmark(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb);
 /* RST for a segment that belongs to nothing (RFC 9293 s3.10.7.1). */
 void tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg);
+/* A segment without a control block, under the protection of what it answers (F-33). */
+void tcp_out_answer(struct lcore *lc, const struct tcp_seg *s, const struct rte_mbuf *question);
 
 /* tcp_syn.c */
 struct tcp_pcb *tcp_listener_find(const struct lcore *lc, const struct flow_key *k);
@@ -61,6 +63,10 @@ void tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb);
 /* A SYN for a listener. iss_min: the ISN must be greater, NULL if no old connection was there. */
 void tcp_syn_in(
 	struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min);
+/* A child in SYN-RECEIVED that will answer seg, or NULL with seg->why. */
+struct tcp_pcb *tcp_syn_child(
+	struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min);
+uint8_t tcp_wscale_of(uint32_t bytes);
 /* Buffers, clocks, ISN and our own options; key, latch and socket options are set. mtu_bytes: of
  * the route to the peer. */
 void tcp_syn_prepare(
@@ -75,6 +81,15 @@ void tcp_syn_done(struct lcore *lc, struct tcp_pcb *child);
 void tcp_syn_forget(struct tcp_pcb *child);
 /* The next connection for accept(), or NULL; it belongs to no queue then. */
 struct tcp_pcb *tcp_syn_accept(struct tcp_pcb *lsn);
+
+/* tcp_cookie.c */
+/* Answers a SYN with a cookie; nothing is kept. */
+void tcp_cookie_send(
+	struct lcore *lc, const struct tcp_pcb *lsn, struct tcp_seg *syn, uint16_t mtu_bytes);
+/* Cookies were sent a short while ago, so an ACK to a listener may carry one. */
+bool tcp_cookie_is_on(const struct lcore *lc);
+/* The child that an ACK with our cookie makes; the ACK is still to be processed. NULL: seg->why. */
+struct tcp_pcb *tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg);
 
 /* tcp_usr.c */
 /* The application is done sending: FIN after what is queued. */

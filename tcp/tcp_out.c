@@ -438,10 +438,22 @@ tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb)
 }
 
 void
+tcp_out_answer(struct lcore *lc, const struct tcp_seg *s, const struct rte_mbuf *question)
+{
+	struct rte_mbuf *m = seg_new(lc, &pkt_meta(question)->key, s);
+
+	if (m == NULL)
+		return;
+	seg_finish(NULL, s, m);
+	latch_stamp_answer(lc, question, m);
+	lc_count(lc, ST_TCP_SEG_OUT);
+	pkt_out(lc, &lc->out_l4, m);
+}
+
+void
 tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg)
 {
 	struct tcp_seg s = {.seq = seg->ack, .flags = TCP_F_RST};
-	struct rte_mbuf *m;
 
 	/* RFC 9293 s3.5.2, group 1; a RST is never answered. */
 	if ((seg->flags & TCP_F_RST) != 0)
@@ -451,12 +463,6 @@ tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg)
 		s.ack = seg->seq + tcp_seg_len(seg);
 		s.flags |= TCP_F_ACK;
 	}
-	m = seg_new(lc, &pkt_meta(seg->m)->key, &s);
-	if (m == NULL)
-		return;
-	seg_finish(NULL, &s, m);
-	latch_stamp_answer(lc, seg->m, m);
-	lc_count(lc, ST_TCP_SEG_OUT);
 	lc_count(lc, ST_TCP_RST_OUT);
-	pkt_out(lc, &lc->out_l4, m);
+	tcp_out_answer(lc, &s, seg->m);
 }

@@ -209,7 +209,9 @@ struct tcp_ctx {
 	uint32_t ooo_max;
 	uint32_t challenge_left; /* RFC 5961 s7 */
 	uint64_t challenge_ns;
-	struct tcp_secret isn_secret, ts_secret;
+	struct tcp_secret isn_secret, ts_secret, cookie_secret;
+	uint64_t cookie_ns; /* when the last one was sent */
+	bool cookies_out;
 };
 
 /* A closed control block, or NULL. Takes the oldest TIME-WAIT if the pool is empty. */

@@ -58,8 +58,8 @@ tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb)
 }
 
 /* RFC 7323 s2.3: the smallest shift that can express the whole buffer. */
-static uint8_t
-wscale_of(uint32_t bytes)
+uint8_t
+tcp_wscale_of(uint32_t bytes)
 {
 	uint8_t s = 0;
 
@@ -105,7 +105,7 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	buf_init(&pcb->snd, s->sndbuf_bytes);
 	buf_init(&pcb->rcv, s->rcvbuf_bytes);
 	pcb->snd.modest = pcb->rcv.modest = true;
-	pcb->rcv_wscale = wscale_of(s->rcvbuf_bytes);
+	pcb->rcv_wscale = tcp_wscale_of(s->rcvbuf_bytes);
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
 	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
@@ -170,6 +170,21 @@ child_start(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_pcb *pcb, const st
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }
 
+/* More half-open connections than a listener that keeps up ever has. */
+static bool
+is_flooded(const struct tcp_pcb *lsn)
+{
+	return lsn->half_n >= RTE_MAX(2 * lsn->backlog, (uint32_t)HALF_MIN);
+}
+
+/* Another child would push one out. */
+static bool
+is_pressed(const struct lcore *lc, const struct tcp_pcb *lsn)
+{
+	return is_flooded(lsn) || (lsn->half_n > 0 && rte_mempool_empty(lc->tcp->pcbs) &&
+					  TAILQ_EMPTY(&lc->tcp->lent));
+}
+
 /*
  * RFC 4987 s3.4: a flood of SYNs must not shut the listener, and the flooder must not know whom
  * it pushes out. One of the oldest goes, so that the search is short; its peer hears nothing.
@@ -199,32 +214,26 @@ child_alloc(struct lcore *lc, struct tcp_pcb *lsn)
 	return tcp_pcb_alloc(lc);
 }
 
-void
-tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min)
+struct tcp_pcb *
+tcp_syn_child(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min)
 {
 	struct tcp_pcb *pcb;
 	struct route rt;
 
-	if (lsn->ready_n >= lsn->backlog) {
-		seg->why = DROP_TCP_BACKLOG;
-		return;
-	}
-	if (route_find(lc, &pkt_meta(seg->m)->key.remote, &rt) != 0) {
-		seg->why = DROP_ROUTE_NONE;
-		return;
-	}
+	seg->why = DROP_ROUTE_NONE;
+	if (route_find(lc, &pkt_meta(seg->m)->key.remote, &rt) != 0)
+		return NULL;
+	seg->why = DROP_TCP_MEM;
 	pcb = child_alloc(lc, lsn);
-	if (pcb == NULL) {
-		seg->why = DROP_TCP_MEM;
-		return;
-	}
+	if (pcb == NULL)
+		return NULL;
 	seg->why = child_own_flow(lc, lsn, pcb, seg);
 	if (seg->why != DROP_NONE) {
 		tcp_pcb_free(lc, pcb);
-		return;
+		return NULL;
 	}
 	seg->why = DROP_TCP_DONE;
-	if (lsn->half_n >= RTE_MAX(2 * lsn->backlog, (uint32_t)HALF_MIN))
+	if (is_flooded(lsn))
 		half_evict(lc, lsn);
 	pcb->user_mss = lsn->user_mss;
 	tcp_syn_prepare(lc, pcb, lsn->s, rt.mtu_bytes);
@@ -234,6 +243,25 @@ tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uin
 		pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
 	}
 	child_start(lc, lsn, pcb, seg);
+	return pcb;
+}
+
+void
+tcp_syn_in(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min)
+{
+	struct route rt;
+
+	if (lsn->ready_n >= lsn->backlog) {
+		seg->why = DROP_TCP_BACKLOG;
+		return;
+	}
+	if (!is_pressed(lc, lsn) || lc->tcp->conf.no_cookies || iss_min != NULL) {
+		tcp_syn_child(lc, lsn, seg, iss_min);
+		return;
+	}
+	seg->why = DROP_ROUTE_NONE;
+	if (route_find(lc, &pkt_meta(seg->m)->key.remote, &rt) == 0)
+		tcp_cookie_send(lc, lsn, seg, rt.mtu_bytes);
 }
 
 bool

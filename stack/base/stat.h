@@ -103,6 +103,7 @@
 	X(TCP_PORT,           "tcp-port",           "port zero")                                   \
 	X(TCP_BCAST,          "tcp-bcast",          "segment to a broadcast or multicast address") \
 	X(TCP_NO_PCB,         "tcp-no-pcb",         "no connection and no listener")               \
+	X(TCP_COOKIE,         "tcp-cookie",         "ACK to a flooded listener without a valid SYN cookie") \
 	X(TCP_BACKLOG,        "tcp-backlog",        "listen queue full")                           \
 	X(TCP_MEM,            "tcp-mem",            "no control block or buffer left")             \
 	X(TCP_SEQ,            "tcp-seq",            "outside the receive window")                  \
@@ -171,6 +172,7 @@
 	X(TCP_RTO,        "tcp-timeouts")       X(TCP_FAST_REXMT, "tcp-fast-retransmits")          \
 	X(TCP_CHALLENGE,  "tcp-challenge-acks") X(TCP_OOO,        "tcp-out-of-order")              \
 	X(TCP_DUP,        "tcp-duplicate-data") X(TCP_PROBE,      "tcp-window-probes")             \
+	X(TCP_COOKIE_OUT, "tcp-cookies-out")    X(TCP_COOKIE_IN,  "tcp-cookies-in")                \
 	X(TCP_SYN_EVICT,  "tcp-half-open-evicted")                                                 \
 	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \

@@ -66,6 +66,7 @@ static const struct key_rule rules[] = {
 	{"tcp", "delack-ms", V_US, AT(stack_conf, tcp.delack_us), 0, 499, "0 to 499 ms"},
 	{"tcp", "msl-ms", V_U32, AT(stack_conf, tcp.msl_ms), 10, 120000, "10 to 120000 ms"},
 	{"tcp", "syn-retries", V_U32, AT(stack_conf, tcp.syn_retries), 1, 15, "1 to 15"},
+	{"tcp", "syn-cookies", V_BOOL_NOT, AT(stack_conf, tcp.no_cookies), 0, 0, "yes or no"},
 	{"tcp", "data-retries", V_U32, AT(stack_conf, tcp.data_retries), 1, 20, "1 to 20"},
 	{"port", "device", V_TEXT, AT(conf_port, device), 255, 0, "memory, a PCI address, or a virtual device such as net_tap0,iface=tap0"},
 	{"port", "mac", V_MAC, AT(conf_port, mac), 0, 0, "a unicast MAC address"},

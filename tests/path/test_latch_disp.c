@@ -835,6 +835,137 @@ START_TEST(c4_refusal_ends_connect_at_once)
 }
 END_TEST
 
+/* SYNs of ports that nobody has, until the listener keeps nothing any more. */
+static void
+flood(struct lab *l, struct craft_sa *sa)
+{
+	for (uint16_t i = 0; i < 80; i++) {
+		struct craft_seg s = {.src = l->n[1]->ip,
+			.dst = l->n[0]->ip,
+			.sport = (uint16_t)(20000 + i),
+			.dport = APP_PORT,
+			.seq = i,
+			.flags = CRAFT_SYN,
+			.wnd = 1000};
+
+		lab_send(l, 1, sa, &s);
+	}
+	lab_pass(l, VNET_MS);
+}
+
+static struct craft_seg
+plain_syn(struct lab *l, uint16_t sport)
+{
+	return (struct craft_seg){.src = l->n[1]->ip,
+		.dst = l->n[0]->ip,
+		.sport = sport,
+		.dport = APP_PORT,
+		.seq = 777,
+		.flags = CRAFT_SYN,
+		.wnd = 1000};
+}
+
+/* F-22: the cookie is good under the protection of its SYN only: not under another peer's SA, not
+ * in clear; an ACK with a number that we did not send makes nothing either, and draws no answer. */
+START_TEST(f22_cookie_is_bound_to_the_profile)
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct craft_seg s, ack;
+	uint64_t before;
+
+	flood(l, &l->bad[0]);
+	l->block[0] = true; /* the client's own stack would refuse what it did not ask for */
+	s = plain_syn(l, 4321);
+	lab_send(l, 1, &l->good[1], &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_gt(lab_stat(l, 0, "tcp-cookies-out"), 0);
+	ck_assert_uint_eq(l->last[0].flags, CRAFT_SYN | CRAFT_ACK);
+	ack = s;
+	ack.flags = CRAFT_ACK;
+	ack.seq = s.seq + 1;
+	ack.ack = l->last[0].seq + 1;
+	before = lab_sent(l, 0);
+	lab_send(l, 1, &l->bad[0], &ack);
+	lab_send_clear(l, 1, &ack);
+	ack.ack++;
+	lab_send(l, 1, &l->good[1], &ack);
+	ack.ack--;
+	ack.seq++;
+	lab_send(l, 1, &l->good[1], &ack);
+	ack.seq--;
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-cookies-in"), 0);
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-cookie"), 3);
+	ck_assert_uint_eq(lab_sent(l, 0), before);
+	lab_send(l, 1, &l->good[1], &ack);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-cookies-in"), 1);
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-established"), 1);
+	lab_free(l);
+}
+END_TEST
+
+/* A cookie is good for its minute and the next, no longer. */
+START_TEST(f22_cookie_expires)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.more = {"tcp.syn-retries=15"}});
+	struct craft_seg s, ack;
+
+	flood(l, &l->bad[0]);
+	l->block[0] = true;
+	s = plain_syn(l, 4321);
+	lab_send(l, 1, &l->good[1], &s);
+	lab_pass(l, VNET_MS);
+	ack = s;
+	ack.flags = CRAFT_ACK;
+	ack.seq = s.seq + 1;
+	ack.ack = l->last[0].seq + 1;
+	lab_pass(l, (_i == 0 ? 60 : 200) * VNET_S);
+	/* Another one keeps the listener in that mode. */
+	s.sport++;
+	lab_send(l, 1, &l->good[1], &s);
+	lab_send(l, 1, &l->good[1], &ack);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-cookies-in"), _i == 0 ? 1 : 0);
+	lab_free(l);
+}
+END_TEST
+
+/* A whole stack opens, transfers and closes by a cookie, with its window scaled. */
+START_TEST(flooded_listener_serves_real_clients)
+{
+	struct lab *l = lab_new(&plain_opts);
+
+	flood(l, &l->bad[0]);
+	lab_begin(l, 400000, 400000);
+	l->good[1].seq = 0;
+	ck_assert(vnet_run(l->v, app_conn_open, l->c, 10 * VNET_S));
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-cookies-in"), 1);
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+/* L-2: a listener that asked for another peer sends no cookie either. */
+START_TEST(l2_no_cookie_for_whom_the_listener_does_not_take)
+{
+	struct asked *a = ask();
+	struct lab *l;
+	struct craft_seg s;
+
+	a->opener = false;
+	a->peer = fqdn("rogue.example");
+	l = lab_new(&plain_opts);
+	flood(l, &l->bad[0]);
+	s = plain_syn(l, 4321);
+	lab_send(l, 1, &l->good[1], &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "latch-request"), 1);
+	ck_assert_uint_ne(l->last[0].dport, 4321);
+	lab_free(l);
+}
+END_TEST
+
 /* G-22: another connection to the address must have the peer that the first one has. */
 START_TEST(g22_same_peer_as_the_other_connections)
 {
@@ -1054,6 +1185,10 @@ main(void)
 	tcase_add_test(c, c3_connect_waits_for_the_sa);
 	tcase_add_test(c, g17_no_sa_is_packet_loss);
 	tcase_add_test(c, c4_refusal_ends_connect_at_once);
+	tcase_add_test(c, f22_cookie_is_bound_to_the_profile);
+	tcase_add_loop_test(c, f22_cookie_expires, 0, 2);
+	tcase_add_test(c, flooded_listener_serves_real_clients);
+	tcase_add_test(c, l2_no_cookie_for_whom_the_listener_does_not_take);
 	tcase_add_loop_test(c, g22_same_peer_as_the_other_connections, 0, 2);
 	tcase_add_test(c, g19_automatic_latching_can_be_switched_off);
 	tcase_add_loop_test(c, dpd_closes_breaks_or_is_ignored, 0, 3);

@@ -126,6 +126,17 @@ latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert)
 	ck_assert_ptr_nonnull(alert);
 }
 
+enum drop_reason
+latch_spawn_check(struct lcore *lc, struct latch *listener, const struct flow_key *k,
+	const struct rte_mbuf *m)
+{
+	(void)lc;
+	(void)listener;
+	(void)k;
+	(void)m;
+	return t.fake.spawn_rc;
+}
+
 enum latch_act
 latch_conflict(struct lcore *lc, struct latch *l, enum tl_latch_reason why, bool is_open)
 {
