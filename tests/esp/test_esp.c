@@ -15,6 +15,7 @@ make_esp(uint8_t *out, uint8_t nxt)
 	return ee_encrypt(nxt, p, PAYLOAD, out);
 }
 
+/* P-1 */
 START_TEST(transport_round_trip_gives_the_payload_and_the_tag)
 {
 	uint8_t p[PAYLOAD], esp[256];
@@ -55,6 +56,7 @@ START_TEST(explicit_iv_counts_up_from_its_start)
 }
 END_TEST
 
+/* E-4 */
 START_TEST(second_copy_is_a_replay_also_within_one_burst)
 {
 	uint8_t esp[256];
@@ -80,7 +82,7 @@ START_TEST(second_copy_is_a_replay_also_within_one_burst)
 }
 END_TEST
 
-/* Every truncation and every flipped bit is dropped with one counter and changes no state. */
+/* E-11: every truncation and every flipped bit is dropped with one counter and changes no state. */
 START_TEST(wrong_packet_changes_no_state)
 {
 	uint8_t esp[256], bad[256];
@@ -165,6 +167,93 @@ START_TEST(esp_in_esp_is_dropped)
 }
 END_TEST
 
+/* A good packet in front of esp_in(). */
+static struct rte_mbuf *
+received_esp(void)
+{
+	uint8_t esp[256];
+	uint32_t len = make_esp(esp, IPPROTO_N_TCP);
+	struct rte_mbuf *m = env_pkt(ee, esp, len);
+
+	pkt_meta(m)->key.local = ee_here;
+	pkt_meta(m)->key.remote = ee_there;
+	pkt_meta(m)->l4_len = (uint16_t)len;
+	return m;
+}
+
+/* F-61: what came out of one SA does not go through another, also out of a tunnel. */
+START_TEST(tagged_esp_is_dropped)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	ee_add_default_pair();
+	m = received_esp();
+	esp_sa_tag(&ee->lc, m, ee->lc.esp->slot[0]);
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], m);
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NESTED], 1);
+}
+END_TEST
+
+/* F-63: the port verified a checksum of the ciphertext, if any. */
+START_TEST(verdict_of_the_port_on_the_checksum_ends_with_esp)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	ee_add_default_pair();
+	m = received_esp();
+	pkt_meta(m)->flags |= PKT_F_CSUM_OK;
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], m);
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(pkt_meta(m)->flags & PKT_F_CSUM_OK, 0);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* The hard limit is reached between two packets of one burst. */
+START_TEST(hard_limit_holds_within_a_burst)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	struct pkt_sort s;
+
+	in.life.hard_packets = 1;
+	ee_add_pair(&in, &out);
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], received_esp());
+	pkt_vec_add(&s.v[NX_ESP], received_esp());
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_EXPIRED], 1);
+	rte_pktmbuf_free(s.v[NX_TCP].m[0]);
+}
+END_TEST
+
+/* E-5: the sender goes on above 32 bits, and the receiver follows. */
+START_TEST(extended_sequence_numbers_go_on_above_32_bits)
+{
+	struct rte_mbuf *m;
+	uint8_t esp[256];
+	uint32_t len;
+
+	ee_add_default_pair();
+	ee->lc.esp->slot[1]->seq = UINT32_MAX - 1;
+	replay_update(&ee->lc.esp->slot[0]->replay, UINT32_MAX - 1);
+	for (uint64_t seq = UINT32_MAX; seq < UINT32_MAX + 3ull; seq++) {
+		len = make_esp(esp, IPPROTO_N_TCP);
+		m = ee_receive(esp, len, NX_TCP);
+		ck_assert_ptr_nonnull(m);
+		ck_assert_uint_eq(ee->lc.esp->slot[0]->replay.top, seq);
+		rte_pktmbuf_free(m);
+	}
+}
+END_TEST
+
 START_TEST(outer_addresses_of_another_host_are_dropped)
 {
 	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
@@ -179,7 +268,7 @@ START_TEST(outer_addresses_of_another_host_are_dropped)
 }
 END_TEST
 
-/* RFC 4303 s3.3.3: the counter never cycles. */
+/* E-4, RFC 4303 s3.3.3: the counter never cycles. */
 START_TEST(used_up_sequence_numbers_stop_the_sa)
 {
 	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
@@ -270,7 +359,7 @@ START_TEST(tunnel_gives_the_inner_packet_tagged_and_trimmed)
 }
 END_TEST
 
-/* F-59: a tunnel peer may speak for nobody outside its selectors. */
+/* E-1, F-59: a tunnel peer may speak for nobody outside its selectors. */
 START_TEST(tunnel_with_foreign_inner_source_is_dropped)
 {
 	add_tunnel(0);
@@ -404,6 +493,7 @@ START_TEST(padding_must_count_up_and_fit)
 	static const uint8_t good[] = {1, 2, 3, 3, IPPROTO_N_TCP};
 	static const uint8_t wrong[] = {1, 2, 4, 3, IPPROTO_N_TCP};
 	static const uint8_t too_long[] = {39, IPPROTO_N_TCP};
+	uint8_t into_the_iv[41]; /* its first byte is the last one of the IV */
 
 	ee_add_default_pair();
 	ck_assert_ptr_null(with_trailer(wrong, sizeof(wrong)));
@@ -411,6 +501,13 @@ START_TEST(padding_must_count_up_and_fit)
 	replay_init(&ee->lc.esp->slot[0]->replay, 64);
 	ck_assert_ptr_null(with_trailer(too_long, sizeof(too_long)));
 	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_PAD], 2);
+	replay_init(&ee->lc.esp->slot[0]->replay, 64);
+	for (uint8_t i = 0; i < 39; i++)
+		into_the_iv[i] = (uint8_t)(i + 1);
+	into_the_iv[39] = 39;
+	into_the_iv[40] = IPPROTO_N_TCP;
+	ck_assert_ptr_null(with_trailer(into_the_iv, sizeof(into_the_iv)));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_PAD], 3);
 	replay_init(&ee->lc.esp->slot[0]->replay, 64);
 	struct rte_mbuf *m = with_trailer(good, sizeof(good));
 
@@ -429,6 +526,7 @@ enum wrong {
 	W_SEQ_ZERO,
 	W_REPLAY,
 	W_ADDR,
+	W_LOCAL,
 	W_ENCAP,
 	W_EXPIRED,
 	W_SELECTOR,
@@ -442,6 +540,7 @@ static const enum drop_reason wrong_counter[W_MAX] = {
 	[W_SEQ_ZERO] = DROP_ESP_SEQ,
 	[W_REPLAY] = DROP_ESP_REPLAY,
 	[W_ADDR] = DROP_ESP_ADDR,
+	[W_LOCAL] = DROP_ESP_ADDR,
 	[W_ENCAP] = DROP_ESP_ENCAP,
 	[W_EXPIRED] = DROP_ESP_EXPIRED,
 	[W_SELECTOR] = DROP_ESP_SELECTOR,
@@ -469,6 +568,9 @@ make_wrong(enum wrong w, uint8_t *esp, uint32_t len)
 		break;
 	case W_ADDR:
 		sa->conf.remote = ee_here;
+		break;
+	case W_LOCAL:
+		sa->conf.local = ee_there;
 		break;
 	case W_ENCAP:
 		sa->conf.udp = true;
@@ -559,6 +661,10 @@ add_tests(TCase *c)
 	tcase_add_test(c, dummy_packet_is_discarded);
 	tcase_add_test(c, inner_packet_outside_the_selectors_is_dropped_untagged);
 	tcase_add_test(c, esp_in_esp_is_dropped);
+	tcase_add_test(c, tagged_esp_is_dropped);
+	tcase_add_test(c, verdict_of_the_port_on_the_checksum_ends_with_esp);
+	tcase_add_test(c, hard_limit_holds_within_a_burst);
+	tcase_add_test(c, extended_sequence_numbers_go_on_above_32_bits);
 	tcase_add_test(c, outer_addresses_of_another_host_are_dropped);
 	tcase_add_test(c, used_up_sequence_numbers_stop_the_sa);
 	tcase_add_test(c, no_room_spends_no_sequence_number);
