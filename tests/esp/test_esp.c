@@ -368,6 +368,25 @@ START_TEST(tunnel_with_foreign_inner_source_is_dropped)
 }
 END_TEST
 
+/* E-1: ports are looked for where the inner header says, and that may be nowhere; and a header that
+ * looks like IPv4 but for its version is none. */
+START_TEST(tunnel_with_a_wrong_inner_header_is_dropped)
+{
+	static const uint8_t first[] = {0x44, 0x4f, 0x65};
+	uint8_t inner[64], esp[256];
+	uint32_t len;
+
+	add_tunnel(0);
+	for (uint32_t i = 0; i < RTE_DIM(first); i++) {
+		len = inner_packet(inner, 0x0a000002, 0);
+		inner[0] = first[i];
+		len = ee_encrypt(IPPROTO_N_IPIP, inner, len, esp);
+		ck_assert_ptr_null(ee_receive(esp, len, NX_IP));
+		ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], i + 1);
+	}
+}
+END_TEST
+
 /* F-56: a fragment has no ports to compare. */
 START_TEST(tunnel_fragment_needs_an_sa_without_ports)
 {
@@ -670,6 +689,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, no_room_spends_no_sequence_number);
 	tcase_add_test(c, tunnel_gives_the_inner_packet_tagged_and_trimmed);
 	tcase_add_test(c, tunnel_with_foreign_inner_source_is_dropped);
+	tcase_add_test(c, tunnel_with_a_wrong_inner_header_is_dropped);
 	tcase_add_test(c, tunnel_fragment_needs_an_sa_without_ports);
 	tcase_add_test(c, tunnel_sa_refuses_transport_payload);
 	tcase_add_test(c, outbound_choice_prefers_the_newest_of_the_profile);
