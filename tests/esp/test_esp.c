@@ -365,6 +365,9 @@ START_TEST(tunnel_with_foreign_inner_source_is_dropped)
 	add_tunnel(0);
 	ck_assert_ptr_null(through_tunnel(0x0a000003, 0));
 	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 1);
+	ck_assert_ptr_null(
+		through_tunnel(0x0a000003, 0x0002)); /* nor a fragment that shows no ports */
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 2);
 }
 END_TEST
 
@@ -632,6 +635,38 @@ START_TEST(each_wrong_packet_has_its_own_counter_and_no_other_effect)
 }
 END_TEST
 
+/* What would never work, or not be safe, is refused before any worker hears of it (E-4, E-7, E-12,
+ * E-13, E-18). */
+START_TEST(sa_that_cannot_work_is_refused)
+{
+	struct esp_sa_conf good = ee_sa(true), c[11];
+	const char *why;
+	uint32_t n = 0;
+
+	ck_assert_int_eq(esp_sa_check(&good, &why), 0);
+	for (uint32_t i = 0; i < RTE_DIM(c); i++)
+		c[i] = good;
+	c[n++].key_len--;
+	c[n++].auth_key_len = 20;
+	c[n].encr = ESP_ENCR_AES_GCM_16_IIV;
+	c[n++].manual = true;
+	c[n++].spi = 255;
+	c[n++].mode = 7;
+	c[n++].replay_window = 31;
+	c[n++].replay_window = ESP_REPLAY_MAX + 1;
+	c[n].life.soft_packets = 2;
+	c[n++].life.hard_packets = 1;
+	c[n++].udp = true; /* and no ports */
+	c[n++].tfc_pad_bytes = 1000;
+	c[n++].local = ee_here6;
+	ck_assert_uint_eq(n, RTE_DIM(c));
+	for (uint32_t i = 0; i < n; i++) {
+		ck_assert_int_ne(esp_sa_check(&c[i], &why), 0);
+		ck_assert_ptr_nonnull(why);
+	}
+}
+END_TEST
+
 /* C-9: which SAs may not have two owners. */
 START_TEST(selectors_overlap_when_a_flow_fits_both)
 {
@@ -653,6 +688,9 @@ START_TEST(selectors_overlap_when_a_flow_fits_both)
 	a.proto = IPPROTO_N_TCP;
 	ck_assert(esp_sel_overlap(&a, &b));
 	b.proto = IPPROTO_N_UDP;
+	ck_assert(!esp_sel_overlap(&a, &b));
+	b.proto = IPPROTO_N_TCP;
+	b.realm = 1;
 	ck_assert(!esp_sel_overlap(&a, &b));
 }
 END_TEST
@@ -701,6 +739,7 @@ add_tests(TCase *c)
 		c, each_wrong_packet_has_its_own_counter_and_no_other_effect, W_CUT, W_MAX);
 	tcase_add_test(c, used_up_sa_is_not_chosen_again);
 	tcase_add_test(c, padding_must_count_up_and_fit);
+	tcase_add_test(c, sa_that_cannot_work_is_refused);
 	tcase_add_test(c, selectors_overlap_when_a_flow_fits_both);
 }
 
