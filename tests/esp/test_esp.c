@@ -216,6 +216,22 @@ START_TEST(verdict_of_the_port_on_the_checksum_ends_with_esp)
 }
 END_TEST
 
+/* F-64: the SPIs of two realms are two spaces. */
+START_TEST(spi_of_another_realm_is_unknown)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	ee_add_default_pair();
+	m = received_esp();
+	pkt_meta(m)->key.realm = 1;
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], m);
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SPI], 1);
+}
+END_TEST
+
 /* The hard limit is reached between two packets of one burst. */
 START_TEST(hard_limit_holds_within_a_burst)
 {
@@ -720,6 +736,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, esp_in_esp_is_dropped);
 	tcase_add_test(c, tagged_esp_is_dropped);
 	tcase_add_test(c, verdict_of_the_port_on_the_checksum_ends_with_esp);
+	tcase_add_test(c, spi_of_another_realm_is_unknown);
 	tcase_add_test(c, hard_limit_holds_within_a_burst);
 	tcase_add_test(c, extended_sequence_numbers_go_on_above_32_bits);
 	tcase_add_test(c, outer_addresses_of_another_host_are_dropped);
