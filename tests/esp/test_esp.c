@@ -82,6 +82,28 @@ START_TEST(second_copy_is_a_replay_also_within_one_burst)
 }
 END_TEST
 
+/* G-14: an SA of the profile that was asked for, which covers the flow, has numbers left and goes
+ * out; profiles that share a bucket are two. F-2: of another generation nothing is deleted. */
+START_TEST(only_a_usable_sa_of_the_profile_that_covers_the_flow_is_found)
+{
+	struct esp_sa_conf out = ee_sa(false);
+	struct flow_key k = {.local = ee_here, .remote = ee_there, .proto = IPPROTO_N_TCP};
+	struct esp_sa_ref ref;
+
+	addr_range_of_host(&out.sel.remote, &ee_there);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &out, 4, 1), 0);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+	ck_assert_int_ne(esp_sad_find_out(&ee->lc, PROFILE + ee->lc.esp->mask + 1, &k, &ref), 0);
+	k.remote = ip_addr_v4(RTE_BE32(0x0a000003));
+	ck_assert_int_ne(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+	k.remote = ee_there;
+	ck_assert_int_ne(esp_sad_del(&ee->lc, 4, 2, ESP_DEL_REKEY), 0);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+	ee->lc.esp->slot[4]->seq = UINT64_MAX;
+	ck_assert_int_ne(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+}
+END_TEST
+
 /* E-11: every truncation and every flipped bit is dropped with one counter and changes no state. */
 START_TEST(wrong_packet_changes_no_state)
 {
@@ -737,6 +759,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, tagged_esp_is_dropped);
 	tcase_add_test(c, verdict_of_the_port_on_the_checksum_ends_with_esp);
 	tcase_add_test(c, spi_of_another_realm_is_unknown);
+	tcase_add_test(c, only_a_usable_sa_of_the_profile_that_covers_the_flow_is_found);
 	tcase_add_test(c, hard_limit_holds_within_a_burst);
 	tcase_add_test(c, extended_sequence_numbers_go_on_above_32_bits);
 	tcase_add_test(c, outer_addresses_of_another_host_are_dropped);
