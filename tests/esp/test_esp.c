@@ -104,6 +104,33 @@ START_TEST(only_a_usable_sa_of_the_profile_that_covers_the_flow_is_found)
 }
 END_TEST
 
+/* G-9: what the peer sends under is an SA of the same peer that is alive. F-1: a tag of another
+ * generation names no SA. N-8: what moves is the peer's. */
+START_TEST(counterpart_of_an_sa_is_of_the_same_peer_and_alive)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false), other;
+	struct flow_key k = {.local = ee_here, .remote = ee_there, .proto = IPPROTO_N_TCP};
+	struct tl_tag tag = {.sad_index = 1, .sad_gen = 1, .profile = PROFILE};
+	struct esp_sa_ref like, ref;
+
+	ee_add_pair(&in, &out);
+	ck_assert(esp_sad_ref(&ee->lc, &tag, &like));
+	tag.sad_gen = 2;
+	ck_assert(!esp_sad_ref(&ee->lc, &tag, &ref));
+	ck_assert_int_eq(esp_sad_find_in(&ee->lc, &like, &k, &ref), 0);
+	like.peer_id++;
+	ck_assert_int_ne(esp_sad_find_in(&ee->lc, &like, &k, &ref), 0);
+	like.peer_id--;
+	ee->lc.esp->slot[0]->expired = true;
+	ck_assert_int_ne(esp_sad_find_in(&ee->lc, &like, &k, &ref), 0);
+	in.udp = true;
+	other = in;
+	ck_assert(esp_sa_moves_with(&in, &other));
+	other.peer_id++;
+	ck_assert(!esp_sa_moves_with(&in, &other));
+}
+END_TEST
+
 /* E-11: every truncation and every flipped bit is dropped with one counter and changes no state. */
 START_TEST(wrong_packet_changes_no_state)
 {
@@ -507,6 +534,51 @@ START_TEST(request_without_sa_is_dropped)
 }
 END_TEST
 
+static bool
+leaves(const struct tl_tag *tag, enum pkt_handoff from)
+{
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
+	struct pkt_vec v = {.n = 1, .m = {m}};
+
+	pkt_meta(m)->key.local = ee_here;
+	pkt_meta(m)->key.remote = ee_there;
+	pkt_meta(m)->handoff = (uint8_t)from;
+	pkt_tag_set(&ee->lc, m, *tag);
+	spd_out(&ee->lc, &v);
+	if (v.n == 1)
+		rte_pktmbuf_free(m);
+	return v.n == 1;
+}
+
+/* G-14, F-1: a request tag is index, generation and profile of an outbound SA; all must agree, or
+ * another SA is looked for, which has to cover the flow. */
+START_TEST(request_tag_that_does_not_agree_never_leaves)
+{
+	struct esp_sa_conf in = ee_sa(true), narrow = ee_sa(false), far = ee_sa(false);
+	struct tl_tag tag = {.sad_index = 4, .sad_gen = 2, .profile = PROFILE};
+
+	addr_range_of_host(&narrow.sel.remote, &ee_here);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &in, 3, 1), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &narrow, 4, 2), 0);
+	ck_assert(leaves(&tag, HANDOFF_NONE));
+	tag.sad_gen = 1; /* the slot is another SA's now, which does not cover the flow */
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	tag.sad_gen = 2;
+	tag.profile++;
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	tag = (struct tl_tag){.sad_index = 3, .sad_gen = 1, .profile = PROFILE}; /* inbound */
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	tag = (struct tl_tag){.sad_index = TAG_BYPASS, .profile = PROFILE};
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	far.owner = 1; /* where the packet was handed over from */
+	far.spi++;
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &far, 5, 1), 0);
+	tag = (struct tl_tag){.sad_index = 5, .sad_gen = 1, .profile = PROFILE};
+	ck_assert(!leaves(&tag, HANDOFF_TX));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NOSA], 5);
+}
+END_TEST
+
 /* A used-up SA makes room for another with the same parameters. */
 START_TEST(used_up_sa_is_not_chosen_again)
 {
@@ -760,6 +832,8 @@ add_tests(TCase *c)
 	tcase_add_test(c, verdict_of_the_port_on_the_checksum_ends_with_esp);
 	tcase_add_test(c, spi_of_another_realm_is_unknown);
 	tcase_add_test(c, only_a_usable_sa_of_the_profile_that_covers_the_flow_is_found);
+	tcase_add_test(c, counterpart_of_an_sa_is_of_the_same_peer_and_alive);
+	tcase_add_test(c, request_tag_that_does_not_agree_never_leaves);
 	tcase_add_test(c, hard_limit_holds_within_a_burst);
 	tcase_add_test(c, extended_sequence_numbers_go_on_above_32_bits);
 	tcase_add_test(c, outer_addresses_of_another_host_are_dropped);
