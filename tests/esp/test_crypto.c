@@ -147,6 +147,7 @@ check_engines(const struct esp_sa_conf *c)
 		check_lengths(c, engines[i / 2], engines[i % 2]);
 }
 
+/* E-12 */
 START_TEST(engines_agree_at_every_length)
 {
 	each_suite(_i, check_engines);
@@ -206,6 +207,7 @@ check_flips(const struct esp_sa_conf *c)
 	check_flips_by(c, ESP_ENGINE_LIBCRYPTO);
 }
 
+/* E-11 */
 START_TEST(any_flipped_bit_is_noticed)
 {
 	each_suite(_i, check_flips);

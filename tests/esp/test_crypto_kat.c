@@ -274,6 +274,7 @@ check_decrypt(
 	unit_close(&u);
 }
 
+/* E-12 */
 START_TEST(engine_agrees_with_published_vector)
 {
 	const struct vector *v = &vectors[_i / 2];
@@ -359,8 +360,8 @@ check_implicit_iv(const struct vector *v, enum esp_engine_id id, uint16_t encr)
 }
 
 /*
- * RFC 8750 s4: as with an explicit IV that is the 64-bit sequence number. It has no vectors, so
- * those of the explicit suites serve, with their AAD, and their IV for the sequence number.
+ * E-17, RFC 8750 s4: as with an explicit IV that is the 64-bit sequence number. It has no vectors,
+ * so those of the explicit suites serve, with their AAD, and their IV for the sequence number.
  */
 START_TEST(implicit_iv_is_the_sequence_number)
 {

@@ -15,6 +15,7 @@ make_esp(uint8_t *out, uint8_t nxt)
 	return ee_encrypt(nxt, p, PAYLOAD, out);
 }
 
+/* P-1 */
 START_TEST(transport_round_trip_gives_the_payload_and_the_tag)
 {
 	uint8_t p[PAYLOAD], esp[256];
@@ -55,6 +56,7 @@ START_TEST(explicit_iv_counts_up_from_its_start)
 }
 END_TEST
 
+/* E-4 */
 START_TEST(second_copy_is_a_replay_also_within_one_burst)
 {
 	uint8_t esp[256];
@@ -80,7 +82,56 @@ START_TEST(second_copy_is_a_replay_also_within_one_burst)
 }
 END_TEST
 
-/* Every truncation and every flipped bit is dropped with one counter and changes no state. */
+/* G-14: an SA of the profile that was asked for, which covers the flow, has numbers left and goes
+ * out; profiles that share a bucket are two. F-2: of another generation nothing is deleted. */
+START_TEST(only_a_usable_sa_of_the_profile_that_covers_the_flow_is_found)
+{
+	struct esp_sa_conf out = ee_sa(false);
+	struct flow_key k = {.local = ee_here, .remote = ee_there, .proto = IPPROTO_N_TCP};
+	struct esp_sa_ref ref;
+
+	addr_range_of_host(&out.sel.remote, &ee_there);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &out, 4, 1), 0);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+	ck_assert_int_ne(esp_sad_find_out(&ee->lc, PROFILE + ee->lc.esp->mask + 1, &k, &ref), 0);
+	k.remote = ip_addr_v4(RTE_BE32(0x0a000003));
+	ck_assert_int_ne(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+	k.remote = ee_there;
+	ck_assert_int_ne(esp_sad_del(&ee->lc, 4, 2, ESP_DEL_REKEY), 0);
+	ck_assert_int_eq(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+	ee->lc.esp->slot[4]->seq = UINT64_MAX;
+	ck_assert_int_ne(esp_sad_find_out(&ee->lc, PROFILE, &k, &ref), 0);
+}
+END_TEST
+
+/* G-9: what the peer sends under is an SA of the same peer that is alive. F-1: a tag of another
+ * generation names no SA. N-8: what moves is the peer's. */
+START_TEST(counterpart_of_an_sa_is_of_the_same_peer_and_alive)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false), other;
+	struct flow_key k = {.local = ee_here, .remote = ee_there, .proto = IPPROTO_N_TCP};
+	struct tl_tag tag = {.sad_index = 1, .sad_gen = 1, .profile = PROFILE};
+	struct esp_sa_ref like, ref;
+
+	ee_add_pair(&in, &out);
+	ck_assert(esp_sad_ref(&ee->lc, &tag, &like));
+	tag.sad_gen = 2;
+	ck_assert(!esp_sad_ref(&ee->lc, &tag, &ref));
+	ck_assert_int_eq(esp_sad_find_in(&ee->lc, &like, &k, &ref), 0);
+	like.peer_id++;
+	ck_assert_int_ne(esp_sad_find_in(&ee->lc, &like, &k, &ref), 0);
+	like.peer_id--;
+	ee->lc.esp->slot[0]->expired = true;
+	ck_assert_int_ne(esp_sad_find_in(&ee->lc, &like, &k, &ref), 0);
+	in.udp = true;
+	other = in;
+	ck_assert(esp_sa_moves_with(&in, &other));
+	other.peer_id++;
+	ck_assert(!esp_sa_moves_with(&in, &other));
+}
+END_TEST
+
+/* E-11: every truncation and every flipped bit is dropped with one counter and changes no state. */
 START_TEST(wrong_packet_changes_no_state)
 {
 	uint8_t esp[256], bad[256];
@@ -165,6 +216,109 @@ START_TEST(esp_in_esp_is_dropped)
 }
 END_TEST
 
+/* A good packet in front of esp_in(). */
+static struct rte_mbuf *
+received_esp(void)
+{
+	uint8_t esp[256];
+	uint32_t len = make_esp(esp, IPPROTO_N_TCP);
+	struct rte_mbuf *m = env_pkt(ee, esp, len);
+
+	pkt_meta(m)->key.local = ee_here;
+	pkt_meta(m)->key.remote = ee_there;
+	pkt_meta(m)->l4_len = (uint16_t)len;
+	return m;
+}
+
+/* F-61: what came out of one SA does not go through another, also out of a tunnel. */
+START_TEST(tagged_esp_is_dropped)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	ee_add_default_pair();
+	m = received_esp();
+	esp_sa_tag(&ee->lc, m, ee->lc.esp->slot[0]);
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], m);
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NESTED], 1);
+}
+END_TEST
+
+/* F-63: the port verified a checksum of the ciphertext, if any. */
+START_TEST(verdict_of_the_port_on_the_checksum_ends_with_esp)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	ee_add_default_pair();
+	m = received_esp();
+	pkt_meta(m)->flags |= PKT_F_CSUM_OK;
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], m);
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(pkt_meta(m)->flags & PKT_F_CSUM_OK, 0);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* F-64: the SPIs of two realms are two spaces. */
+START_TEST(spi_of_another_realm_is_unknown)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	ee_add_default_pair();
+	m = received_esp();
+	pkt_meta(m)->key.realm = 1;
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], m);
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SPI], 1);
+}
+END_TEST
+
+/* The hard limit is reached between two packets of one burst. */
+START_TEST(hard_limit_holds_within_a_burst)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	struct pkt_sort s;
+
+	in.life.hard_packets = 1;
+	ee_add_pair(&in, &out);
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_ESP], received_esp());
+	pkt_vec_add(&s.v[NX_ESP], received_esp());
+	esp_in(&ee->lc, &s.v[NX_ESP], &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_EXPIRED], 1);
+	rte_pktmbuf_free(s.v[NX_TCP].m[0]);
+}
+END_TEST
+
+/* E-5: the sender goes on above 32 bits, and the receiver follows. */
+START_TEST(extended_sequence_numbers_go_on_above_32_bits)
+{
+	struct rte_mbuf *m;
+	uint8_t esp[256];
+	uint32_t len;
+
+	ee_add_default_pair();
+	ee->lc.esp->slot[1]->seq = UINT32_MAX - 1;
+	replay_update(&ee->lc.esp->slot[0]->replay, UINT32_MAX - 1);
+	for (uint64_t seq = UINT32_MAX; seq < UINT32_MAX + 3ull; seq++) {
+		len = make_esp(esp, IPPROTO_N_TCP);
+		m = ee_receive(esp, len, NX_TCP);
+		ck_assert_ptr_nonnull(m);
+		ck_assert_uint_eq(ee->lc.esp->slot[0]->replay.top, seq);
+		rte_pktmbuf_free(m);
+	}
+}
+END_TEST
+
 START_TEST(outer_addresses_of_another_host_are_dropped)
 {
 	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
@@ -179,7 +333,7 @@ START_TEST(outer_addresses_of_another_host_are_dropped)
 }
 END_TEST
 
-/* RFC 4303 s3.3.3: the counter never cycles. */
+/* E-4, RFC 4303 s3.3.3: the counter never cycles. */
 START_TEST(used_up_sequence_numbers_stop_the_sa)
 {
 	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
@@ -270,12 +424,34 @@ START_TEST(tunnel_gives_the_inner_packet_tagged_and_trimmed)
 }
 END_TEST
 
-/* F-59: a tunnel peer may speak for nobody outside its selectors. */
+/* E-1, F-59: a tunnel peer may speak for nobody outside its selectors. */
 START_TEST(tunnel_with_foreign_inner_source_is_dropped)
 {
 	add_tunnel(0);
 	ck_assert_ptr_null(through_tunnel(0x0a000003, 0));
 	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 1);
+	ck_assert_ptr_null(
+		through_tunnel(0x0a000003, 0x0002)); /* nor a fragment that shows no ports */
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 2);
+}
+END_TEST
+
+/* E-1: ports are looked for where the inner header says, and that may be nowhere; and a header that
+ * looks like IPv4 but for its version is none. */
+START_TEST(tunnel_with_a_wrong_inner_header_is_dropped)
+{
+	static const uint8_t first[] = {0x44, 0x4f, 0x65};
+	uint8_t inner[64], esp[256];
+	uint32_t len;
+
+	add_tunnel(0);
+	for (uint32_t i = 0; i < RTE_DIM(first); i++) {
+		len = inner_packet(inner, 0x0a000002, 0);
+		inner[0] = first[i];
+		len = ee_encrypt(IPPROTO_N_IPIP, inner, len, esp);
+		ck_assert_ptr_null(ee_receive(esp, len, NX_IP));
+		ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], i + 1);
+	}
 }
 END_TEST
 
@@ -358,6 +534,51 @@ START_TEST(request_without_sa_is_dropped)
 }
 END_TEST
 
+static bool
+leaves(const struct tl_tag *tag, enum pkt_handoff from)
+{
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
+	struct pkt_vec v = {.n = 1, .m = {m}};
+
+	pkt_meta(m)->key.local = ee_here;
+	pkt_meta(m)->key.remote = ee_there;
+	pkt_meta(m)->handoff = (uint8_t)from;
+	pkt_tag_set(&ee->lc, m, *tag);
+	spd_out(&ee->lc, &v);
+	if (v.n == 1)
+		rte_pktmbuf_free(m);
+	return v.n == 1;
+}
+
+/* G-14, F-1: a request tag is index, generation and profile of an outbound SA; all must agree, or
+ * another SA is looked for, which has to cover the flow. */
+START_TEST(request_tag_that_does_not_agree_never_leaves)
+{
+	struct esp_sa_conf in = ee_sa(true), narrow = ee_sa(false), far = ee_sa(false);
+	struct tl_tag tag = {.sad_index = 4, .sad_gen = 2, .profile = PROFILE};
+
+	addr_range_of_host(&narrow.sel.remote, &ee_here);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &in, 3, 1), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &narrow, 4, 2), 0);
+	ck_assert(leaves(&tag, HANDOFF_NONE));
+	tag.sad_gen = 1; /* the slot is another SA's now, which does not cover the flow */
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	tag.sad_gen = 2;
+	tag.profile++;
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	tag = (struct tl_tag){.sad_index = 3, .sad_gen = 1, .profile = PROFILE}; /* inbound */
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	tag = (struct tl_tag){.sad_index = TAG_BYPASS, .profile = PROFILE};
+	ck_assert(!leaves(&tag, HANDOFF_NONE));
+	far.owner = 1; /* where the packet was handed over from */
+	far.spi++;
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &far, 5, 1), 0);
+	tag = (struct tl_tag){.sad_index = 5, .sad_gen = 1, .profile = PROFILE};
+	ck_assert(!leaves(&tag, HANDOFF_TX));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_NOSA], 5);
+}
+END_TEST
+
 /* A used-up SA makes room for another with the same parameters. */
 START_TEST(used_up_sa_is_not_chosen_again)
 {
@@ -404,6 +625,7 @@ START_TEST(padding_must_count_up_and_fit)
 	static const uint8_t good[] = {1, 2, 3, 3, IPPROTO_N_TCP};
 	static const uint8_t wrong[] = {1, 2, 4, 3, IPPROTO_N_TCP};
 	static const uint8_t too_long[] = {39, IPPROTO_N_TCP};
+	uint8_t into_the_iv[41]; /* its first byte is the last one of the IV */
 
 	ee_add_default_pair();
 	ck_assert_ptr_null(with_trailer(wrong, sizeof(wrong)));
@@ -411,6 +633,13 @@ START_TEST(padding_must_count_up_and_fit)
 	replay_init(&ee->lc.esp->slot[0]->replay, 64);
 	ck_assert_ptr_null(with_trailer(too_long, sizeof(too_long)));
 	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_PAD], 2);
+	replay_init(&ee->lc.esp->slot[0]->replay, 64);
+	for (uint8_t i = 0; i < 39; i++)
+		into_the_iv[i] = (uint8_t)(i + 1);
+	into_the_iv[39] = 39;
+	into_the_iv[40] = IPPROTO_N_TCP;
+	ck_assert_ptr_null(with_trailer(into_the_iv, sizeof(into_the_iv)));
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_PAD], 3);
 	replay_init(&ee->lc.esp->slot[0]->replay, 64);
 	struct rte_mbuf *m = with_trailer(good, sizeof(good));
 
@@ -429,6 +658,7 @@ enum wrong {
 	W_SEQ_ZERO,
 	W_REPLAY,
 	W_ADDR,
+	W_LOCAL,
 	W_ENCAP,
 	W_EXPIRED,
 	W_SELECTOR,
@@ -442,6 +672,7 @@ static const enum drop_reason wrong_counter[W_MAX] = {
 	[W_SEQ_ZERO] = DROP_ESP_SEQ,
 	[W_REPLAY] = DROP_ESP_REPLAY,
 	[W_ADDR] = DROP_ESP_ADDR,
+	[W_LOCAL] = DROP_ESP_ADDR,
 	[W_ENCAP] = DROP_ESP_ENCAP,
 	[W_EXPIRED] = DROP_ESP_EXPIRED,
 	[W_SELECTOR] = DROP_ESP_SELECTOR,
@@ -469,6 +700,9 @@ make_wrong(enum wrong w, uint8_t *esp, uint32_t len)
 		break;
 	case W_ADDR:
 		sa->conf.remote = ee_here;
+		break;
+	case W_LOCAL:
+		sa->conf.local = ee_there;
 		break;
 	case W_ENCAP:
 		sa->conf.udp = true;
@@ -511,6 +745,38 @@ START_TEST(each_wrong_packet_has_its_own_counter_and_no_other_effect)
 }
 END_TEST
 
+/* What would never work, or not be safe, is refused before any worker hears of it (E-4, E-7, E-12,
+ * E-13, E-18). */
+START_TEST(sa_that_cannot_work_is_refused)
+{
+	struct esp_sa_conf good = ee_sa(true), c[11];
+	const char *why;
+	uint32_t n = 0;
+
+	ck_assert_int_eq(esp_sa_check(&good, &why), 0);
+	for (uint32_t i = 0; i < RTE_DIM(c); i++)
+		c[i] = good;
+	c[n++].key_len--;
+	c[n++].auth_key_len = 20;
+	c[n].encr = ESP_ENCR_AES_GCM_16_IIV;
+	c[n++].manual = true;
+	c[n++].spi = 255;
+	c[n++].mode = 7;
+	c[n++].replay_window = 31;
+	c[n++].replay_window = ESP_REPLAY_MAX + 1;
+	c[n].life.soft_packets = 2;
+	c[n++].life.hard_packets = 1;
+	c[n++].udp = true; /* and no ports */
+	c[n++].tfc_pad_bytes = 1000;
+	c[n++].local = ee_here6;
+	ck_assert_uint_eq(n, RTE_DIM(c));
+	for (uint32_t i = 0; i < n; i++) {
+		ck_assert_int_ne(esp_sa_check(&c[i], &why), 0);
+		ck_assert_ptr_nonnull(why);
+	}
+}
+END_TEST
+
 /* C-9: which SAs may not have two owners. */
 START_TEST(selectors_overlap_when_a_flow_fits_both)
 {
@@ -532,6 +798,9 @@ START_TEST(selectors_overlap_when_a_flow_fits_both)
 	a.proto = IPPROTO_N_TCP;
 	ck_assert(esp_sel_overlap(&a, &b));
 	b.proto = IPPROTO_N_UDP;
+	ck_assert(!esp_sel_overlap(&a, &b));
+	b.proto = IPPROTO_N_TCP;
+	b.realm = 1;
 	ck_assert(!esp_sel_overlap(&a, &b));
 }
 END_TEST
@@ -559,11 +828,20 @@ add_tests(TCase *c)
 	tcase_add_test(c, dummy_packet_is_discarded);
 	tcase_add_test(c, inner_packet_outside_the_selectors_is_dropped_untagged);
 	tcase_add_test(c, esp_in_esp_is_dropped);
+	tcase_add_test(c, tagged_esp_is_dropped);
+	tcase_add_test(c, verdict_of_the_port_on_the_checksum_ends_with_esp);
+	tcase_add_test(c, spi_of_another_realm_is_unknown);
+	tcase_add_test(c, only_a_usable_sa_of_the_profile_that_covers_the_flow_is_found);
+	tcase_add_test(c, counterpart_of_an_sa_is_of_the_same_peer_and_alive);
+	tcase_add_test(c, request_tag_that_does_not_agree_never_leaves);
+	tcase_add_test(c, hard_limit_holds_within_a_burst);
+	tcase_add_test(c, extended_sequence_numbers_go_on_above_32_bits);
 	tcase_add_test(c, outer_addresses_of_another_host_are_dropped);
 	tcase_add_test(c, used_up_sequence_numbers_stop_the_sa);
 	tcase_add_test(c, no_room_spends_no_sequence_number);
 	tcase_add_test(c, tunnel_gives_the_inner_packet_tagged_and_trimmed);
 	tcase_add_test(c, tunnel_with_foreign_inner_source_is_dropped);
+	tcase_add_test(c, tunnel_with_a_wrong_inner_header_is_dropped);
 	tcase_add_test(c, tunnel_fragment_needs_an_sa_without_ports);
 	tcase_add_test(c, tunnel_sa_refuses_transport_payload);
 	tcase_add_test(c, outbound_choice_prefers_the_newest_of_the_profile);
@@ -575,6 +853,7 @@ add_tests(TCase *c)
 		c, each_wrong_packet_has_its_own_counter_and_no_other_effect, W_CUT, W_MAX);
 	tcase_add_test(c, used_up_sa_is_not_chosen_again);
 	tcase_add_test(c, padding_must_count_up_and_fit);
+	tcase_add_test(c, sa_that_cannot_work_is_refused);
 	tcase_add_test(c, selectors_overlap_when_a_flow_fits_both);
 }
 

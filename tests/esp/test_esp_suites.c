@@ -87,6 +87,7 @@ has(const struct combo *k, enum esp_engine_id id)
 	return crypto_engine_get(id) != NULL && esp_suite_has_engine(&s, id);
 }
 
+/* E-12, E-14 */
 START_TEST(what_goes_out_comes_in)
 {
 	for (int i = 0; i < COMBOS; i++) {
@@ -187,7 +188,7 @@ START_TEST(mapped_address_in_an_inner_ipv6_header_is_dropped)
 }
 END_TEST
 
-/* RFC 4303 s2.7: padding behind the inner packet, which its header cuts off again. */
+/* E-7, RFC 4303 s2.7: padding behind the inner packet, which its header cuts off again. */
 START_TEST(tfc_padding_hides_the_length)
 {
 	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);

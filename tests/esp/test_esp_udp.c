@@ -96,7 +96,7 @@ encrypt(void)
 	return ee_encrypt(IPPROTO_N_TCP, p, EE_PAYLOAD, esp);
 }
 
-/* RFC 3948 s2.1 */
+/* E-18, RFC 3948 s2.1 */
 START_TEST(udp_header_stands_before_esp)
 {
 	struct rte_udp_hdr h;
@@ -126,7 +126,7 @@ START_TEST(over_ipv6_the_checksum_is_right)
 }
 END_TEST
 
-/* ESP does not cover the addresses: what damaged them must not move the peer. */
+/* E-18: ESP does not cover the addresses: what damaged them must not move the peer. */
 START_TEST(wrong_checksum_is_dropped)
 {
 	struct pkt_sort s;
@@ -143,7 +143,7 @@ START_TEST(wrong_checksum_is_dropped)
 }
 END_TEST
 
-/* RFC 7296 s2.23 */
+/* N-8, RFC 7296 s2.23 */
 START_TEST(host_behind_a_nat_follows_nobody)
 {
 	uint32_t n;
@@ -156,7 +156,7 @@ START_TEST(host_behind_a_nat_follows_nobody)
 }
 END_TEST
 
-/* RFC 3948 s2.2, s2.3 */
+/* E-18, RFC 3948 s2.2, s2.3 */
 START_TEST(marker_is_ike_and_ff_is_a_keepalive)
 {
 	static const uint8_t ike[8 + 28] = {0}, keepalive[9] = {[8] = 0xff}, tiny[11] = {[8] = 7};
@@ -249,7 +249,7 @@ START_TEST(bare_esp_on_an_sa_in_udp_is_dropped)
 }
 END_TEST
 
-/* RFC 7296 s2.23: authentic packets move the peer, in both directions; others do not. */
+/* N-8, RFC 7296 s2.23: authentic packets move the peer, in both directions; others do not. */
 START_TEST(peer_moves_with_its_authentic_packets_only)
 {
 	const struct esp_sa_conf *out;
@@ -303,7 +303,7 @@ segment_behind_nat(struct ip_addr private, uint8_t p[24])
 	return ee_encrypt(IPPROTO_N_TCP, p, 24, esp);
 }
 
-/* RFC 3948 s3.1.2 */
+/* N-6, RFC 3948 s3.1.2 */
 START_TEST(checksum_is_repaired_where_the_original_address_is_known)
 {
 	struct ip_addr private = ip_addr_v4(RTE_BE32(0xc0a80105));

@@ -22,7 +22,7 @@ take(uint64_t seq)
 	return true;
 }
 
-/* RFC 4303 s3.4.3 */
+/* E-4, RFC 4303 s3.4.3 */
 START_TEST(number_zero_is_never_accepted)
 {
 	window(64);
@@ -40,6 +40,7 @@ START_TEST(each_number_is_accepted_once)
 }
 END_TEST
 
+/* E-4 */
 START_TEST(left_edge_of_the_window_is_exact)
 {
 	static const uint32_t sizes[] = {32, 64, 100, 128, 1024, 4096, 65536};
@@ -76,7 +77,8 @@ START_TEST(window_of_zero_accepts_everything)
 }
 END_TEST
 
-/* A window kept as a list of every number seen says the same, whatever the order and the jumps. */
+/* E-4: a window kept as a list of every number seen says the same, whatever the order and the
+ * jumps. */
 START_TEST(window_agrees_with_a_list)
 {
 	enum { N = 3000 };
@@ -119,6 +121,7 @@ START_TEST(esn_before_the_first_packet_is_refused)
 }
 END_TEST
 
+/* E-5 */
 START_TEST(esn_case_a_smaller_number_is_of_the_next_subspace)
 {
 	window(64);
@@ -129,6 +132,7 @@ START_TEST(esn_case_a_smaller_number_is_of_the_next_subspace)
 }
 END_TEST
 
+/* E-5 */
 START_TEST(esn_case_b_window_spans_two_subspaces)
 {
 	window(64);
@@ -139,6 +143,7 @@ START_TEST(esn_case_b_window_spans_two_subspaces)
 }
 END_TEST
 
+/* E-5 */
 START_TEST(esn_follows_a_sender_over_the_edge)
 {
 	window(64);

@@ -170,7 +170,7 @@ START_TEST(expiry_never_falls_back_to_clear)
 }
 END_TEST
 
-/* RFC 4303 s3.3.3: the counter never wraps; its replacement is asked for in time. */
+/* E-4, RFC 4303 s3.3.3: the counter never wraps; its replacement is asked for in time. */
 START_TEST(sequence_numbers_without_esn_warn_before_they_end)
 {
 	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
@@ -192,7 +192,7 @@ START_TEST(sequence_numbers_without_esn_warn_before_they_end)
 }
 END_TEST
 
-/* F-14 */
+/* P-16, F-14 */
 START_TEST(the_same_question_is_asked_once)
 {
 	struct flow_key k = {.local = ee_here, .remote = ee_there, .proto = IPPROTO_N_TCP};

@@ -139,6 +139,7 @@ START_TEST(key_bits_come_from_the_length_of_key_and_salt)
 }
 END_TEST
 
+/* E-11, E-12 */
 START_TEST(what_rfc_8221_forbids_is_refused_with_its_reason)
 {
 	struct esp_suite s;

@@ -341,7 +341,7 @@ START_TEST(spawn_with_window_off_answers_under_the_twin)
 }
 END_TEST
 
-START_TEST(c7_spawn_without_outbound_sa_fails)
+START_TEST(spawn_without_outbound_sa_fails)
 {
 	struct rte_mbuf *m = segment(good);
 
@@ -529,7 +529,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, e20_policy_tells_icmp_types_and_codes_apart);
 	tcase_add_test(c, p6_spawn_records_the_tag_of_the_initiating_packet);
 	tcase_add_test(c, spawn_with_window_off_answers_under_the_twin);
-	tcase_add_test(c, c7_spawn_without_outbound_sa_fails);
+	tcase_add_test(c, spawn_without_outbound_sa_fails);
 	tcase_add_test(c, f39_nobody_can_be_latched);
 	tcase_add_test(c, g12_open_without_sa_fails_and_policy_discard_is_eacces);
 	tcase_add_test(c, g10_stamp_follows_a_rekey_and_no_stranger);

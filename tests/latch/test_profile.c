@@ -54,7 +54,7 @@ START_TEST(f41_mailbox_keeps_the_case_of_its_local_part)
 }
 END_TEST
 
-/* F-39 */
+/* E-21, F-39 */
 START_TEST(f39_nobody_and_malformed_identities_have_no_handle)
 {
 	struct tl_ident short4 = {.type = TL_ID_IPV4_ADDR, .len = 3};
@@ -80,7 +80,7 @@ static const struct latch_profile base = {.proto = 50,
 	.local_id = 1,
 	.peer_id = 2};
 
-/* G-3 to G-9: every latched item makes another profile; C.2. */
+/* E-16, G-3 to G-9: every latched item makes another profile; C.2. */
 START_TEST(each_latched_item_makes_another_profile)
 {
 	struct latch_profile p[12];

@@ -206,7 +206,7 @@ START_TEST(two_ends_or_data_behind_the_end_end_the_datagram)
 }
 END_TEST
 
-/* F-54: nobody who lacks the keys can spoil a protected datagram, and the other way round. */
+/* E-10, F-54: nobody who lacks the keys can spoil a protected datagram, and the other way round. */
 START_TEST(parts_under_different_protection_never_meet)
 {
 	static const uint32_t mix[][2] = {{0, 5}, {5, 0}, {5, 6}};
@@ -235,7 +235,7 @@ START_TEST(parts_under_different_protection_never_meet)
 }
 END_TEST
 
-/* A tag that names no profile is not "clear". */
+/* E-10: a tag that names no profile is not "clear". */
 START_TEST(unknown_profile_and_clear_never_meet)
 {
 	uint8_t pkt[NU_MAX];

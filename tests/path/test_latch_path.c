@@ -64,6 +64,7 @@ expect_broken(const struct app_end *e, enum tl_latch_reason why)
 
 /* ---- what may change ---- */
 
+/* E-19 */
 START_TEST(g10_rekey_of_same_peer_changes_nothing)
 {
 	struct lab *l = lab_new(&plain_opts);
@@ -247,7 +248,7 @@ START_TEST(m1_packet_outside_the_selectors_of_its_sa_is_dropped_in_esp)
 }
 END_TEST
 
-START_TEST(e7_outer_addresses_must_be_those_of_the_sa)
+START_TEST(outer_addresses_must_be_those_of_the_sa)
 {
 	struct lab *l = lab_new(&plain_opts);
 	struct craft_seg s;
@@ -823,7 +824,7 @@ latch_path_suite(void)
 	tcase_add_test(a, b21_reset_under_the_sa_of_another_breaks_once);
 	tcase_add_test(a, f8_replayed_frames_are_never_delivered_twice);
 	tcase_add_test(a, m1_packet_outside_the_selectors_of_its_sa_is_dropped_in_esp);
-	tcase_add_test(a, e7_outer_addresses_must_be_those_of_the_sa);
+	tcase_add_test(a, outer_addresses_must_be_those_of_the_sa);
 	tcase_add_test(a, m2_other_key_length_breaks_with_qop_conflict);
 	tcase_add_test(a, m2_is_dropped_where_the_knob_says_so);
 	tcase_add_test(a, m3_data_of_another_identity_breaks_and_is_never_delivered);

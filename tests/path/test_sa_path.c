@@ -215,8 +215,8 @@ START_TEST(s9_clear_connection_follows_the_policy)
 }
 END_TEST
 
-/* K-11: an SA at its end is no break; the connection waits for the next one, and nothing leaves. */
-START_TEST(k11_hard_limit_stops_the_connection_until_the_next_sa)
+/* K-9: an SA at its end is no break; the connection waits for the next one, and nothing leaves. */
+START_TEST(k9_hard_limit_stops_the_connection_until_the_next_sa)
 {
 	struct lab *l = lab_new(&(struct lab_opts){.more = {"stack.settle-ms=60000"}});
 	uint32_t sent, clear;
@@ -502,7 +502,7 @@ main(void)
 	tcase_add_loop_test(c, s2_clear_connection_ends_when_the_policy_changes, 0, 2);
 	tcase_add_test(c, s5_the_break_comes_before_the_edit);
 	tcase_add_test(c, s9_clear_connection_follows_the_policy);
-	tcase_add_test(c, k11_hard_limit_stops_the_connection_until_the_next_sa);
+	tcase_add_test(c, k9_hard_limit_stops_the_connection_until_the_next_sa);
 	tcase_add_test(c, soft_limit_in_time_costs_nothing);
 	tcase_add_test(c, f1_slot_waits_until_the_worker_drained_its_queues);
 	tcase_add_test(c, c5_connect_without_an_sa_asks_for_one);
