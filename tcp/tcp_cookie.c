@@ -108,7 +108,8 @@ tcp_cookie_send(
 			s.wscale = tcp_wscale_of(lsn->s->rcvbuf_bytes);
 		}
 		s.opts |= TCP_O_TS;
-		s.ts_val = (tcp_now_ms(lc) / (WS_MASK + 1u) * (WS_MASK + 1u) | ws) + tcp_ts_offset(lc, k);
+		s.ts_val = (tcp_now_ms(lc) / (WS_MASK + 1u) * (WS_MASK + 1u) | ws) +
+			   tcp_ts_offset(lc, k);
 		s.ts_ecr = syn->ts_val;
 	}
 	lc->tcp->cookie_ns = lc->now_ns;

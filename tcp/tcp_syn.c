@@ -181,8 +181,8 @@ is_flooded(const struct tcp_pcb *lsn)
 static bool
 is_pressed(const struct lcore *lc, const struct tcp_pcb *lsn)
 {
-	return is_flooded(lsn) || (lsn->half_n > 0 && rte_mempool_empty(lc->tcp->pcbs) &&
-					  TAILQ_EMPTY(&lc->tcp->lent));
+	return is_flooded(lsn) ||
+	       (lsn->half_n > 0 && rte_mempool_empty(lc->tcp->pcbs) && TAILQ_EMPTY(&lc->tcp->lent));
 }
 
 /*

@@ -759,10 +759,10 @@ END_TEST
 /* Half-open connections must not take the pool from those that would be completed. */
 START_TEST(empty_pool_gives_up_a_half_open_connection)
 {
-	t.lc->tcp->conf.no_cookies = true;
 	struct sock b[128];
 	int n = 0;
 
+	t.lc->tcp->conf.no_cookies = true;
 	pcb_listen();
 	for (uint16_t i = 0; i < 3; i++)
 		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
