@@ -18,6 +18,7 @@ static const char *const what[AUDIT_KINDS] = {
 	[AUDIT_QOP] = "packet under other protection of the peer",
 	[AUDIT_PEER] = "packet of another identity",
 	[AUDIT_UNKNOWN] = "packet of an unknown identity",
+	[AUDIT_SA] = "new SA of another peer or protection",
 	[AUDIT_BREAK] = "latch broken",
 	[AUDIT_ADMIN] = "latch ended by the administrator",
 	[AUDIT_OVERRIDE] = "policy overridden by the program",

@@ -267,7 +267,7 @@ judge_sa(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
 		latch_congruent(lc, l, a->sa->inbound, a->sa->profile))
 		return;
 	a->n++;
-	latch_audit(lc, l, AUDIT_PEER, a->sa->profile, UINT32_MAX);
+	latch_audit(lc, l, AUDIT_SA, a->sa->profile, UINT32_MAX);
 	if (!a->break_them)
 		return;
 	l->bad_ns = lc->now_ns;

@@ -2,7 +2,8 @@
 /*
  * log.h - one run-time log type for each module: --log-level=tl.tcp:debug.
  *
- * Control path and state changes only; the packet path counts. Never key material.
+ * Control path and state changes only; the packet path counts, but for the audit lines of latches,
+ * of which there are a few in a second. Never key material.
  */
 #ifndef TL_BASE_LOG_H
 #define TL_BASE_LOG_H

@@ -217,5 +217,7 @@ control_events(struct tl_stack *s)
 			n++;
 		}
 	}
+	if (s->control.draining.n > 0)
+		slots_collect(s);
 	return n;
 }

@@ -24,7 +24,7 @@ struct master_sa {
 	char name[CONF_NAME];    /* empty: no SA in this slot */
 	uint32_t gen;            /* of the SA, or of the last one */
 	uint32_t next_in_queue;  /* of free or draining slots */
-	uint64_t drain_epoch;    /* deleted: free when every worker passed it */
+	uint64_t drain_epoch;    /* deleted: what every worker must have passed */
 	struct esp_sa_conf conf; /* without keys */
 };
 
@@ -69,7 +69,7 @@ struct control {
 	pthread_mutex_t lock;
 	struct master_sa *sa; /* by slot */
 	uint32_t nb_slots;
-	struct slot_queue free, draining;
+	struct slot_queue free, draining, settling; /* settling: drained once, of twice */
 	uint64_t drain_epoch;
 	struct key_memory keys;
 	struct spd_rule *rule; /* in order */

@@ -140,7 +140,18 @@ drain_here(struct lcore *lc, void *arg)
 	drain_ask(lc, *(const uint64_t *)arg);
 }
 
-/* The slot may be used again when every worker has drained its queues after this moment. */
+static void
+drain_everywhere(struct tl_stack *s)
+{
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, drain_here, &s->control.drain_epoch);
+}
+
+/*
+ * The slot may be used again when every worker has drained its queues after this moment, twice:
+ * what one worker reassembled before it passed may then lie in the ring of another that passed
+ * already.
+ */
 static void
 slot_drain(struct tl_stack *s, uint32_t slot)
 {
@@ -148,20 +159,35 @@ slot_drain(struct tl_stack *s, uint32_t slot)
 
 	c->sa[slot].drain_epoch = ++c->drain_epoch;
 	slot_put(c, &c->draining, slot);
-	for (uint32_t w = 0; w < s->conf.workers; w++)
-		ctl_call(s, w, drain_here, &c->drain_epoch);
+	drain_everywhere(s);
 }
 
-static void
+static bool
+is_passed(const struct control *c, const struct slot_queue *q, uint64_t passed)
+{
+	return q->n > 0 && c->sa[q->head].drain_epoch <= passed;
+}
+
+void
 slots_collect(struct tl_stack *s)
 {
 	struct control *c = &s->control;
-	uint64_t passed = UINT64_MAX;
+	uint64_t passed = UINT64_MAX, again = c->drain_epoch + 1;
+	uint32_t slot;
 
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		passed = RTE_MIN(passed, drain_passed(s->lc[w]));
-	while (c->draining.n > 0 && c->sa[c->draining.head].drain_epoch <= passed)
-		slot_put(c, &c->free, slot_get(c, &c->draining));
+	while (is_passed(c, &c->settling, passed))
+		slot_put(c, &c->free, slot_get(c, &c->settling));
+	while (is_passed(c, &c->draining, passed)) {
+		slot = slot_get(c, &c->draining);
+		/* A worker alone hands nothing to another. */
+		if (s->conf.workers > 1)
+			c->sa[slot].drain_epoch = c->drain_epoch = again;
+		slot_put(c, s->conf.workers > 1 ? &c->settling : &c->free, slot);
+	}
+	if (c->drain_epoch == again)
+		drain_everywhere(s);
 }
 
 static bool
@@ -348,7 +374,7 @@ enter(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct
 			"[sa %s]: the SAD is full (%u slots, %u of them wait for their last "
 			"packets); "
 			"raise [stack] max-sas",
-			name, c->nb_slots, c->draining.n);
+			name, c->nb_slots, c->draining.n + c->settling.n);
 		return -ENOSPC;
 	}
 	ms = &c->sa[j.index];

@@ -120,6 +120,7 @@ extern const struct esp_events control_esp_events;
 
 /* Inside the control context: slots, and an SA whose peer moved (RFC 7296 s2.23). */
 void slot_put(struct control *c, struct slot_queue *q, uint32_t slot);
+void slots_collect(struct tl_stack *s);
 uint32_t control_sa_move(struct tl_stack *s, const struct esp_event *ev);
 
 /* Asks a worker to pass an epoch; looks whether it did, once in a turn; and from outside. */

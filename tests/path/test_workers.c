@@ -214,6 +214,32 @@ START_TEST(f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them)
 }
 END_TEST
 
+/* F-1: with several workers a slot is drained twice, because what one reassembled before it passed
+ * may lie in the ring of another that passed before. */
+START_TEST(f1_slot_is_drained_twice_where_workers_hand_over)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_0);
+	struct tl_stack *s = l->n[0]->s;
+	uint32_t free_slots = s->control.free.n;
+
+	lab_sa_del(l->n[0], "rogue-in", false);
+	ck_assert_uint_eq(s->control.draining.n, 1);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_MS);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.draining.n, 0);
+	ck_assert_uint_eq(s->control.settling.n, 1);
+	ck_assert_uint_eq(s->control.free.n, free_slots);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.settling.n, 1);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_MS);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.free.n, free_slots + 1);
+	lab_free(l);
+}
+END_TEST
+
 START_TEST(f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped)
 {
 	struct lab *l = lab_with(&two_workers, to_worker_0);
@@ -330,6 +356,7 @@ main(void)
 	tcase_add_test(c, rogue_at_the_wrong_worker_breaks_the_connection_at_its_own);
 	tcase_add_test(c, f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them);
 	tcase_add_test(c, f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them);
+	tcase_add_test(c, f1_slot_is_drained_twice_where_workers_hand_over);
 	tcase_add_test(c, f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped);
 	tcase_add_test(c,
 		g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or_not_at_all);
