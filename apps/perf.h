@@ -45,6 +45,9 @@ int perf_suites(const struct perf_opts *o);
 int perf_esp(const struct perf_opts *o);
 int perf_scale(const struct perf_opts *o);
 
+/* What the compare of a latch costs. EAL runs. */
+int perf_latch(const struct perf_opts *o);
+
 /* The bare port: no stack, only its device. */
 int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);
 

@@ -27,6 +27,7 @@ usage(FILE *out)
 	      "engines\n"
 	      "  tl-perf esp      [-l BYTES]        ESP beside its crypto, without a port\n"
 	      "  tl-perf scale                      lookups among 10 and 10000 SAs and policies\n"
+	      "  tl-perf latch                      what the compare of a latch costs\n"
 	      "  tl-perf wire-tx | wire-rx  -f FILE [-m MTU] [-t SECONDS]   the bare port\n"
 	      "\n"
 	      "  -f, --config FILE      configuration, see taglatch.conf(5)\n"
@@ -238,6 +239,8 @@ run_bare(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
 
 	if (tl_eal_init(c, &e) != 0)
 		die_config(&e);
+	if (strcmp(a->mode, "latch") == 0)
+		return perf_latch(o);
 	return strcmp(a->mode, "esp") == 0 ? perf_esp(o) : perf_scale(o);
 }
 
@@ -256,12 +259,14 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return perf_limit(o);
 	if (strcmp(a->mode, "suites") == 0)
 		return perf_suites(o);
-	if (strcmp(a->mode, "esp") == 0 || strcmp(a->mode, "scale") == 0)
+	if (strcmp(a->mode, "esp") == 0 || strcmp(a->mode, "scale") == 0 ||
+		strcmp(a->mode, "latch") == 0)
 		return run_bare(c, a, o);
 	if (strcmp(a->mode, "wire-tx") == 0 || strcmp(a->mode, "wire-rx") == 0)
 		return run_wire(c, a, o);
-	fprintf(stderr, "tl-perf: expected server, bulk, rr, exchange, limit, suites, esp, scale, "
-			"wire-tx or wire-rx\n");
+	fprintf(stderr,
+		"tl-perf: expected server, bulk, rr, exchange, limit, suites, esp, scale, latch, "
+		"wire-tx or wire-rx\n");
 	return EXIT_CONFIG;
 }
 
