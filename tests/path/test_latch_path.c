@@ -6,7 +6,8 @@
 #include "esp/esp.h"
 #include "latch/latch.h"
 #include "stack/base/stat.h"
-#include "tcp/tcp.h"
+#include "esp/sa.h"
+#include "tcp/tcp_pcb.h"
 #include "stack/net/route.h"
 #include "tests/util/vnet_lab.h"
 
@@ -467,6 +468,175 @@ wrong_in_state(const char *state, uint8_t flags)
 	lab_free(l);
 }
 
+/* ---- state, segment, class: the whole control block ---- */
+
+enum kind { K_SYN, K_RST, K_FIN, K_ACK, K_DATA, K_ICMP, KINDS };
+enum class { C_CLEAR, C_OTHER_PEER, C_OTHER_QUALITY, C_NEW_SA, CLASSES };
+
+static struct tcp_pcb *
+client_pcb(struct lab *l)
+{
+	struct tcp_pcb *pcb;
+
+	TAILQ_FOREACH (pcb, &l->n[1]->s->lc[0]->tcp->all, all) {
+		if (pcb->state != TCPS_LISTEN && pcb->state != TCPS_CLOSED)
+			return pcb;
+	}
+	return NULL;
+}
+
+/* An SA to the client that the connection did not begin under. */
+static void
+another_sa(struct lab *l, struct craft_sa *sa, bool same_quality)
+{
+	*sa = (struct craft_sa){.esn = true, .key_len = same_quality ? 20 : 36};
+	lab_sa_draw(l->v, sa, LAB_SPI + 200, l->n[0]->ip, l->n[1]->ip);
+	lab_sa_add(l->n[1], "another", sa, true, "peer", "");
+}
+
+/* "Protocol unreachable", of the client's last segment. */
+static size_t
+icmp_of(struct lab *l, uint8_t *icmp)
+{
+	struct craft_seg q = lab_seg(l, 1, CRAFT_ACK);
+	uint8_t quote[CRAFT_MAX], tcp[CRAFT_MAX];
+	size_t n;
+
+	q.seq -= 1;
+	n = craft_ip4(quote, q.src, q.dst, CRAFT_TCP, tcp, craft_tcp(tcp, &q));
+	return craft_icmp_error(icmp, 3, 2, 0, quote, n);
+}
+
+static void
+send_kind(struct lab *l, enum kind kind, enum class class, struct craft_sa *sa)
+{
+	static const uint8_t flags[] = {CRAFT_SYN, CRAFT_RST | CRAFT_ACK, CRAFT_FIN | CRAFT_ACK,
+		CRAFT_ACK, CRAFT_ACK | CRAFT_PSH};
+	uint8_t ip[CRAFT_MAX], icmp[CRAFT_MAX], esp[CRAFT_MAX];
+	struct craft_seg s;
+	size_t n;
+
+	if (kind != K_ICMP) {
+		s = lab_seg(l, 0, flags[kind]);
+		s.data = poison;
+		s.len = kind == K_DATA ? sizeof(poison) : 0;
+		if (class == C_CLEAR)
+			lab_send_clear(l, 0, &s);
+		else
+			lab_send(l, 0, sa, &s);
+		return;
+	}
+	n = icmp_of(l, icmp);
+	if (class == C_CLEAR) {
+		n = craft_ip4(ip, l->n[0]->ip, l->n[1]->ip, CRAFT_ICMP, icmp, n);
+	} else {
+		n = craft_esp(sa, esp, CRAFT_ICMP, icmp, n, NULL);
+		n = craft_ip4(ip, sa->src, sa->dst, CRAFT_ESP, esp, n);
+	}
+	vnet_inject(l->v, l->n[1], l->n[0], ip, n, 0, 1);
+}
+
+/* Only what the latch counts may differ. */
+static void
+expect_untouched(const struct tcp_pcb *before, const struct tcp_pcb *after, const char *what)
+{
+	struct tcp_pcb b = *before;
+
+	b.latch.drop_clear = after->latch.drop_clear;
+	b.latch.drop_qop = after->latch.drop_qop;
+	b.latch.drop_peer = after->latch.drop_peer;
+	ck_assert_msg(memcmp(&b, after, sizeof(b)) == 0, "%s", what);
+}
+
+static void
+table_case(const char *state, enum kind kind, enum class class)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.m2_drop = true, .m3_drop = true});
+	struct craft_sa own, *sa = class == C_OTHER_PEER ? &l->bad[1] : &own;
+	struct tcp_pcb before, *pcb;
+	char what[80];
+	uint32_t sent;
+
+	snprintf(what, sizeof(what), "%s, segment %d, class %d", state, kind, class);
+	go_to(l, state);
+	if (class == C_OTHER_QUALITY)
+		another_sa(l, &own, false);
+	pcb = client_pcb(l);
+	ck_assert_ptr_nonnull(pcb);
+	before = *pcb;
+	sent = lab_sent(l, 1);
+	send_kind(l, kind, class, sa);
+	lab_pass(l, VNET_MS);
+	expect_untouched(&before, pcb, what);
+	ck_assert_msg(lab_sent(l, 1) == sent, "%s: answered", what);
+	lab_free(l);
+}
+
+/* What may be compared between two labs: no addresses. */
+static void
+numbers_of(const struct tcp_pcb *pcb, uint64_t out[16])
+{
+	uint64_t v[16] = {0};
+
+	if (pcb != NULL) {
+		uint64_t of[] = {pcb->state, pcb->snd_una - pcb->iss, pcb->snd_nxt - pcb->iss,
+			pcb->snd_wnd, pcb->rcv_nxt - pcb->irs, pcb->rcv_adv - pcb->irs,
+			pcb->ts_recent, pcb->rcv_fin, pcb->fin_queued, pcb->cc.cwnd_bytes,
+			buf_len(&pcb->rcv), pcb->ooo_n, pcb->rexmt_cnt, pcb->latch.state,
+			pcb->latch.profile_in, pcb->latch.breaks};
+
+		memcpy(v, of, sizeof(v));
+	}
+	memcpy(out, v, sizeof(v));
+}
+
+static void
+same_under(const char *state, enum kind kind, bool new_sa, uint64_t out[17])
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct esp_sa_info i;
+	struct craft_sa own;
+	int slot;
+
+	go_to(l, state);
+	if (new_sa) {
+		another_sa(l, &own, true);
+	} else {
+		/* The SA of the connection, where the peer's own stack has not come yet. */
+		slot = control_sa_by_name(l->n[0]->s, "out0");
+		ck_assert_int_eq(control_sa_info(l->n[0]->s, (uint32_t)slot, &i), 0);
+		l->good[0].seq = i.seq + 500;
+	}
+	/* The program would wonder about these octets. */
+	tl_watch(l->c->end[0].w, l->c->end[0].fd, 0, NULL);
+	send_kind(l, kind, C_NEW_SA, new_sa ? &own : &l->good[0]);
+	lab_pass(l, VNET_MS);
+	numbers_of(client_pcb(l), out);
+	out[16] = lab_sent(l, 1);
+	lab_free(l);
+}
+
+/* P-7, F-15, F-16, F-18, F-35, F-49, F-50: every state, every kind of segment, every class. What is
+ * in clear, of another peer or of other quality touches no octet of the control block and is not
+ * answered; what has the same profile does the same under a new SA as under the old one (G-10). */
+START_TEST(p7_f15_table_of_states_segments_and_classes)
+{
+	static const char *const states[] = {"SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2",
+		"CLOSING", "TIME-WAIT", "CLOSE-WAIT", "LAST-ACK"};
+	uint64_t old[17], new[17];
+	enum kind kind = (enum kind)_i;
+
+	for (uint32_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		for (enum class c = C_CLEAR; c < C_NEW_SA; c++)
+			table_case(states[i], kind, c);
+		same_under(states[i], kind, false, old);
+		same_under(states[i], kind, true, new);
+		ck_assert_msg(
+			memcmp(old, new, sizeof(old)) == 0, "%s, segment %d", states[i], kind);
+	}
+}
+END_TEST
+
 START_TEST(p7_wrong_profile_in_every_state)
 {
 	static const char *const states[] = {"SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2",
@@ -832,6 +1002,7 @@ latch_path_suite(void)
 	tcase_add_test(a, m6_protected_packet_on_a_clear_connection_is_dropped);
 	tcase_add_test(a, f15_wrong_profile_changes_no_field_of_the_control_block);
 	tcase_add_test(a, p7_wrong_profile_in_every_state);
+	tcase_add_loop_test(a, p7_f15_table_of_states_segments_and_classes, 0, KINDS);
 	tcase_add_test(o, f19_syn_of_other_peer_ends_old_and_retransmission_connects);
 	tcase_add_test(o, f33_clear_packet_of_unknown_protocol_draws_no_answer);
 	tcase_add_test(o, p14_knob_drop_keeps_the_old_connection);
