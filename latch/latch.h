@@ -270,6 +270,7 @@ void latch_sad_changed(struct lcore *lc, const struct esp_sa_conf *added);
 struct latch_filter {
 	uint64_t handle;
 	uint32_t peer_id;
+	bool overrides; /* those that a program has against the policy, clear ones too (O-13) */
 };
 
 /* Z-2: BROKEN by disposition; and Z-1: CLOSED with this reason, as if reset by the peer (B-12). */

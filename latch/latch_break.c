@@ -356,7 +356,9 @@ act_visit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg
 
 	(void)k;
 	/* Of clear connections there is nothing to break; a listener is its program's. */
-	if (l->state == TL_LATCH_NONE || l->state == TL_LATCH_LISTENER)
+	if (l->state == TL_LATCH_LISTENER || (l->state == TL_LATCH_NONE && !j->f->overrides))
+		return;
+	if (j->f->overrides && (l->flags & LATCH_IS_OVERRIDE) == 0)
 		return;
 	if (j->f->handle != 0 && latch_by_handle(lc, j->f->handle) != l)
 		return;

@@ -223,6 +223,7 @@ latch_text(const struct nlmsghdr *h, uint16_t type)
 	return mnl_attr_get_str(ctl_env_attr(h, 0, type));
 }
 
+/* Z-3, Q-6 */
 START_TEST(latches_are_listed_and_their_changes_told)
 {
 	struct lab *l = lab_new(&(struct lab_opts){.ethernet = true});

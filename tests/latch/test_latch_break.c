@@ -271,7 +271,7 @@ START_TEST(c4_refusal_names_its_flow)
 }
 END_TEST
 
-/* C-7, C-11, e11: what a WANTED latch finds may be ambiguous, or the policy another by then. */
+/* C-7, e11: what a WANTED latch finds may be ambiguous, or the policy another by then. */
 START_TEST(c7_wanted_latch_refuses_what_connect_would_refuse)
 {
 	e->lc.latch->conf.wait_sa = true;

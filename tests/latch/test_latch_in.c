@@ -2,6 +2,7 @@
 /* The verdict of every class of C.3, and the life of a latch. */
 #include "tests/latch/latch_env.h"
 
+/* P-4, P-5, T-3 */
 START_TEST(p5_open_records_the_profile_of_the_outbound_sa)
 {
 	established();
@@ -150,6 +151,7 @@ START_TEST(e20_policy_tells_icmp_types_and_codes_apart)
 }
 END_TEST
 
+/* P-6, T-2 */
 START_TEST(p6_spawn_records_the_tag_of_the_initiating_packet)
 {
 	struct rte_mbuf *m = segment(good);

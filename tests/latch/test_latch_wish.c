@@ -120,7 +120,7 @@ START_TEST(g3_g4_g5_g6_g7_g8_g9_each_parameter_counts)
 }
 END_TEST
 
-/* F-29, N-4: behind a NAT another peer's packet is dropped, and breaks nothing. */
+/* N-5, F-29, N-4: behind a NAT another peer's packet is dropped, and breaks nothing. */
 START_TEST(f29_another_peer_behind_the_nat_breaks_nothing)
 {
 	struct latch_profile p = base();
@@ -372,7 +372,7 @@ START_TEST(malformed_requests_are_refused)
 }
 END_TEST
 
-/* F-86: a flood of clear packets does not hide the line about another peer. */
+/* Z-4, F-86: a flood of clear packets does not hide the line about another peer. */
 START_TEST(f86_one_kind_of_audit_line_hides_no_other)
 {
 	established();
@@ -386,8 +386,8 @@ START_TEST(f86_one_kind_of_audit_line_hides_no_other)
 }
 END_TEST
 
-/* G-20, G-21, S-4: ten thousand connections come and go, and nothing is left; the policy is as it
- * was. */
+/* R-7, G-20, G-21, S-4: ten thousand connections come and go, and nothing is left; the policy is as
+ * it was. */
 START_TEST(g20_g21_nothing_outlives_its_connection)
 {
 	uint32_t version = spd_version(&e->lc);

@@ -127,8 +127,8 @@ events_of(const struct app_end *e, uint16_t type[16])
 
 /* ---- dispositions ---- */
 
-/* B-7, B-10, B-11: reset is the default, and what it says is the error mode's choice (B-13, B-14).
- */
+/* B-16, B-7, B-10, B-11: reset is the default, and what it says is the error mode's choice (B-13,
+ * B-14). */
 START_TEST(b7_reset_is_the_default_and_the_error_mode_names_it)
 {
 	struct asked *a = ask();
@@ -211,8 +211,8 @@ START_TEST(b5_a_waiting_connection_is_not_touched)
 }
 END_TEST
 
-/* B-6, B-15: what waits gives up by its own timers: ETIMEDOUT, or the latch's error to who asked.
- */
+/* B-16, B-6, B-15: what waits gives up by its own timers: ETIMEDOUT, or the latch's error to who
+ * asked. */
 START_TEST(b15_waiting_ends_by_the_timer)
 {
 	struct asked *a = ask();
@@ -233,7 +233,7 @@ START_TEST(b15_waiting_ends_by_the_timer)
 }
 END_TEST
 
-/* B-8: unreachable is a soft error; the connection lives. */
+/* B-16, B-8: unreachable is a soft error; the connection lives. */
 START_TEST(b8_unreachable_is_a_soft_error)
 {
 	struct asked *a = ask();
@@ -443,9 +443,9 @@ add_another(struct lab *l, const char *name, struct craft_sa *sa, const char *pe
 	vnet_touch(l->n[0]);
 }
 
-/* K-2, K-3, K-5: an SA that covers a latch and is of another peer breaks it before it is usable;
- * one of the same profile is no conflict; in mode log nothing breaks; in mode reject it is refused.
- */
+/* B-1, K-2, K-3, K-5: an SA that covers a latch and is of another peer breaks it before it is
+ * usable; one of the same profile is no conflict; in mode log nothing breaks; in mode reject it is
+ * refused. */
 START_TEST(k5_monitor_acts_before_the_sa_is_added)
 {
 	static const char *const knob[] = {"stack.monitor=break", "stack.monitor=log",
@@ -491,8 +491,8 @@ START_TEST(k6_return_when_the_conflicting_sa_is_deleted)
 }
 END_TEST
 
-/* K-10, F-24: the peer's SA is gone and another's covers the flow: the writer hears of it, soon,
- * and nothing is sent to the other. */
+/* K-12, K-10, F-24: the peer's SA is gone and another's covers the flow: the writer hears of it,
+ * soon, and nothing is sent to the other. */
 START_TEST(k10_another_peer_took_the_address)
 {
 	struct lab *l = lab_new(&plain_opts);
@@ -566,7 +566,8 @@ END_TEST
 
 /* ---- requests ---- */
 
-/* L-2, L-3, O-10: a listener that asks for one peer answers no other, and its children inherit. */
+/* L-2, L-3, L-4, O-10: a listener that asks for one peer answers no other, and its children
+ * inherit. */
 START_TEST(l2_listener_takes_the_peer_that_it_asked_for)
 {
 	struct asked *a = ask();
@@ -585,7 +586,6 @@ START_TEST(l2_listener_takes_the_peer_that_it_asked_for)
 		socklen_t len = sizeof(got);
 
 		ck_assert_int_eq(l->c->end[0].state, APP_OPEN);
-		/* L-4 */
 		ck_assert_int_eq(tl_latch_event(l->app.lsn[0].w, l->app.lsn[0].fd, &ev), 1);
 		ck_assert_uint_eq(ev.type, TL_LATCH_EV_SPAWNED);
 		ck_assert_int_eq(tl_getsockopt(l->c->end[1].w, l->c->end[1].fd, SOL_TL_IPSEC,
@@ -785,7 +785,7 @@ START_TEST(c3_connect_waits_for_the_sa)
 }
 END_TEST
 
-/* G-17, E.4: no SA ever comes: that is packet loss, and ends as such. */
+/* G-18, G-17, E.4: no SA ever comes: that is packet loss, and ends as such. */
 START_TEST(g17_no_sa_is_packet_loss)
 {
 	struct lab *l =
@@ -1020,7 +1020,8 @@ peer_here(struct lcore *lc, void *arg)
 	v->n += latch_peer(lc, v->peer, v->what);
 }
 
-/* M-5, M-6: the administrator's choice: close (as the RFC says), break by disposition, ignore. */
+/* B-1, M-5, M-6: the administrator's choice: close (as the RFC says), break by disposition, ignore.
+ */
 START_TEST(dpd_closes_breaks_or_is_ignored)
 {
 	static const char *const knob[] = {

@@ -281,6 +281,7 @@ other_key_length(struct lab *l, struct craft_sa *wide)
 	lab_pass(l, VNET_MS);
 }
 
+/* G-2, G-6, P-8 */
 START_TEST(m2_other_key_length_breaks_with_qop_conflict)
 {
 	struct lab *l = lab_new(&plain_opts);
@@ -294,6 +295,7 @@ START_TEST(m2_other_key_length_breaks_with_qop_conflict)
 }
 END_TEST
 
+/* P-8 */
 START_TEST(m2_is_dropped_where_the_knob_says_so)
 {
 	struct lab_opts o = {.m2_drop = true};
@@ -308,6 +310,7 @@ START_TEST(m2_is_dropped_where_the_knob_says_so)
 }
 END_TEST
 
+/* G-15, P-13 */
 START_TEST(m3_data_of_another_identity_breaks_and_is_never_delivered)
 {
 	struct lab_opts o = {.tunnel = true};
@@ -937,6 +940,7 @@ time_wait(void)
 	return l;
 }
 
+/* R-4, F-30 */
 START_TEST(f30_wrong_profile_in_time_wait_is_dropped_and_the_latch_kept)
 {
 	for (uint32_t i = 0; i < 2 * LEGAL_FLAGS; i++) {

@@ -71,7 +71,8 @@ server_sends_under(struct lab *l, const char *name, uint32_t spi, const char *li
 	lab_sa_add(l->n[0], name, s, false, "peer", limits);
 }
 
-/* S-1, S-3, S-6: an edit of the policy, whatever it says, leaves latched connections alone. */
+/* P-12, S-1, S-3, S-6: an edit of the policy, whatever it says, leaves latched connections alone.
+ */
 START_TEST(s3_s6_policy_edit_leaves_latched_connections)
 {
 	static const enum spd_action to[] = {SPD_DISCARD, SPD_BYPASS, SPD_PROTECT};
@@ -104,8 +105,8 @@ expect_broken(const struct app_end *e, enum tl_latch_reason why)
 	ck_assert_uint_eq(e->info.reason, why);
 }
 
-/* S-1, S-2: an edit to DISCARD, to BYPASS, to another protection; each ends the connection, and
- * nothing leaves for it any more, not even a reset. */
+/* B-1, S-1, S-2: an edit to DISCARD, to BYPASS, to another protection; each ends the connection,
+ * and nothing leaves for it any more, not even a reset. */
 START_TEST(s2_policy_edit_breaks_what_conflicts_with_it)
 {
 	static const char *const to[] = {
