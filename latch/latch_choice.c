@@ -167,13 +167,32 @@ choice_acquire(struct lcore *lc, const struct choice *c, const struct flow_key *
 	esp_acquire(lc, k, c->rule == NULL ? 0 : c->rule->id, 0, &want);
 }
 
-/* Everything but the suite. */
+/* Everything but the suite and the evidence. */
 static bool
 same_but_suite(const struct latch_profile *a, const struct latch_profile *b)
 {
 	return a->proto == b->proto && a->mode == b->mode && a->type == b->type &&
 	       a->replay == b->replay && a->local_id == b->local_id && a->peer_id == b->peer_id &&
 	       a->realm == b->realm;
+}
+
+static bool
+same_suite(const struct latch_profile *a, const struct latch_profile *b)
+{
+	return a->encr == b->encr && a->encr_bits == b->encr_bits && a->integ == b->integ &&
+	       a->icv_bits == b->icv_bits;
+}
+
+bool
+latch_evidence_agrees(const struct lcore *lc, const struct latch *l, const struct latch_profile *a,
+	const struct latch_profile *b)
+{
+	uint8_t rule = l->wish == NULL ? TL_LATCH_CERT_ID_TA : l->wish->req.cert_rule;
+
+	/* CB-14: who was told the keys relies on them. */
+	if ((l->flags & LATCH_IS_BOUND) != 0 && rule == TL_LATCH_CERT_ID_TA)
+		rule = TL_LATCH_CERT_ID_SPKI;
+	return evidence_agrees(lc->latch->tables, a, b, (enum tl_latch_cert_rule)rule);
 }
 
 bool
@@ -184,10 +203,13 @@ latch_congruent(const struct lcore *lc, const struct latch *l, bool in, uint32_t
 
 	if (profile == latched || profile == (in ? l->also_in : l->also_out))
 		return profile != 0;
-	if (!asks(l->wish, TL_LATCH_SET_OK) || l->wish->req.nsuite < 2)
-		return false;
 	got = profile_get(lc->latch->tables, profile);
 	want = profile_get(lc->latch->tables, latched);
-	return got != NULL && want != NULL && same_but_suite(&got->p, &want->p) &&
+	if (got == NULL || want == NULL || !same_but_suite(&got->p, &want->p) ||
+		!latch_evidence_agrees(lc, l, &got->p, &want->p))
+		return false;
+	if (same_suite(&got->p, &want->p))
+		return true;
+	return asks(l->wish, TL_LATCH_SET_OK) && l->wish->req.nsuite >= 2 &&
 	       suite_is_listed(&l->wish->req, got->p.encr, got->p.encr_bits, got->p.integ);
 }

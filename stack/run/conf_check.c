@@ -86,6 +86,9 @@ sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
 		.local_id = sa->local_id,
 		.peer_id = sa->peer_id,
 		.realm = sa->realm,
+		.local_ev = sa->local_ev,
+		.peer_ev = sa->peer_ev,
+		.auth_class = sa->auth_class,
 	};
 
 	if (esp_is_confidential(sa->encr, sa->encr_bits, sa->integ))
