@@ -129,6 +129,9 @@ int latch_evidence_intern(struct latch_tables *t, uint32_t ident, const struct l
 uint32_t latch_evidence_find(struct latch_tables *t, const uint8_t hash[LATCH_HASH_BYTES],
 	uint32_t *ident, uint8_t *auth_class);
 
+/* enum tl_latch_cert_rule of the latch that owns k here; the default without one. */
+uint8_t latch_cert_rule(const struct lcore *lc, const struct flow_key *k);
+
 /* What is behind a handle; false: nothing. */
 bool latch_evidence_get(const struct latch_tables *t, uint32_t handle, struct latch_evidence *out,
 	uint8_t hash[LATCH_HASH_BYTES]);
@@ -139,6 +142,53 @@ struct latch_check {
 	uint32_t table, at;
 };
 bool latch_tables_check(struct latch_tables *t, struct latch_check *c);
+
+/* ---- the PAD (RFC 4301 s4.4.3) ---- */
+
+enum { LATCH_PAD_NETS = 16 };
+struct latch_pad_net {
+	struct ip_addr lo, hi;
+};
+
+struct latch_pad_entry {
+	char name[32];
+	uint32_t ident;   /* 0: leap of faith */
+	uint32_t classes; /* 1 << enum tl_auth_class; 0: any */
+	bool leap;        /* everybody who has no entry of his own (F-47) */
+	uint8_t nb_nets;  /* 0: may claim every address */
+	struct latch_pad_net net[LATCH_PAD_NETS];
+};
+
+/* Why entries are no PAD. */
+struct latch_pad_fault {
+	const struct latch_pad_entry *entry, *with; /* NULL: none */
+	const char *why;
+};
+
+/* What somebody wants to be. */
+enum { LATCH_PAD_ANY_CLASS = 0xff };
+struct latch_pad_claim {
+	uint32_t ident;
+	uint8_t auth_class;          /* enum tl_auth_class, or ANY_CLASS: not asked yet */
+	struct latch_pad_net remote; /* has to be in one of the networks */
+};
+
+enum latch_pad_verdict { LATCH_PAD_OK, LATCH_PAD_UNKNOWN, LATCH_PAD_CLASS, LATCH_PAD_ADDRESS };
+
+/* Immutable, for all workers. Returns 0, -EINVAL, -ENOMEM. */
+struct latch_pad;
+int latch_pad_build(const struct latch_pad_entry *e, uint32_t n, struct latch_pad **out,
+	struct latch_pad_fault *f);
+void latch_pad_free(struct latch_pad *p);
+
+/* by: the entry that decided, NULL if there is none. p NULL: all is allowed. */
+enum latch_pad_verdict latch_pad_judge(const struct latch_pad *p, const struct latch_pad_claim *c,
+	const struct latch_pad_entry **by);
+
+/* From now on; gone: an entry of the former one that was revoked: latches of whom it allowed are
+ * closed, their owners told. Returns how many. */
+uint32_t latch_pad_install(
+	struct lcore *lc, const struct latch_pad *p, const struct latch_pad_entry *gone);
 
 /* What is done about an SA that is about to be added and conflicts with a latch (K-2, K-5). */
 enum latch_monitor {

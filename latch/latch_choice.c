@@ -40,7 +40,7 @@ choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, s
 	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 
 	*c = (struct choice){.wish = l->wish};
-	if (r == NULL || r->action == SPD_DISCARD)
+	if (r == NULL || r->action == SPD_DISCARD || !pad_allows(lc, l->wish, k))
 		return -EACCES;
 	if (asks(l->wish, TL_LATCH_BYPASS)) {
 		c->what = CHOICE_CLEAR;
@@ -183,16 +183,30 @@ same_suite(const struct latch_profile *a, const struct latch_profile *b)
 	       a->icv_bits == b->icv_bits;
 }
 
-bool
-latch_evidence_agrees(const struct lcore *lc, const struct latch *l, const struct latch_profile *a,
-	const struct latch_profile *b)
+static uint8_t
+rule_of(const struct latch *l)
 {
 	uint8_t rule = l->wish == NULL ? TL_LATCH_CERT_ID_TA : l->wish->req.cert_rule;
 
 	/* CB-14: who was told the keys relies on them. */
 	if ((l->flags & LATCH_IS_BOUND) != 0 && rule == TL_LATCH_CERT_ID_TA)
 		rule = TL_LATCH_CERT_ID_SPKI;
-	return evidence_agrees(lc->latch->tables, a, b, (enum tl_latch_cert_rule)rule);
+	return rule;
+}
+
+uint8_t
+latch_cert_rule(const struct lcore *lc, const struct flow_key *k)
+{
+	const struct flow_ent *fe = flow_find(lc, k);
+
+	return fe == NULL ? TL_LATCH_CERT_ID_TA : rule_of(fe->latch);
+}
+
+bool
+latch_evidence_agrees(const struct lcore *lc, const struct latch *l, const struct latch_profile *a,
+	const struct latch_profile *b)
+{
+	return evidence_agrees(lc->latch->tables, a, b, (enum tl_latch_cert_rule)rule_of(l));
 }
 
 bool

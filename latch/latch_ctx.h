@@ -78,6 +78,7 @@ struct latch_ctx {
 	uint32_t flow_version; /* of the flow table when latch_in() judged the burst */
 	bool stale;            /* a latch changed since */
 	bool km_present;
+	const struct latch_pad *pad; /* NULL: everybody may claim everything */
 	struct audit_bucket audit[AUDIT_KINDS];
 };
 
@@ -179,6 +180,14 @@ struct latch_wish *wish_get(struct latch_wish *w);
 /* ---- latch_info.c ---- */
 
 void latch_sockaddr(struct sockaddr_storage *out, const struct ip_addr *a, rte_be16_t port);
+
+/* ---- pad.c ---- */
+
+/* O-10: whether the peer that the program names may have the address. */
+bool pad_allows(const struct lcore *lc, const struct latch_wish *w, const struct flow_key *k);
+
+/* F-48: for the audit. */
+const char *pad_entry_name(const struct lcore *lc, uint32_t ident);
 
 /* ---- cb.c ---- */
 
