@@ -282,6 +282,102 @@ START_TEST(f44_sa_with_other_evidence_conflicts_with_the_latch)
 }
 END_TEST
 
+/* ---- from the key manager to the program ---- */
+
+static const char *const names[2] = {"n0.example", "n1.example"};
+
+/* One half of an SA between the two nodes, as the key manager of e's stack installs it. */
+static void
+give_half(uint32_t node, uint32_t d, struct craft_sa *sa, uint8_t hash[2][32])
+{
+	struct xfrm_usersa_info x = ctl_env_sa(true, sa->spi);
+	struct xfrm_algo_aead alg = {
+		.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 160, .alg_icv_len = 128};
+	uint8_t key[sizeof(alg) + 20];
+	struct {
+		struct xfrm_replay_state_esn esn;
+		uint32_t bmp[2];
+	} r = {.esn = {.bmp_len = 2, .replay_window = 64}};
+	struct nlmsghdr *h;
+
+	x.flags |= XFRM_STATE_ESN;
+	x.saddr.a4 = htonl(l->n[d]->ip);
+	x.id.daddr.a4 = htonl(l->n[1 - d]->ip);
+	memcpy(key, &alg, sizeof(alg));
+	memcpy(key + sizeof(alg), sa->key, 20);
+	h = ctl_env_begin(e, XFRM_MSG_NEWSA, 0, &x, sizeof(x));
+	mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof(r), &r);
+	mnl_attr_put(h, XFRMA_ALG_AEAD, sizeof(key), key);
+	ctl_env_put_ident(h, TL_CTL_A_LOCAL_ID, names[node]);
+	ctl_env_put_ident(h, TL_CTL_A_PEER_ID, names[1 - node]);
+	mnl_attr_put(h, TL_CTL_A_LOCAL_EV, 32, hash[node]);
+	mnl_attr_put(h, TL_CTL_A_PEER_EV, 32, hash[1 - node]);
+	ctl_env_expect(e, h, 0, NULL);
+}
+
+/* Both nodes hear the same of each other, and get SAs with it. */
+static void
+give_sas(struct craft_sa sa[2], const char *const parts[2])
+{
+	for (uint32_t d = 0; d < 2; d++) {
+		sa[d] = (struct craft_sa){.esn = true, .key_len = 20};
+		lab_sa_draw(l->v, &sa[d], 0x9000 + d, l->n[d]->ip, l->n[1 - d]->ip);
+		lab_know(l, &sa[d]);
+	}
+	for (uint32_t node = 0; node < 2; node++) {
+		uint8_t hash[2][32];
+
+		e = ctl_env_at(l->n[node]);
+		for (uint32_t i = 0; i < 2; i++)
+			say(names[i], TL_AUTH_CERT, parts[i], hash[i]);
+		for (uint32_t d = 0; d < 2; d++)
+			give_half(node, d, &sa[d], hash);
+		ctl_env_free(e);
+		lab_sa_del(l->n[node], "in0", false);
+		lab_sa_del(l->n[node], "out0", false);
+	}
+}
+
+static int
+end_get(uint32_t k, int opt, void *out, socklen_t len)
+{
+	const struct app_end *end = &l->c->end[k];
+
+	return tl_getsockopt(tl_worker(end->node->s, 0), end->fd, SOL_TL_IPSEC, opt, out, &len);
+}
+
+/* CB-4, CB-11, Q-10, Q-2: what the key managers said reaches both programs, which see the same
+ * channel. */
+START_TEST(cb4_both_ends_export_the_same_binding)
+{
+	static const struct lab_opts o;
+	static const char *const parts[2] = {"abt", "cdt"};
+	uint8_t cb[2][57], cert[DER];
+	struct tl_latch_info i;
+	struct craft_sa sa[2];
+
+	l = lab_new(&o);
+	for (uint32_t d = 0; d < 2; d++) {
+		lab_sa_del(l->n[d], "rogue-in", false);
+		lab_sa_del(l->n[d], "rogue-out", false);
+	}
+	give_sas(sa, parts);
+	lab_open(l, 1000, 1000);
+	ck_assert_int_eq(end_get(0, TL_LATCH_CB, cb[0], sizeof(cb[0])), 0);
+	ck_assert_int_eq(end_get(1, TL_LATCH_CB, cb[1], sizeof(cb[1])), 0);
+	ck_assert_mem_eq(cb[0], cb[1], sizeof(cb[0]));
+	ck_assert_mem_eq(cb[0], "x-ipsec-end-point-sha256:", 25);
+	app_latch(&l->c->end[1], &i);
+	ck_assert_uint_eq(i.auth_class, TL_AUTH_CERT);
+	ck_assert_int_eq(end_get(1, TL_LATCH_PEER_CERT, cert, DER), 0);
+	ck_assert_uint_eq(cert[2], 'd'); /* end 1 is the server's: it sees the client's */
+	ck_assert_int_eq(end_get(0, TL_LATCH_PEER_CERT, cert, DER), 0);
+	ck_assert_uint_eq(cert[2], 'b');
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
 /* ---- peers ---- */
 
 static struct nlmsghdr *
@@ -600,6 +696,7 @@ suite(void)
 	tcase_add_test(c, p22_identity_said_twice_is_the_same);
 	tcase_add_test(c, sa_names_its_evidence_by_the_hash);
 	tcase_add_test(c, f44_sa_with_other_evidence_conflicts_with_the_latch);
+	tcase_add_test(c, cb4_both_ends_export_the_same_binding);
 	tcase_add_loop_test(c, m5_m7_what_is_said_of_a_peer, 0, 3);
 	tcase_add_test(c, c4_refusal_ends_what_waits_for_an_sa);
 	tcase_add_test(c, k4_latches_that_selectors_cover_are_told);
