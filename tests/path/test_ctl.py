@@ -244,6 +244,18 @@ with Stack("start; wait; print DONE") as s:
     test("a socket that somebody listens to is not taken",
          other.p.returncode == 2 and "another process listens" in out and s.ctl("info")[0] == 0, out)
     other.dir.cleanup()
+    km = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    km.connect(s.socket)
+    km.send(struct.pack("<IHHIIHHQ", 28, 0x111, 5, 1, 0, 12, 0x12b, 0x77))  # KMREGISTER, EPOCH
+    kind = struct.unpack_from("<IH", km.recv(65536))[1]
+    test("a key manager registers", kind == 0x111 and s.rows("info")[0]["key-manager"] == "0x77", kind)
+    km.close()
+    for _ in range(50):
+        left = s.rows("info")[0]["key-manager"] == "-"
+        if left:
+            break
+        time.sleep(0.1)
+    test("M-1: its end is noticed, and nothing else ends", left and s.p.poll() is None)
     rc, out, err = s.ctl("peer", "add", "bob", "identity=fqdn:bob.example", "auth=cert,raw-key",
                          "remote-net=10.1.0.0/24,10.2.0.1-10.2.0.9")
     rows = s.rows("peer", "list")
