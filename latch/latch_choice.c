@@ -108,7 +108,20 @@ struct seek {
 	const struct lcore *lc;
 	const struct choice *c;
 	uint32_t not_local, not_peer; /* not 0: other identities than these */
+	uint32_t not_profile;         /* or other evidence than in this */
 };
+
+/* F-44: the same name from another authority is another peer. */
+static bool
+same_evidence(const struct seek *s, uint32_t profile)
+{
+	const struct profile *a = profile_get(s->lc->latch->tables, profile);
+	const struct profile *b = profile_get(s->lc->latch->tables, s->not_profile);
+	uint8_t rule = s->c->wish == NULL ? TL_LATCH_CERT_ID_TA : s->c->wish->req.cert_rule;
+
+	return a == NULL || b == NULL ||
+	       evidence_agrees(s->lc->latch->tables, &a->p, &b->p, (enum tl_latch_cert_rule)rule);
+}
 
 static bool
 is_sought(const struct esp_sa_ref *sa, const void *arg)
@@ -119,7 +132,8 @@ is_sought(const struct esp_sa_ref *sa, const void *arg)
 		return false;
 	if (s->c->peer_id != 0 && s->c->peer_id != sa->peer_id)
 		return false;
-	if (s->not_peer != 0 && sa->peer_id == s->not_peer && sa->local_id == s->not_local)
+	if (s->not_peer != 0 && sa->peer_id == s->not_peer && sa->local_id == s->not_local &&
+		same_evidence(s, sa->profile))
 		return false;
 	return wish_fits(s->lc, s->c->wish, sa);
 }
@@ -144,6 +158,7 @@ choice_find(
 	 */
 	s.not_local = sa->local_id;
 	s.not_peer = sa->peer_id;
+	s.not_profile = sa->profile;
 	return spd_find_sa_if(lc, k, is_sought, &s, &other) == 0 ? -ECONNREFUSED : 0;
 }
 

@@ -95,6 +95,13 @@ add_sas(uint32_t prof)
 }
 
 static void
+drop_sas(void)
+{
+	for (uint32_t i = 0; i < nb_sas; i++)
+		esp_sad_del(&e->lc, i, 1, ESP_DEL_ADMIN);
+}
+
+static void
 setup(void)
 {
 	struct latch_conf conf = {0};
@@ -218,6 +225,7 @@ START_TEST(cb6_renewed_certificate_with_the_same_key_changes_nothing)
 	latch_release(&e->lc, &latch);
 	flow_remove(&e->lc, &flow);
 	memset(&latch, 0, sizeof(latch));
+	drop_sas();
 	add_sas(cert_profile("aCt", "zXt"));
 	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), 0);
 	expect_cb('a', 'z');
@@ -294,6 +302,15 @@ START_TEST(f44_other_anchor_or_class_is_another_peer)
 	established(cert_profile("act", "bct"));
 	ck_assert_int_eq(judge(other, &why), VERDICT_BREAK);
 	ck_assert_int_eq(why, TL_LATCH_PEER_CONFLICT);
+}
+END_TEST
+
+/* C-7, F-44: no latch while two who share a name only have SAs for it; a renewal is no obstacle. */
+START_TEST(c7_f44_two_authorities_behind_one_name_are_ambiguous)
+{
+	add_sas(cert_profile("act", "bct"));
+	add_sas(_i == 0 ? cert_profile("act", "BCt") : cert_profile("act", "BCT"));
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), _i == 0 ? 0 : -ECONNREFUSED);
 }
 END_TEST
 
@@ -377,6 +394,7 @@ START_TEST(p19_evidence_that_is_not_known_is_eagain)
 	latch_release(&e->lc, &latch);
 	flow_remove(&e->lc, &flow);
 	memset(&latch, 0, sizeof(latch));
+	drop_sas();
 	add_sas(profile(0, 0, 0));
 	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), 0);
 	ck_assert_int_eq(get(TL_LATCH_PEER_SPKI, got, DER), -EAGAIN);
@@ -414,6 +432,7 @@ suite(void)
 	tcase_add_test(c, cb2_unknown_key_is_not_known_now);
 	tcase_add_test(c, f43_renewed_certificate_is_no_conflict);
 	tcase_add_loop_test(c, f44_other_anchor_or_class_is_another_peer, 0, 3);
+	tcase_add_loop_test(c, c7_f44_two_authorities_behind_one_name_are_ambiguous, 0, 2);
 	tcase_add_loop_test(c, f43_program_chooses_the_rule, 0, 3);
 	tcase_add_loop_test(c, cb14_after_the_export_another_key_is_a_conflict, 0, 2);
 	tcase_add_test(c, cb14_after_another_key_there_is_no_export);
