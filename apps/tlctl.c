@@ -82,6 +82,17 @@ id_list(struct tlctl *t, int argc, char **argv)
 }
 
 static int
+peer_list(struct tlctl *t, int argc, char **argv)
+{
+	uint8_t buf[256] = {0};
+
+	(void)argc;
+	(void)argv;
+	return list(t, wire_begin(buf, TL_CTL_MSG_GETPEER, NLM_F_DUMP, NULL, 0), row_peer,
+		peer_cols, NULL);
+}
+
+static int
 latch_list(struct tlctl *t, int argc, char **argv)
 {
 	uint8_t buf[1024] = {0};
@@ -257,6 +268,12 @@ sa_add(struct tlctl *t, int argc, char **argv)
 }
 
 static int
+peer_add(struct tlctl *t, int argc, char **argv)
+{
+	return add(t, TL_CTL_MSG_ADDPEER, argc, argv);
+}
+
+static int
 policy_add(struct tlctl *t, int argc, char **argv)
 {
 	return add(t, TL_CTL_MSG_ADDPOLICY, argc, argv);
@@ -315,6 +332,13 @@ sa_flush(struct tlctl *t, int argc, char **argv)
 }
 
 static int
+peer_del(struct tlctl *t, int argc, char **argv)
+{
+	(void)argc;
+	return by_name(t, TL_CTL_MSG_REMPEER, argv[0], -1);
+}
+
+static int
 policy_flush(struct tlctl *t, int argc, char **argv)
 {
 	uint8_t buf[256] = {0};
@@ -322,43 +346,6 @@ policy_flush(struct tlctl *t, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	return wire_ask(t, wire_begin(buf, XFRM_MSG_FLUSHPOLICY, 0, NULL, 0), NULL, NULL);
-}
-
-/* ---- break latches ---- */
-
-static void
-print_count(const struct nlmsghdr *h, void *arg)
-{
-	const struct tlctl *t = arg;
-	const struct nlattr *a = mnl_nlmsg_get_payload(h);
-
-	if (h->nlmsg_type != TL_CTL_MSG_BREAKLATCH || mnl_attr_get_type(a) != TL_CTL_A_VALUE)
-		return;
-	printf(t->json ? "{\"broken\": %llu}\n" : "%llu broken\n",
-		(unsigned long long)mnl_attr_get_u64(a));
-}
-
-/* The connections are told as if their peer had reset them; a new one follows the policy. */
-static int
-latch_break(struct tlctl *t, int argc, char **argv)
-{
-	uint8_t buf[256] = {0};
-	struct nlmsghdr *h = wire_begin(buf, TL_CTL_MSG_BREAKLATCH, 0, NULL, 0);
-	char *end;
-	unsigned long long handle;
-
-	(void)argc;
-	errno = 0;
-	handle = strtoull(argv[0], &end, 0);
-	if (strcmp(argv[0], "all") == 0) {
-		mnl_attr_put(h, TL_CTL_A_ALL, 0, NULL);
-	} else if (errno == 0 && *end == '\0' && end != argv[0] && handle != 0) {
-		mnl_attr_put_u64(h, TL_CTL_A_LATCH, handle);
-	} else {
-		complain("latch break %s: expected a handle of latch list, or all", argv[0]);
-		return TLCTL_USAGE;
-	}
-	return wire_ask(t, h, print_count, t);
 }
 
 /* ---- allocate an SPI ---- */
@@ -478,7 +465,14 @@ static const struct command commands[] = {
 	{"policy", "flush", 0, 0, policy_flush, "", "delete all: nothing passes any more"},
 	{"id", "list", 0, 0, id_list, "", "the identities and their handles"},
 	{"latch", "list", 0, 1, latch_list, " [state=STATE]", "the connections and their protection"},
-	{"latch", "break", 1, 1, latch_break, " HANDLE|all", "ends connections as if their peer had reset them"},
+	{"latch", "break", 1, 1, latch_break, " HANDLE|peer=IDENTITY|all", "connections do what was chosen for a conflict"},
+	{"latch", "close", 1, 1, latch_close, " HANDLE|peer=IDENTITY|all", "ends connections as if their peer had reset them"},
+	{"peer", "list", 0, 0, peer_list, "", "who may claim which addresses"},
+	{"peer", "add", 2, -1, peer_add, " NAME KEY=VALUE...", "the keys of a [peer NAME] section"},
+	{"peer", "del", 1, 1, peer_del, " NAME", "a revocation: its SAs and latches end at once"},
+	{"peer", "dead", 1, 1, peer_dead, " IDENTITY", "ends its latches, as [stack] dpd-action says"},
+	{"peer", "reboot", 1, 1, peer_reboot, " IDENTITY", "the same, of a peer that began anew"},
+	{"peer", "restart", 1, 1, peer_restart, " IDENTITY", "of its key manager only: nothing ends, programs are told"},
 	{"stats", NULL, 0, 0, stats, "", "counters and reasons of drops; -a: those that are zero too"},
 	{"suites", NULL, 0, 0, suites, "", "the algorithms"},
 	{"info", NULL, 0, 0, info, "", "version and sizes"},

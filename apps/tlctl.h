@@ -39,19 +39,29 @@ int wire_listen(struct tlctl *t, bool (*fn)(const struct nlmsghdr *h, void *arg)
 /* Prints "tlctl: ..." */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- commands of tlctl_km.c ---- */
+
+int latch_break(struct tlctl *t, int argc, char **argv);
+int latch_close(struct tlctl *t, int argc, char **argv);
+int peer_dead(struct tlctl *t, int argc, char **argv);
+int peer_reboot(struct tlctl *t, int argc, char **argv);
+int peer_restart(struct tlctl *t, int argc, char **argv);
+
 /* ---- showing ---- */
 
 extern const char *const sa_cols[],
-	*const sa_short[], *const policy_cols[],
-				   *const policy_short[],
-					   *const latch_cols[],
-						   *const ident_cols[],
-							   *const stat_cols[],
-								   *const suite_cols[],
-									   *const info_cols[];
+	*const sa_short[],
+		*const policy_cols[],
+			*const policy_short[],
+				*const latch_cols[],
+					*const ident_cols[],
+						*const stat_cols[],
+							*const suite_cols[],
+								*const info_cols[],
+									*const peer_cols[];
 
 /* Each adds a row to struct table *arg. */
-wire_fn row_sa, row_policy, row_latch, row_ident, row_stat, row_suite, row_info;
+wire_fn row_sa, row_policy, row_latch, row_ident, row_stat, row_suite, row_info, row_peer;
 
 /* Rows as a table, of the columns in `only` (NULL: all); with json as an array, of all. */
 void show_rows(const struct table *t, const char *const *only, bool json);

@@ -29,13 +29,14 @@ const char *const policy_cols[] = {"name", "#index", "dir", "#priority", "action
 const char *const policy_short[] = {"name", "dir", "#priority", "action", "local-net", "remote-net",
 	"proto", "local-port", "remote-port", "mode", "suite", "peer-id", "#hits", NULL};
 const char *const latch_cols[] = {"handle", "#worker", "proto", "local", "remote", "state", "reason",
-	"#profile", "mode", "suite", "local-id", "peer-id", "#drop-clear",
+	"#profile", "mode", "suite", "local-id", "peer-id", "auth", "#drop-clear",
 	"#drop-qop", "#drop-peer", "#drop-unknown", NULL};
 const char *const ident_cols[] = {"#handle", "type", "value", NULL};
 const char *const stat_cols[] = {"#worker", "kind", "name", "#value", "what", NULL};
 const char *const suite_cols[] = {"kind", "#iana", "name", "linux-name", "#icv-bits", NULL};
 const char *const info_cols[] = {"version", "#workers", "#sas", "#max-sas", "#policies",
-	"#events-lost", NULL};
+	"#events-lost", "key-manager", NULL};
+const char *const peer_cols[] = {"name", "identity", "auth", "remote-net", NULL};
 /* clang-format on */
 
 /* ---- attributes ---- */
@@ -493,6 +494,15 @@ put_end(struct table *t, const uint8_t a[16], uint16_t port)
 	table_put(t, strchr(text, ':') != NULL ? "[%s]:%u" : "%s:%u", text, port);
 }
 
+static void
+put_auth(struct table *t, const struct attrs *s)
+{
+	static const char *const names[] = {"-", "cert", "raw-key", "psk", "eap", "null"};
+	uint64_t c = number(s, TL_CTL_A_AUTH_CLASS);
+
+	table_put(t, "%s", c < sizeof(names) / sizeof(names[0]) ? names[c] : "?");
+}
+
 void
 row_latch(const struct nlmsghdr *h, void *arg)
 {
@@ -520,6 +530,7 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	put_suite(t, &s, "-");
 	put_ident(t, &s, TL_CTL_A_LOCAL_ID);
 	put_ident(t, &s, TL_CTL_A_PEER_ID);
+	put_auth(t, &s);
 	put_number(t, number(&s, TL_CTL_A_DROP_CLEAR));
 	put_number(t, number(&s, TL_CTL_A_DROP_QOP));
 	put_number(t, number(&s, TL_CTL_A_DROP_PEER));
@@ -586,6 +597,36 @@ row_info(const struct nlmsghdr *h, void *arg)
 	put_number(t, number(&s, TL_CTL_A_MAX_SAS));
 	put_number(t, number(&s, TL_CTL_A_RULES));
 	put_number(t, number(&s, TL_CTL_A_LOST));
+	/* Its epoch while it is connected. */
+	if (s.at[TL_CTL_A_EPOCH] == NULL)
+		table_put(t, "-");
+	else
+		table_put(t, "0x%llx", (unsigned long long)number(&s, TL_CTL_A_EPOCH));
+}
+
+void
+row_peer(const struct nlmsghdr *h, void *arg)
+{
+	static const char *const classes[] = {"unknown", "cert", "raw-key", "psk", "eap", "null"};
+	char text[TEXT] = "";
+	struct table *t = arg;
+	struct attrs s;
+	size_t n = 0;
+
+	if (h->nlmsg_type != TL_CTL_MSG_PEER || !open_message(h, NULL, 0, &s))
+		return;
+	put_text(t, &s, TL_CTL_A_NAME);
+	if (s.at[TL_CTL_A_PEER_ID] == NULL)
+		table_put(t, "leap-of-faith");
+	else
+		put_ident(t, &s, TL_CTL_A_PEER_ID);
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if ((number(&s, TL_CTL_A_CLASSES) >> i & 1) != 0)
+			n += (size_t)snprintf(
+				text + n, sizeof(text) - n, "%s%s", n == 0 ? "" : ",", classes[i]);
+	}
+	table_put(t, "%s", n == 0 ? "any" : text);
+	put_text(t, &s, TL_CTL_A_TEXT);
 }
 
 /* ---- output ---- */

@@ -94,6 +94,9 @@ struct esp_sa_conf {
 	struct esp_sel sel;
 	uint32_t local_id; /* handles of the identity table; 0: not known (F-39) */
 	uint32_t peer_id;
+	uint32_t local_ev; /* how they were authenticated: handles that the latch knows; 0: not told
+			    */
+	uint32_t peer_ev;
 	uint32_t profile;       /* handle of the interned parameter set */
 	uint32_t replay_window; /* inbound, packets; 0: off */
 	uint64_t iv_start;      /* outbound: first explicit IV; never used again with this key */
@@ -103,6 +106,7 @@ struct esp_sa_conf {
 	uint16_t owner;         /* worker */
 	uint8_t engine;         /* enum esp_engine_id */
 	uint8_t mode;           /* enum esp_mode, not ANY */
+	uint8_t auth_class;     /* of the peer, as the key manager told; 0: it did not */
 	uint8_t df;             /* enum esp_df */
 	uint8_t dscp; /* of the outer header, if dscp_set; else copied (RFC 4301 s5.1.2.1) */
 	bool dscp_set;

@@ -31,6 +31,7 @@ enum latch_flag {
 	LATCH_IS_NATT = 1u << 2,     /* its SA is in UDP */
 	LATCH_IS_UNIQUE = 1u << 3,   /* its SAs are for this 5-tuple alone */
 	LATCH_IS_STARVED = 1u << 4,  /* something should have left and no SA was there */
+	LATCH_IS_BOUND = 1u << 7,    /* its channel binding was told: no other key of the peer */
 };
 
 /*
@@ -79,27 +80,115 @@ struct latch_profile {
 	uint16_t integ, icv_bits;
 	uint32_t local_id, peer_id; /* identity handles; 0: unknown, never equal to anything */
 	uint32_t realm;
+	uint32_t local_ev, peer_ev; /* evidence handles; 0: none was given */
+	uint32_t auth_class;        /* enum tl_auth_class of the peer */
 };
 
-/* Identities and profiles of one stack: numbered by its control context, never renumbered or
- * reused (F-4). A worker may read an entry once a message has told it the handle. */
+enum { LATCH_HASH_BYTES = 32, LATCH_DER_MAX = 8192 };
+
+/* What a key manager saw of one end (C.2, Q-2): DER, each of it optional. */
+enum latch_ev_part { LATCH_EV_SPKI, LATCH_EV_CERT, LATCH_EV_TA, LATCH_EV_PARTS };
+struct latch_der {
+	const uint8_t *at;
+	uint32_t len; /* 0: not known */
+};
+struct latch_evidence {
+	uint8_t auth_class; /* enum tl_auth_class */
+	struct latch_der part[LATCH_EV_PARTS];
+};
+
+/* Identities, evidence and profiles of one stack, never renumbered or reused (F-4). Any thread may
+ * add or read. */
 struct latch_tables;
 
 int latch_tables_create(struct latch_tables **out);
 void latch_tables_free(struct latch_tables *t);
 
 /*
- * Control context only. The handle of an identity in its canonical form (F-41: the type is part
- * of it; names in lower case without a final dot); 0: out of memory or malformed.
+ * The handle of an identity in its canonical form (F-41: the type is part of it; names in lower
+ * case without a final dot); 0: out of memory or malformed.
  */
 uint32_t latch_ident_intern(struct latch_tables *t, const struct tl_ident *id);
 
 /* The identity of a handle, NULL if there is none. */
 const struct tl_ident *latch_ident_get(const struct latch_tables *t, uint32_t handle);
 
-/* Control context only. Returns 0 when out of memory. */
+/* Returns 0 when out of memory. */
 uint32_t latch_profile_intern(struct latch_tables *t, const struct latch_profile *p);
 const struct latch_profile *latch_profile_get(const struct latch_tables *t, uint32_t handle);
+
+/*
+ * Keeps what is known of an identity and gives its handle, and the hash of identity and content
+ * that names it for all times (P-22). Class UNKNOWN: only the hash, handle 0. Returns 0, -EINVAL
+ * (no identity, or not DER), -ENOSPC, -ENOMEM.
+ */
+int latch_evidence_intern(struct latch_tables *t, uint32_t ident, const struct latch_evidence *ev,
+	uint32_t *handle, uint8_t hash[LATCH_HASH_BYTES]);
+
+/* The handle behind a hash, whose it is, and its class; 0: nobody said such. */
+uint32_t latch_evidence_find(struct latch_tables *t, const uint8_t hash[LATCH_HASH_BYTES],
+	uint32_t *ident, uint8_t *auth_class);
+
+/* enum tl_latch_cert_rule of the latch that owns k here; the default without one. */
+uint8_t latch_cert_rule(const struct lcore *lc, const struct flow_key *k);
+
+/* What is behind a handle; false: nothing. */
+bool latch_evidence_get(const struct latch_tables *t, uint32_t handle, struct latch_evidence *out,
+	uint8_t hash[LATCH_HASH_BYTES]);
+
+/* P-21, M-3: looks at some entries, and at the next ones when called again. Returns false if one is
+ * not what it was: it names nobody from now on. c begins as zero. Control context. */
+struct latch_check {
+	uint32_t table, at;
+};
+bool latch_tables_check(struct latch_tables *t, struct latch_check *c);
+
+/* ---- the PAD (RFC 4301 s4.4.3) ---- */
+
+enum { LATCH_PAD_NETS = 16 };
+struct latch_pad_net {
+	struct ip_addr lo, hi;
+};
+
+struct latch_pad_entry {
+	char name[32];
+	uint32_t ident;   /* 0: leap of faith */
+	uint32_t classes; /* 1 << enum tl_auth_class; 0: any */
+	bool leap;        /* everybody who has no entry of his own (F-47) */
+	uint8_t nb_nets;  /* 0: may claim every address */
+	struct latch_pad_net net[LATCH_PAD_NETS];
+};
+
+/* Why entries are no PAD. */
+struct latch_pad_fault {
+	const struct latch_pad_entry *entry, *with; /* NULL: none */
+	const char *why;
+};
+
+/* What somebody wants to be. */
+enum { LATCH_PAD_ANY_CLASS = 0xff };
+struct latch_pad_claim {
+	uint32_t ident;
+	uint8_t auth_class;          /* enum tl_auth_class, or ANY_CLASS: not asked yet */
+	struct latch_pad_net remote; /* has to be in one of the networks */
+};
+
+enum latch_pad_verdict { LATCH_PAD_OK, LATCH_PAD_UNKNOWN, LATCH_PAD_CLASS, LATCH_PAD_ADDRESS };
+
+/* Immutable, for all workers. Returns 0, -EINVAL, -ENOMEM. */
+struct latch_pad;
+int latch_pad_build(const struct latch_pad_entry *e, uint32_t n, struct latch_pad **out,
+	struct latch_pad_fault *f);
+void latch_pad_free(struct latch_pad *p);
+
+/* by: the entry that decided, NULL if there is none. p NULL: all is allowed. */
+enum latch_pad_verdict latch_pad_judge(const struct latch_pad *p, const struct latch_pad_claim *c,
+	const struct latch_pad_entry **by);
+
+/* From now on; gone: an entry of the former one that was revoked: latches of whom it allowed are
+ * closed, their owners told. Returns how many. */
+uint32_t latch_pad_install(
+	struct lcore *lc, const struct latch_pad *p, const struct latch_pad_entry *gone);
 
 /* What is done about an SA that is about to be added and conflicts with a latch (K-2, K-5). */
 enum latch_monitor {

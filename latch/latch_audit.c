@@ -76,16 +76,19 @@ void
 latch_audit(struct lcore *lc, const struct latch *l, enum audit_kind kind, uint32_t profile,
 	uint32_t index)
 {
+	const struct latch_profile *p = latch_profile_get(lc->latch->tables, profile);
 	const struct flow_key *k = latch_key(lc, l);
 	char local[IP_ADDR_STRLEN], remote[IP_ADDR_STRLEN], has[TEXT], came[TEXT];
 
 	if (k == NULL || !may_say(lc, kind))
 		return;
 	LOG(NOTICE,
-		"audit: %s: %s:%u - %s:%u protocol %u, latched peer %s, seen %s (SA %d), %s (%s)",
+		"audit: %s: %s:%u - %s:%u protocol %u, latched peer %s, seen %s (SA %d, PAD entry "
+		"%s), %s (%s)",
 		what[kind], ip_addr_str(&k->local, local), rte_be_to_cpu_16(k->lport),
 		ip_addr_str(&k->remote, remote), rte_be_to_cpu_16(k->rport), k->proto,
 		peer_text(lc, l->profile_in, has), peer_text(lc, profile, came),
-		index == UINT32_MAX ? -1 : (int)index, tl_latch_state_name(l->state),
+		index == UINT32_MAX ? -1 : (int)index,
+		pad_entry_name(lc, p == NULL ? 0 : p->peer_id), tl_latch_state_name(l->state),
 		tl_latch_reason_name(l->reason));
 }

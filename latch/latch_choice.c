@@ -40,7 +40,7 @@ choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, s
 	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 
 	*c = (struct choice){.wish = l->wish};
-	if (r == NULL || r->action == SPD_DISCARD)
+	if (r == NULL || r->action == SPD_DISCARD || !pad_allows(lc, l->wish, k))
 		return -EACCES;
 	if (asks(l->wish, TL_LATCH_BYPASS)) {
 		c->what = CHOICE_CLEAR;
@@ -108,7 +108,20 @@ struct seek {
 	const struct lcore *lc;
 	const struct choice *c;
 	uint32_t not_local, not_peer; /* not 0: other identities than these */
+	uint32_t not_profile;         /* or other evidence than in this */
 };
+
+/* F-44: the same name from another authority is another peer. */
+static bool
+same_evidence(const struct seek *s, uint32_t profile)
+{
+	const struct profile *a = profile_get(s->lc->latch->tables, profile);
+	const struct profile *b = profile_get(s->lc->latch->tables, s->not_profile);
+	uint8_t rule = s->c->wish == NULL ? TL_LATCH_CERT_ID_TA : s->c->wish->req.cert_rule;
+
+	return a == NULL || b == NULL ||
+	       evidence_agrees(s->lc->latch->tables, &a->p, &b->p, (enum tl_latch_cert_rule)rule);
+}
 
 static bool
 is_sought(const struct esp_sa_ref *sa, const void *arg)
@@ -119,7 +132,8 @@ is_sought(const struct esp_sa_ref *sa, const void *arg)
 		return false;
 	if (s->c->peer_id != 0 && s->c->peer_id != sa->peer_id)
 		return false;
-	if (s->not_peer != 0 && sa->peer_id == s->not_peer && sa->local_id == s->not_local)
+	if (s->not_peer != 0 && sa->peer_id == s->not_peer && sa->local_id == s->not_local &&
+		same_evidence(s, sa->profile))
 		return false;
 	return wish_fits(s->lc, s->c->wish, sa);
 }
@@ -144,6 +158,7 @@ choice_find(
 	 */
 	s.not_local = sa->local_id;
 	s.not_peer = sa->peer_id;
+	s.not_profile = sa->profile;
 	return spd_find_sa_if(lc, k, is_sought, &s, &other) == 0 ? -ECONNREFUSED : 0;
 }
 
@@ -167,13 +182,46 @@ choice_acquire(struct lcore *lc, const struct choice *c, const struct flow_key *
 	esp_acquire(lc, k, c->rule == NULL ? 0 : c->rule->id, 0, &want);
 }
 
-/* Everything but the suite. */
+/* Everything but the suite and the evidence. */
 static bool
 same_but_suite(const struct latch_profile *a, const struct latch_profile *b)
 {
 	return a->proto == b->proto && a->mode == b->mode && a->type == b->type &&
 	       a->replay == b->replay && a->local_id == b->local_id && a->peer_id == b->peer_id &&
 	       a->realm == b->realm;
+}
+
+static bool
+same_suite(const struct latch_profile *a, const struct latch_profile *b)
+{
+	return a->encr == b->encr && a->encr_bits == b->encr_bits && a->integ == b->integ &&
+	       a->icv_bits == b->icv_bits;
+}
+
+static uint8_t
+rule_of(const struct latch *l)
+{
+	uint8_t rule = l->wish == NULL ? TL_LATCH_CERT_ID_TA : l->wish->req.cert_rule;
+
+	/* CB-14: who was told the keys relies on them. */
+	if ((l->flags & LATCH_IS_BOUND) != 0 && rule == TL_LATCH_CERT_ID_TA)
+		rule = TL_LATCH_CERT_ID_SPKI;
+	return rule;
+}
+
+uint8_t
+latch_cert_rule(const struct lcore *lc, const struct flow_key *k)
+{
+	const struct flow_ent *fe = flow_find(lc, k);
+
+	return fe == NULL ? TL_LATCH_CERT_ID_TA : rule_of(fe->latch);
+}
+
+bool
+latch_evidence_agrees(const struct lcore *lc, const struct latch *l, const struct latch_profile *a,
+	const struct latch_profile *b)
+{
+	return evidence_agrees(lc->latch->tables, a, b, (enum tl_latch_cert_rule)rule_of(l));
 }
 
 bool
@@ -184,10 +232,13 @@ latch_congruent(const struct lcore *lc, const struct latch *l, bool in, uint32_t
 
 	if (profile == latched || profile == (in ? l->also_in : l->also_out))
 		return profile != 0;
-	if (!asks(l->wish, TL_LATCH_SET_OK) || l->wish->req.nsuite < 2)
-		return false;
 	got = profile_get(lc->latch->tables, profile);
 	want = profile_get(lc->latch->tables, latched);
-	return got != NULL && want != NULL && same_but_suite(&got->p, &want->p) &&
+	if (got == NULL || want == NULL || !same_but_suite(&got->p, &want->p) ||
+		!latch_evidence_agrees(lc, l, &got->p, &want->p))
+		return false;
+	if (same_suite(&got->p, &want->p))
+		return true;
+	return asks(l->wish, TL_LATCH_SET_OK) && l->wish->req.nsuite >= 2 &&
 	       suite_is_listed(&l->wish->req, got->p.encr, got->p.encr_bits, got->p.integ);
 }

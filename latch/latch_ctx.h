@@ -79,6 +79,7 @@ struct latch_ctx {
 	uint32_t flow_version; /* of the flow table when latch_in() judged the burst */
 	bool stale;            /* a latch changed since */
 	bool km_present;
+	const struct latch_pad *pad; /* NULL: everybody may claim everything */
 	struct audit_bucket audit[AUDIT_KINDS];
 };
 
@@ -147,6 +148,10 @@ void choice_acquire(struct lcore *lc, const struct choice *c, const struct flow_
 /* C.1, first question: does a profile match the latch, in this direction? */
 bool latch_congruent(const struct lcore *lc, const struct latch *l, bool in, uint32_t profile);
 
+/* C.2: the part of it about certificates and keys, by the rule of the latch. */
+bool latch_evidence_agrees(const struct lcore *lc, const struct latch *l,
+	const struct latch_profile *a, const struct latch_profile *b);
+
 /* ---- latch.c ---- */
 
 void latch_use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa);
@@ -176,6 +181,23 @@ struct latch_wish *wish_get(struct latch_wish *w);
 /* ---- latch_info.c ---- */
 
 void latch_sockaddr(struct sockaddr_storage *out, const struct ip_addr *a, rte_be16_t port);
+
+/* ---- pad.c ---- */
+
+/* O-10: whether the peer that the program names may have the address. */
+bool pad_allows(const struct lcore *lc, const struct latch_wish *w, const struct flow_key *k);
+
+/* F-48: for the audit. */
+const char *pad_entry_name(const struct lcore *lc, uint32_t ident);
+
+/* ---- cb.c ---- */
+
+/* A piece of the peer's evidence, and the channel binding, as getsockopt does. The second may be
+ * what makes another key of the peer a conflict from now on. */
+int latch_get_der(struct lcore *lc, const struct latch *l, enum latch_ev_part part, void *val,
+	socklen_t *len);
+int latch_get_cb(struct lcore *lc, struct latch *l, void *val, socklen_t *len);
+void latch_put_evidence(struct lcore *lc, const struct latch_profile *p, struct tl_latch_info *i);
 
 /* ---- latch_audit.c ---- */
 

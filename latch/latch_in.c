@@ -69,7 +69,7 @@ classify(struct lcore *lc, struct latch *l, const struct tl_tag *t, bool again)
 		latch_audit(lc, l, AUDIT_UNKNOWN, t->profile, t->sad_index);
 		return drop_it(DROP_LATCH_M5);
 	}
-	if (same_identities(&got->p, &want->p)) {
+	if (same_identities(&got->p, &want->p) && latch_evidence_agrees(lc, l, &got->p, &want->p)) {
 		l->drop_qop += !again;
 		latch_audit(lc, l, AUDIT_QOP, t->profile, t->sad_index);
 		return break_or_drop(drops_qop(lc, l), TL_LATCH_QOP_CONFLICT, DROP_LATCH_M2);

@@ -158,6 +158,7 @@ fill(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct t
 	if (p == NULL)
 		return;
 	put_profile(&p->p, i);
+	latch_put_evidence(lc, &p->p, i);
 	if (l->wish != NULL && (l->wish->req.flags & TL_LATCH_SET_OK) != 0 &&
 		l->wish->req.nsuite > 1)
 		put_set(l->wish, i);
@@ -247,6 +248,15 @@ latch_getopt(struct lcore *lc, const struct latch *l, const struct flow_key *k, 
 	case TL_LATCH_LOCAL_ID:
 	case TL_LATCH_PEER_ID:
 		return give_ident(lc, l, opt, val, len);
+	case TL_LATCH_PEER_CERT:
+		return latch_get_der(lc, l, LATCH_EV_CERT, val, len);
+	case TL_LATCH_PEER_TA:
+		return latch_get_der(lc, l, LATCH_EV_TA, val, len);
+	case TL_LATCH_PEER_SPKI:
+		return latch_get_der(lc, l, LATCH_EV_SPKI, val, len);
+	case TL_LATCH_CB:
+		/* Of the latch itself; the caller only promises not to change it. */
+		return latch_get_cb(lc, (struct latch *)(uintptr_t)l, val, len);
 	case TL_LATCH_REQUEST:
 		return give_request(l, val, len);
 	case TL_LATCH_DISPOSITION:

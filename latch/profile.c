@@ -2,10 +2,9 @@
 /*
  * profile.c - interning of identities and parameter sets.
  *
- * HOW IT WORKS. Both tables are the same thing: an append-only array in chunks that never move,
- * so a reader needs no lock, and a hash index that only the control context touches. A handle is
- * the position plus one; 0 names nothing. Entries live as long as the stack (F-4): a handle that
- * a latch, a queued packet or an application remembers can never come to mean somebody else.
+ * Entries live as long as the stack (F-4): a handle that a latch, a queued packet or an application
+ * remembers can never come to mean somebody else. The control context and, for identities that
+ * programs name, workers add to the tables under their lock; nobody needs it to read.
  */
 #include "latch/profile.h"
 
@@ -13,23 +12,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <rte_jhash.h>
 
-enum { CHUNK = 1024, CHUNKS = 1024, INDEX_BUCKETS = 4096 };
+_Static_assert(sizeof(struct latch_profile) == 36, "compared as bytes: no padding");
+_Static_assert(sizeof(struct profile) == 40, "summed as bytes: no padding");
 
-struct intern {
-	size_t entry_bytes;
-	size_t key_bytes; /* at the start of an entry */
-	uint32_t n;
-	uint8_t *chunk[CHUNKS];
-	uint32_t *next[CHUNKS]; /* chains of the index, by handle */
-	uint32_t bucket[INDEX_BUCKETS];
-};
-
-struct latch_tables {
-	struct intern ident;   /* struct tl_ident */
-	struct intern profile; /* struct profile */
-};
+enum { CHECK_ENTRIES = 64, CHECK_EVIDENCE = 4 };
 
 int
 latch_tables_create(struct latch_tables **out)
@@ -38,80 +25,28 @@ latch_tables_create(struct latch_tables **out)
 
 	if (t == NULL)
 		return -ENOMEM;
-	t->ident.entry_bytes = t->ident.key_bytes = sizeof(struct tl_ident);
-	t->profile.entry_bytes = sizeof(struct profile);
-	t->profile.key_bytes = sizeof(struct latch_profile);
+	pthread_mutex_init(&t->lock, NULL);
+	intern_init(&t->ident, sizeof(struct tl_ident), sizeof(struct tl_ident), NULL);
+	intern_init(&t->profile, sizeof(struct profile), offsetof(struct profile, out_twin), NULL);
+	intern_init(&t->evidence, sizeof(struct evidence), LATCH_HASH_BYTES, evidence_sum);
 	*out = t;
 	return 0;
-}
-
-static void
-intern_free(struct intern *t)
-{
-	for (uint32_t i = 0; i < CHUNKS; i++) {
-		free(t->chunk[i]);
-		free(t->next[i]);
-	}
 }
 
 void
 latch_tables_free(struct latch_tables *t)
 {
+	const struct evidence *e;
+
 	if (t == NULL)
 		return;
+	for (uint32_t i = 1; (e = evidence_get(t, i)) != NULL; i++)
+		free(e->der);
 	intern_free(&t->ident);
 	intern_free(&t->profile);
+	intern_free(&t->evidence);
+	pthread_mutex_destroy(&t->lock);
 	free(t);
-}
-
-static void *
-intern_get(const struct intern *t, uint32_t handle)
-{
-	uint32_t i = handle - 1;
-
-	if (handle == 0 || i / CHUNK >= CHUNKS || t->chunk[i / CHUNK] == NULL)
-		return NULL;
-	return t->chunk[i / CHUNK] + (i % CHUNK) * t->entry_bytes;
-}
-
-static uint32_t
-intern_append(struct intern *t, uint32_t h, const void *entry)
-{
-	uint32_t i = t->n, c = i / CHUNK;
-
-	if (c == CHUNKS)
-		return 0;
-	if (t->chunk[c] == NULL) {
-		uint32_t *next = calloc(CHUNK, sizeof(uint32_t));
-		uint8_t *chunk = calloc(CHUNK, t->entry_bytes);
-
-		if (next == NULL || chunk == NULL) {
-			free(next);
-			free(chunk);
-			return 0;
-		}
-		t->next[c] = next;
-		t->chunk[c] = chunk;
-	}
-	memcpy(t->chunk[c] + (i % CHUNK) * t->entry_bytes, entry, t->entry_bytes);
-	t->next[c][i % CHUNK] = t->bucket[h];
-	t->bucket[h] = i + 1;
-	t->n++;
-	return i + 1;
-}
-
-/* The handle of the entry whose key equals that of `entry`; it is appended if new. */
-static uint32_t
-intern(struct intern *t, const void *entry)
-{
-	uint32_t h = rte_jhash(entry, (uint32_t)t->key_bytes, 0) & (INDEX_BUCKETS - 1);
-	uint32_t i;
-
-	for (i = t->bucket[h]; i != 0; i = t->next[(i - 1) / CHUNK][(i - 1) % CHUNK]) {
-		if (memcmp(intern_get(t, i), entry, t->key_bytes) == 0)
-			return i;
-	}
-	return intern_append(t, h, entry);
 }
 
 /* F-41: DNS names compare without case and without the root's dot (RFC 4343 s3). Only the domain
@@ -156,12 +91,18 @@ uint32_t
 latch_ident_intern(struct latch_tables *t, const struct tl_ident *id)
 {
 	struct tl_ident c = {.type = id->type, .len = id->len};
+	uint32_t handle;
 
 	if (!length_fits_type(id))
 		return 0;
 	memcpy(c.data, id->data, id->len);
 	canonical(&c);
-	return intern(&t->ident, &c);
+	pthread_mutex_lock(&t->lock);
+	handle = intern_find(&t->ident, &c);
+	if (handle == 0)
+		handle = intern_add(&t->ident, &c);
+	pthread_mutex_unlock(&t->lock);
+	return handle;
 }
 
 const struct tl_ident *
@@ -170,20 +111,34 @@ latch_ident_get(const struct latch_tables *t, uint32_t handle)
 	return intern_get(&t->ident, handle);
 }
 
+/* The lock is held. */
+static uint32_t
+profile_add(struct latch_tables *t, const struct latch_profile *p)
+{
+	struct profile twin = {.p = *p}, self = {.p = *p};
+	uint32_t handle;
+
+	twin.p.replay |= TL_LATCH_REPLAY_ON;
+	self.out_twin = intern_find(&t->profile, &twin);
+	if (self.out_twin == 0) {
+		twin.out_twin = intern_next(&t->profile);
+		self.out_twin = intern_add(&t->profile, &twin);
+	}
+	if (self.out_twin == 0)
+		return 0;
+	handle = intern_find(&t->profile, &self);
+	return handle != 0 ? handle : intern_add(&t->profile, &self);
+}
+
 uint32_t
 latch_profile_intern(struct latch_tables *t, const struct latch_profile *p)
 {
-	struct profile twin = {.p = *p}, self = {.p = *p};
-	struct profile *e;
+	uint32_t handle;
 
-	twin.p.replay |= TL_LATCH_REPLAY_ON;
-	twin.out_twin = intern(&t->profile, &twin);
-	e = intern_get(&t->profile, twin.out_twin);
-	if (e == NULL)
-		return 0;
-	e->out_twin = twin.out_twin;
-	self.out_twin = twin.out_twin;
-	return intern(&t->profile, &self);
+	pthread_mutex_lock(&t->lock);
+	handle = profile_add(t, p);
+	pthread_mutex_unlock(&t->lock);
+	return handle;
 }
 
 const struct profile *
@@ -198,4 +153,42 @@ latch_profile_get(const struct latch_tables *t, uint32_t handle)
 	const struct profile *e = profile_get(t, handle);
 
 	return e == NULL ? NULL : &e->p;
+}
+
+/* ---- damage (P-21, M-3) ---- */
+
+/* Entries [*at, *at + n) of a table; goes on, or wraps to UINT32_MAX behind its end. */
+static bool
+check_some(struct intern *t, uint32_t *at, uint32_t n)
+{
+	uint32_t last = intern_next(t);
+	bool whole = true;
+
+	for (; n > 0 && *at < last; n--, ++*at) {
+		if (intern_is_whole(t, *at))
+			continue;
+		intern_void(t, *at);
+		whole = false;
+	}
+	if (*at >= last)
+		*at = UINT32_MAX;
+	return whole;
+}
+
+bool
+latch_tables_check(struct latch_tables *t, struct latch_check *c)
+{
+	struct intern *const table[] = {&t->ident, &t->profile, &t->evidence};
+	bool whole;
+
+	if (c->at == 0)
+		c->at = 1;
+	pthread_mutex_lock(&t->lock);
+	whole = check_some(table[c->table], &c->at, c->table == 2 ? CHECK_EVIDENCE : CHECK_ENTRIES);
+	pthread_mutex_unlock(&t->lock);
+	if (c->at == UINT32_MAX) {
+		c->table = (c->table + 1) % RTE_DIM(table);
+		c->at = 1;
+	}
+	return whole;
 }

@@ -3,7 +3,21 @@
 #ifndef TL_LATCH_PROFILE_H
 #define TL_LATCH_PROFILE_H
 
+#include <pthread.h>
+
+#include "latch/evidence.h"
+#include "latch/intern.h"
 #include "latch/latch.h"
+
+enum { LATCH_EVIDENCE_BYTES = 32 << 20 };
+
+struct latch_tables {
+	pthread_mutex_t lock;   /* of who adds; readers need none */
+	struct intern ident;    /* struct tl_ident */
+	struct intern profile;  /* struct profile */
+	struct intern evidence; /* struct evidence */
+	size_t evidence_bytes;
+};
 
 struct profile {
 	struct latch_profile p;

@@ -43,6 +43,16 @@ static const struct row rows[] = {
 	{TL_CTL_MSG_GETINFO, nl_own_info},
 	{TL_CTL_MSG_GETSUITE, nl_own_suites},
 	{TL_CTL_MSG_SUBSCRIBE, nl_own_subscribe},
+	{TL_CTL_MSG_CLOSELATCH, nl_own_close_latches},
+	{TL_CTL_MSG_QUERYLATCH, nl_own_query_latches},
+	{TL_CTL_MSG_ADDPEER, nl_own_add_peer},
+	{TL_CTL_MSG_REMPEER, nl_own_del_peer},
+	{TL_CTL_MSG_GETPEER, nl_own_peers},
+	{TL_CTL_MSG_KMREGISTER, nl_km_register},
+	{TL_CTL_MSG_NEWIDENT, nl_km_ident},
+	{TL_CTL_MSG_PEEREVENT, nl_km_peer},
+	{TL_CTL_MSG_REFUSED, nl_km_refused},
+	{TL_CTL_MSG_INVACQUIRE, nl_km_inverse},
 };
 
 /* ---- queues ---- */
@@ -310,6 +320,7 @@ client_close(struct ctl_client *c)
 	}
 	dump_end(&c->dump);
 	c->open = false;
+	nl_km_gone(c);
 }
 
 void
@@ -415,6 +426,7 @@ ctl_tick(struct ctl *k, uint64_t now_ns)
 	control_lock(k->s);
 	k->now_ns = now_ns;
 	control_events(k->s);
+	control_check_tables(k->s);
 	nl_larval_expire(k);
 	nl_latches_watch(k);
 	control_unlock(k->s);

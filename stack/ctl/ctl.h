@@ -83,6 +83,8 @@ struct ctl {
 	uint64_t overruns; /* events that no client's queue had room for */
 	uint64_t latches_at_ns;
 	struct ctl_latches *latches; /* as they were when watched last */
+	struct ctl_client *km;       /* the registered key manager, NULL: none is connected */
+	uint64_t km_epoch;           /* of the last one */
 };
 
 /* Listens to the control context of s. Returns 0 or -ENOMEM. */

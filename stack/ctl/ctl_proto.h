@@ -33,6 +33,21 @@ enum {
 	TL_CTL_MSG_SUITE,
 	TL_CTL_MSG_SUBSCRIBE,  /* GROUPS: which events this client wants from now on */
 	TL_CTL_MSG_BREAKLATCH, /* LATCH, PEER_ID or ALL; answered by itself with VALUE: how many */
+	TL_CTL_MSG_CLOSELATCH, /* the same; the connections end whatever their disposition is */
+	/* Key managers. Those with VALUE in the answer: how many latches it concerned. */
+	TL_CTL_MSG_KMREGISTER, /* EPOCH, STATE_LOST; answered with the former EPOCH and VALUE */
+	TL_CTL_MSG_NEWIDENT,   /* PEER_ID, AUTH_CLASS, SPKI, CERT, TA; answered with HANDLE, HASH */
+	TL_CTL_MSG_PEEREVENT,  /* PEER_ID, PEER_EVENT; answered with VALUE */
+	TL_CTL_MSG_REFUSED,    /* TUPLE: no SA can be made for it; answered with VALUE */
+	TL_CTL_MSG_QUERYLATCH, /* dump; SEL, XFRMA_IF_ID: whose flows it covers. LATCH */
+	TL_CTL_MSG_INVACQUIRE, /* SEL, XFRMA_IF_ID, PEER_ID: what an SA for it must have. Answered
+				  by itself, once for each different set of latched values, with
+				  VALUE; else by what the policy asks for, with NAME */
+	/* The PAD (RFC 4301 s4.4.3). */
+	TL_CTL_MSG_ADDPEER, /* NAME, SETTINGS: words of a [peer NAME] section */
+	TL_CTL_MSG_REMPEER, /* NAME: a revocation; SAs and latches of whom it allowed end */
+	TL_CTL_MSG_GETPEER, /* dump; answered by PEER */
+	TL_CTL_MSG_PEER,    /* NAME, PEER_ID, CLASSES, TEXT: the networks */
 	TL_CTL_MSG_MAX,
 };
 
@@ -84,14 +99,27 @@ enum {
 	TL_CTL_A_TEXT,  /* out: text, what it means */
 	TL_CTL_A_ALL,   /* in: flag */
 	TL_CTL_A_GROUPS,
-	TL_CTL_A_VERSION, /* out: text */
-	TL_CTL_A_WORKERS, /* out: u32 */
-	TL_CTL_A_SAS,     /* out: u32 */
-	TL_CTL_A_MAX_SAS, /* out: u32 */
-	TL_CTL_A_RULES,   /* out: u32 */
-	TL_CTL_A_LOST,    /* out: u64, events that found no room on their way here */
-	TL_CTL_A_MODE,    /* out: u8, 0 any, 1 transport, 2 tunnel */
-	TL_CTL_A_LATCH,   /* in, out: u64, handle of a latch; never given twice */
+	TL_CTL_A_VERSION,    /* out: text */
+	TL_CTL_A_WORKERS,    /* out: u32 */
+	TL_CTL_A_SAS,        /* out: u32 */
+	TL_CTL_A_MAX_SAS,    /* out: u32 */
+	TL_CTL_A_RULES,      /* out: u32 */
+	TL_CTL_A_LOST,       /* out: u64, events that found no room on their way here */
+	TL_CTL_A_MODE,       /* out: u8, 0 any, 1 transport, 2 tunnel */
+	TL_CTL_A_LATCH,      /* in, out: u64, handle of a latch; never given twice */
+	TL_CTL_A_EPOCH,      /* in, out: u64, not 0: names one life of a key manager */
+	TL_CTL_A_STATE_LOST, /* in: flag; it does not know any more what it said: all latches end */
+	TL_CTL_A_AUTH_CLASS, /* in, out: u8, enum tl_auth_class: how the peer was authenticated */
+	TL_CTL_A_SPKI,       /* in: DER SubjectPublicKeyInfo, at most 8192 bytes */
+	TL_CTL_A_CERT,       /* in: DER of the certificate, the same */
+	TL_CTL_A_TA,         /* in: DER of the trust anchor, the same */
+	TL_CTL_A_HASH,       /* out: 32 bytes, SHA-256 that names identity and evidence */
+	TL_CTL_A_LOCAL_EV,   /* in, out: such a hash, of this end */
+	TL_CTL_A_PEER_EV,    /* in, out: and of the peer */
+	TL_CTL_A_PEER_EVENT, /* in: u8, TL_CTL_PEER_* */
+	TL_CTL_A_CERT_RULE,  /* out: u8, enum tl_latch_cert_rule: which evidence will do */
+	TL_CTL_A_CLASSES,    /* out: u32, 1 << enum tl_auth_class; 0: any */
+	TL_CTL_A_UNIQUE,     /* out: flag; the SA must be for this flow alone */
 	TL_CTL_A_MAX,
 };
 
@@ -105,6 +133,10 @@ enum {
 
 /* Packets that were decrypted under a revoked SA and wait in a queue are dropped (F-3). */
 enum { TL_CTL_CAUSE_REKEY = 0, TL_CTL_CAUSE_ADMIN = 1, TL_CTL_CAUSE_REVOKED = 2 };
+
+/* What a key manager found out about a peer. RESTART: of its key manager only, which breaks
+ * nothing. */
+enum { TL_CTL_PEER_DEAD = 1, TL_CTL_PEER_REBOOT = 2, TL_CTL_PEER_RESTART = 3 };
 
 /*
  * A selector with ranges, as this host sees it. Addresses are of 16 bytes, IPv4 in mapped form

@@ -89,7 +89,26 @@ nl_handler nl_policy_new, nl_policy_update, nl_policy_del, nl_policy_get, nl_pol
 	nl_policy_count;
 nl_handler nl_own_add_sa, nl_own_del_sa, nl_own_add_policy, nl_own_del_policy, nl_own_ids,
 	nl_own_latches, nl_own_break_latches, nl_own_stats, nl_own_info, nl_own_suites,
-	nl_own_subscribe;
+	nl_own_subscribe, nl_own_close_latches, nl_own_query_latches;
+nl_handler nl_own_add_peer, nl_own_del_peer, nl_own_peers;
+nl_handler nl_km_register, nl_km_ident, nl_km_peer, nl_km_refused, nl_km_inverse;
+
+/* A client is gone; if it was the key manager, nobody hears acquires any more. Lock held. */
+void nl_km_gone(struct ctl_client *c);
+
+/* The values of a profile, as far as an SA must have them. */
+void nl_put_profile(struct nlmsghdr *h, const struct tl_stack *s, uint32_t profile);
+
+/* What a rule (NULL: none) asks for, and a program beyond it. */
+void nl_put_asked(struct nlmsghdr *h, const struct tl_stack *s, const struct spd_rule *r,
+	const struct esp_want *w);
+
+/* The hash of evidence, nothing for handle 0. */
+void nl_put_evidence(struct nlmsghdr *h, uint16_t type, const struct tl_stack *s, uint32_t handle);
+
+/* TL_CTL_A_LOCAL_EV or PEER_EV to a handle, 0 without attribute; ident: whose it must be. */
+int nl_get_evidence(struct nl_req *q, const struct nlattr *a, const char *name, uint32_t ident,
+	uint32_t *handle, uint8_t *auth_class);
 
 /* Messages about an SA: XFRM_MSG_NEWSA, XFRM_MSG_DELSA or XFRM_MSG_EXPIRE. */
 struct nlmsghdr *nl_sa_message(struct ctl *k, void *buf, uint16_t type, uint32_t slot);

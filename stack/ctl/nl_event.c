@@ -80,33 +80,53 @@ write_flow(const struct flow_key *key, struct esp_sel *sel)
 	sel->proto = key->proto;
 }
 
-/* What the SA must have, so that the proposal fits the latch (P-3, P-16). */
-static void
-put_latched(struct nlmsghdr *h, const struct tl_stack *s, uint32_t profile)
+/* What the policy asks for, and the program beyond it. */
+void
+nl_put_asked(struct nlmsghdr *h, const struct tl_stack *s, const struct spd_rule *r,
+	const struct esp_want *w)
 {
-	const struct latch_profile *p = latch_profile_get(s->conf.tables, profile);
+	bool suite = w->encr != 0;
 
-	if (p == NULL)
-		return;
-	mnl_attr_put_u32(h, TL_CTL_A_PROFILE, profile);
-	mnl_attr_put_u8(h, TL_CTL_A_MODE, p->mode);
-	mnl_attr_put_u16(h, TL_CTL_A_ENCR, p->encr);
-	mnl_attr_put_u16(h, TL_CTL_A_ENCR_BITS, p->encr_bits);
-	mnl_attr_put_u16(h, TL_CTL_A_INTEG, p->integ);
-	nl_put_ident(h, TL_CTL_A_LOCAL_ID, s, p->local_id);
-	nl_put_ident(h, TL_CTL_A_PEER_ID, s, p->peer_id);
+	if (r != NULL)
+		mnl_attr_put_strz(h, TL_CTL_A_NAME, r->name);
+	mnl_attr_put_u8(h, TL_CTL_A_MODE, w->mode != 0 || r == NULL ? w->mode : r->mode);
+	mnl_attr_put_u16(h, TL_CTL_A_ENCR, suite || r == NULL ? w->encr : r->encr);
+	mnl_attr_put_u16(h, TL_CTL_A_ENCR_BITS, suite || r == NULL ? w->encr_bits : r->encr_bits);
+	mnl_attr_put_u16(h, TL_CTL_A_INTEG, suite || r == NULL ? w->integ : r->integ);
+	nl_put_ident(
+		h, TL_CTL_A_LOCAL_ID, s, w->local_id != 0 || r == NULL ? w->local_id : r->local_id);
+	nl_put_ident(
+		h, TL_CTL_A_PEER_ID, s, w->peer_id != 0 || r == NULL ? w->peer_id : r->peer_id);
+	nl_put_flag(h, TL_CTL_A_UNIQUE, w->unique);
 }
 
+struct rule_job {
+	const struct flow_key *key;
+	uint8_t rule;
+};
+
 static void
-put_asked(struct nlmsghdr *h, const struct tl_stack *s, const struct spd_rule *r)
+rule_here(struct lcore *lc, void *arg)
 {
-	mnl_attr_put_strz(h, TL_CTL_A_NAME, r->name);
-	mnl_attr_put_u8(h, TL_CTL_A_MODE, r->mode);
-	mnl_attr_put_u16(h, TL_CTL_A_ENCR, r->encr);
-	mnl_attr_put_u16(h, TL_CTL_A_ENCR_BITS, r->encr_bits);
-	mnl_attr_put_u16(h, TL_CTL_A_INTEG, r->integ);
-	nl_put_ident(h, TL_CTL_A_LOCAL_ID, s, r->local_id);
-	nl_put_ident(h, TL_CTL_A_PEER_ID, s, r->peer_id);
+	struct rule_job *j = arg;
+	uint8_t rule = latch_cert_rule(lc, j->key);
+
+	if (rule > j->rule)
+		j->rule = rule;
+}
+
+/* P-3, P-16: what the SA must have, so that it fits the latch, and how alike the evidence must be.
+ */
+static void
+put_latched(struct nlmsghdr *h, struct tl_stack *s, const struct esp_event *ev)
+{
+	struct rule_job j = {.key = &ev->key};
+
+	for (uint32_t w = 0; w < s->conf.workers; w++)
+		ctl_call(s, w, rule_here, &j);
+	nl_put_profile(h, s, ev->profile);
+	mnl_attr_put_u8(h, TL_CTL_A_CERT_RULE, j.rule);
+	nl_put_flag(h, TL_CTL_A_UNIQUE, ev->want.unique);
 }
 
 static void
@@ -140,10 +160,10 @@ acquire(struct ctl *k, const struct control_note *n)
 	h = nl_begin(buf, XFRM_MSG_ACQUIRE, 0, 0, &x, sizeof(x));
 	if (key->realm != 0)
 		mnl_attr_put_u32(h, XFRMA_IF_ID, key->realm);
-	if (n->rule != NULL)
-		put_asked(h, k->s, n->rule);
+	if (n->event->profile != 0)
+		put_latched(h, k->s, n->event);
 	else
-		put_latched(h, k->s, n->event->profile);
+		nl_put_asked(h, k->s, n->rule, &n->event->want);
 	nl_event(k, TL_CTL_GROUP_ACQUIRE, h);
 }
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "stack/ctl/nl.h"
+#include "stack/ctl/nl_xfrm.h"
 #include "tcp/tcp.h"
 
 enum { WATCH_NS = 100000000, CTL_LATCHES_MIN = 64 };
@@ -34,6 +34,7 @@ struct gather {
 	const struct lcore *lc;
 	uint8_t state; /* TL_CTL_A_STATE; UINT8_MAX: all */
 	uint32_t peer_id;
+	const struct esp_sel *sel; /* NULL: all */
 	const struct latch_tables *tables;
 };
 
@@ -62,6 +63,8 @@ is_wanted(const struct gather *g, const struct latch *l)
 
 	if (g->state != UINT8_MAX && l->state != g->state)
 		return false;
+	if (g->sel != NULL && (l->state == TL_LATCH_LISTENER || l->profile_in == 0))
+		return false;
 	if (g->peer_id == 0)
 		return true;
 	p = latch_profile_get(g->tables, l->profile_in);
@@ -69,32 +72,47 @@ is_wanted(const struct gather *g, const struct latch *l)
 }
 
 static void
-take(const struct tcp_row *i, void *arg)
+take(struct gather *g, const struct latch *l, const struct flow_key *k)
 {
-	struct gather *g = arg;
 	struct row *r;
 
-	if (g->to == NULL || i->latch == NULL || !is_wanted(g, i->latch))
+	if (g->to == NULL || !is_wanted(g, l) || (g->sel != NULL && !esp_sel_match(g->sel, k)))
 		return;
 	if (g->to->n == g->cap && !grow(g))
 		return;
 	r = &g->to->row[g->to->n++];
 	memset(r, 0, sizeof(*r));
-	memcpy(r->tuple.local, i->key.local.b, 16);
-	memcpy(r->tuple.remote, i->key.remote.b, 16);
-	r->tuple.lport = rte_be_to_cpu_16(i->key.lport);
-	r->tuple.rport = rte_be_to_cpu_16(i->key.rport);
-	r->tuple.realm = i->key.realm;
-	r->tuple.proto = i->key.proto;
+	memcpy(r->tuple.local, k->local.b, 16);
+	memcpy(r->tuple.remote, k->remote.b, 16);
+	r->tuple.lport = rte_be_to_cpu_16(k->lport);
+	r->tuple.rport = rte_be_to_cpu_16(k->rport);
+	r->tuple.realm = k->realm;
+	r->tuple.proto = k->proto;
 	r->worker = g->worker;
-	r->handle = latch_handle(g->lc, i->latch);
-	r->state = i->latch->state;
-	r->reason = i->latch->reason;
-	r->profile = i->latch->profile_in;
-	r->drop_clear = i->latch->drop_clear;
-	r->drop_qop = i->latch->drop_qop;
-	r->drop_peer = i->latch->drop_peer;
-	r->drop_unknown = i->latch->drop_unknown;
+	r->handle = latch_handle(g->lc, l);
+	r->state = l->state;
+	r->reason = l->reason;
+	r->profile = l->profile_in;
+	r->drop_clear = l->drop_clear;
+	r->drop_qop = l->drop_qop;
+	r->drop_peer = l->drop_peer;
+	r->drop_unknown = l->drop_unknown;
+}
+
+static void
+take_tcp(const struct tcp_row *i, void *arg)
+{
+	if (i->latch != NULL)
+		take(arg, i->latch, &i->key);
+}
+
+/* TCP's are shown without a latch too. */
+static void
+take_other(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
+{
+	(void)lc;
+	if (k->proto != IPPROTO_N_TCP)
+		take(arg, l, k);
 }
 
 static void
@@ -104,13 +122,15 @@ take_here(struct lcore *lc, void *arg)
 
 	g->worker = lc->id;
 	g->lc = lc;
-	tcp_foreach(lc, take, g);
+	tcp_foreach(lc, take_tcp, g);
+	latch_foreach(lc, take_other, g);
 }
 
 static struct ctl_latches *
-latches_copy(struct tl_stack *s, uint8_t state, uint32_t peer_id)
+latches_copy(struct tl_stack *s, uint8_t state, uint32_t peer_id, const struct esp_sel *sel)
 {
-	struct gather g = {.state = state, .peer_id = peer_id, .tables = s->conf.tables};
+	struct gather g = {
+		.state = state, .peer_id = peer_id, .sel = sel, .tables = s->conf.tables};
 
 	grow(&g);
 	for (uint32_t w = 0; w < s->conf.workers; w++)
@@ -121,7 +141,6 @@ latches_copy(struct tl_stack *s, uint8_t state, uint32_t peer_id)
 static struct nlmsghdr *
 latch_message(const struct ctl *k, void *buf, const struct row *r)
 {
-	const struct latch_profile *p = latch_profile_get(k->s->conf.tables, r->profile);
 	struct nlmsghdr *h = nl_begin(buf, TL_CTL_MSG_LATCH, 0, 0, NULL, 0);
 
 	mnl_attr_put(h, TL_CTL_A_TUPLE, sizeof(r->tuple), &r->tuple);
@@ -134,15 +153,7 @@ latch_message(const struct ctl *k, void *buf, const struct row *r)
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_QOP, r->drop_qop);
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_PEER, r->drop_peer);
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_UNKNOWN, r->drop_unknown);
-	if (p == NULL)
-		return h;
-	mnl_attr_put_u32(h, TL_CTL_A_PROFILE, r->profile);
-	mnl_attr_put_u8(h, TL_CTL_A_MODE, p->mode);
-	mnl_attr_put_u16(h, TL_CTL_A_ENCR, p->encr);
-	mnl_attr_put_u16(h, TL_CTL_A_ENCR_BITS, p->encr_bits);
-	mnl_attr_put_u16(h, TL_CTL_A_INTEG, p->integ);
-	nl_put_ident(h, TL_CTL_A_LOCAL_ID, k->s, p->local_id);
-	nl_put_ident(h, TL_CTL_A_PEER_ID, k->s, p->peer_id);
+	nl_put_profile(h, k->s, r->profile);
 	return h;
 }
 
@@ -205,24 +216,38 @@ nl_own_latches(struct nl_req *q)
 		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &peer_id);
 	if (rc != 0)
 		return rc;
-	l = latches_copy(q->k->s, state, peer_id);
+	l = latches_copy(q->k->s, state, peer_id, NULL);
+	return l == NULL ? -ENOMEM : nl_dump(q, latch_row, l, l->n);
+}
+
+/* K-4: what an SA with these selectors would concern, so that its maker can narrow them. */
+int
+nl_own_query_latches(struct nl_req *q)
+{
+	static const struct nl_rule rules[] = {
+		{TL_CTL_A_SEL, sizeof(struct tl_ctl_sel), sizeof(struct tl_ctl_sel), "TL_CTL_A_SEL",
+			false},
+		{XFRMA_IF_ID, 4, 4, "XFRMA_IF_ID", false},
+	};
+	const struct nlattr *at[RTE_DIM(rules)];
+	struct ctl_latches *l;
+	struct esp_sel sel;
+	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
+
+	if (rc == 0 && !nl_is_dump(q))
+		rc = nl_refuse(q, -EINVAL, "TL_CTL_MSG_QUERYLATCH: expected a dump");
+	if (rc == 0 && at[0] == NULL)
+		rc = nl_refuse(q, -EINVAL, "expected TL_CTL_A_SEL");
+	if (rc == 0)
+		rc = nl_sel_read_own(q, at[0], &sel);
+	if (rc != 0)
+		return rc;
+	sel.realm = at[1] == NULL ? 0 : mnl_attr_get_u32(at[1]);
+	l = latches_copy(q->k->s, UINT8_MAX, 0, &sel);
 	return l == NULL ? -ENOMEM : nl_dump(q, latch_row, l, l->n);
 }
 
 /* ---- the administrator's act ---- */
-
-struct break_job {
-	struct latch_filter filter;
-	uint32_t n;
-};
-
-static void
-break_here(struct lcore *lc, void *arg)
-{
-	struct break_job *j = arg;
-
-	j->n += latch_admin_break(lc, &j->filter);
-}
 
 static int
 read_filter(struct nl_req *q, struct latch_filter *f)
@@ -253,24 +278,38 @@ read_filter(struct nl_req *q, struct latch_filter *f)
 	return rc;
 }
 
+/* The answer of what concerned n latches. */
+static int
+answer_acted(struct nl_req *q, const struct latch_filter *f, uint32_t n)
+{
+	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
+	struct nlmsghdr *h;
+
+	if (n == 0 && f->handle != 0)
+		return nl_refuse(q, -ENOENT, "latch 0x%llx: it is not established, or gone",
+			(unsigned long long)f->handle);
+	h = nl_begin(buf, q->h->nlmsg_type, q->h->nlmsg_seq, q->h->nlmsg_pid, NULL, 0);
+	mnl_attr_put_u64(h, TL_CTL_A_VALUE, n);
+	return nl_answer(q, h);
+}
+
 int
 nl_own_break_latches(struct nl_req *q)
 {
-	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
-	struct break_job j = {.n = 0};
-	struct nlmsghdr *h;
-	int rc = read_filter(q, &j.filter);
+	struct latch_filter f = {0};
+	int rc = read_filter(q, &f);
 
-	if (rc != 0)
-		return rc;
-	for (uint32_t w = 0; w < q->k->s->conf.workers; w++)
-		ctl_call(q->k->s, w, break_here, &j);
-	if (j.n == 0 && j.filter.handle != 0)
-		return nl_refuse(q, -ENOENT, "latch 0x%llx: it is not established, or gone",
-			(unsigned long long)j.filter.handle);
-	h = nl_begin(buf, TL_CTL_MSG_BREAKLATCH, q->h->nlmsg_seq, q->h->nlmsg_pid, NULL, 0);
-	mnl_attr_put_u64(h, TL_CTL_A_VALUE, j.n);
-	return nl_answer(q, h);
+	return rc != 0 ? rc : answer_acted(q, &f, control_latch_break(q->k->s, &f));
+}
+
+/* Z-1, B-12 */
+int
+nl_own_close_latches(struct nl_req *q)
+{
+	struct latch_filter f = {0};
+	int rc = read_filter(q, &f);
+
+	return rc != 0 ? rc : answer_acted(q, &f, control_latch_close(q->k->s, &f, TL_LATCH_ADMIN));
 }
 
 /* ---- events ---- */
@@ -337,7 +376,7 @@ nl_latches_watch(struct ctl *k)
 	}
 	if (k->latches != NULL && k->now_ns - k->latches_at_ns < WATCH_NS)
 		return;
-	now = latches_copy(k->s, UINT8_MAX, 0);
+	now = latches_copy(k->s, UINT8_MAX, 0, NULL);
 	if (now == NULL)
 		return;
 	qsort(now->row, now->n, sizeof(now->row[0]), by_tuple);

@@ -66,6 +66,22 @@ nl_own_add_policy(struct nl_req *q)
 }
 
 int
+nl_own_add_peer(struct nl_req *q)
+{
+	return add_words(q, control_peer_add_words);
+}
+
+int
+nl_own_del_peer(struct nl_req *q)
+{
+	const struct nlattr *at[N_MAX];
+	char name[CONF_NAME];
+	int rc = read_name(q, at, name);
+
+	return rc != 0 ? rc : control_peer_del(q->k->s, name, &q->e);
+}
+
+int
 nl_own_del_sa(struct nl_req *q)
 {
 	static const enum esp_del_cause causes[] = {ESP_DEL_REKEY, ESP_DEL_ADMIN, ESP_DEL_REVOKED};
@@ -99,6 +115,58 @@ nl_own_del_policy(struct nl_req *q)
 	if (r == NULL)
 		return nl_refuse(q, -ENOENT, "[policy %s]: no such policy", name);
 	return control_policy_del(q->k->s, r->id);
+}
+
+/* ---- the PAD ---- */
+
+static void
+put_nets(struct nlmsghdr *h, const struct latch_pad_entry *p)
+{
+	char text[LATCH_PAD_NETS * 2 * (IP_ADDR_STRLEN + 1) + 8] = "any";
+	char lo[IP_ADDR_STRLEN], hi[IP_ADDR_STRLEN];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < p->nb_nets; i++) {
+		struct addr_range r = {p->net[i].lo, p->net[i].hi};
+		int plen = addr_range_plen(&r);
+
+		ip_addr_str(&r.lo, lo);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i == 0 ? "" : ",", lo);
+		if (plen < 0)
+			n += (size_t)snprintf(
+				text + n, sizeof(text) - n, "-%s", ip_addr_str(&r.hi, hi));
+		else
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "/%d",
+				ip_addr_is_v4(&r.lo) ? plen - 96 : plen);
+	}
+	mnl_attr_put_strz(h, TL_CTL_A_TEXT, text);
+}
+
+static bool
+peer_row(struct ctl *k, struct ctl_dump *d, void *buf)
+{
+	const struct latch_pad_entry *p;
+	struct nlmsghdr *h;
+
+	if (d->at >= k->s->control.nb_peers)
+		return false;
+	p = &k->s->control.peer[d->at++];
+	h = nl_begin(buf, TL_CTL_MSG_PEER, 0, 0, NULL, 0);
+	mnl_attr_put_strz(h, TL_CTL_A_NAME, p->name);
+	nl_put_ident(h, TL_CTL_A_PEER_ID, k->s, p->ident);
+	mnl_attr_put_u32(h, TL_CTL_A_CLASSES, p->classes);
+	put_nets(h, p);
+	return true;
+}
+
+int
+nl_own_peers(struct nl_req *q)
+{
+	int rc = nl_parse(q, NULL, 0, NULL, 0, NULL);
+
+	if (rc == 0 && !nl_is_dump(q))
+		rc = nl_refuse(q, -EINVAL, "TL_CTL_MSG_GETPEER: expected a dump");
+	return rc != 0 ? rc : nl_dump(q, peer_row, NULL, 0);
 }
 
 /* ---- identities ---- */
@@ -246,6 +314,8 @@ nl_own_info(struct nl_req *q)
 	mnl_attr_put_u32(h, TL_CTL_A_SAS, n);
 	mnl_attr_put_u32(h, TL_CTL_A_MAX_SAS, c->nb_slots);
 	mnl_attr_put_u32(h, TL_CTL_A_RULES, c->nb_rules);
+	if (q->k->km != NULL)
+		mnl_attr_put_u64(h, TL_CTL_A_EPOCH, q->k->km_epoch);
 	mnl_attr_put_u64(h, TL_CTL_A_LOST,
 		q->k->overruns + atomic_load_explicit(&c->events_lost, memory_order_relaxed));
 	return nl_answer(q, h);

@@ -30,6 +30,9 @@ enum {
 	A_SEL,
 	A_WORKER,
 	A_ENCR,
+	A_AUTH_CLASS,
+	A_LOCAL_EV,
+	A_PEER_EV,
 	A_COMP,
 	A_SEC_CTX,
 	A_MARK,
@@ -68,6 +71,9 @@ static const struct nl_rule new_rules[A_NEW_MAX] = {
 	[A_SEL] = {TL_CTL_A_SEL, sizeof(struct tl_ctl_sel), sizeof(struct tl_ctl_sel), "TL_CTL_A_SEL", false},
 	[A_WORKER] = {TL_CTL_A_WORKER, 4, 4, "TL_CTL_A_WORKER", false},
 	[A_ENCR] = {TL_CTL_A_ENCR, 2, 2, "TL_CTL_A_ENCR", false},
+	[A_AUTH_CLASS] = {TL_CTL_A_AUTH_CLASS, 1, 1, "TL_CTL_A_AUTH_CLASS", false},
+	[A_LOCAL_EV] = {TL_CTL_A_LOCAL_EV, LATCH_HASH_BYTES, LATCH_HASH_BYTES, "TL_CTL_A_LOCAL_EV", false},
+	[A_PEER_EV] = {TL_CTL_A_PEER_EV, LATCH_HASH_BYTES, LATCH_HASH_BYTES, "TL_CTL_A_PEER_EV", false},
 	[A_COMP] = {XFRMA_ALG_COMP, NL_ANY_LEN, "XFRMA_ALG_COMP", true},
 	[A_SEC_CTX] = {XFRMA_SEC_CTX, NL_ANY_LEN, "XFRMA_SEC_CTX", true},
 	[A_MARK] = {XFRMA_MARK, NL_ANY_LEN, "XFRMA_MARK", true},
@@ -394,6 +400,30 @@ read_sa(struct nl_req *q, const struct xfrm_usersa_info *x, const struct nlattr 
 	return rc == 0 ? read_worker(q, at[A_WORKER], sa) : rc;
 }
 
+/* P-22: evidence was told before and is named by its hash. */
+static int
+read_evidence(struct nl_req *q, const struct nlattr *const *at, struct esp_sa_conf *sa)
+{
+	uint8_t cls = 0, said = at[A_AUTH_CLASS] == NULL ? 0 : mnl_attr_get_u8(at[A_AUTH_CLASS]);
+	int rc = nl_get_evidence(
+		q, at[A_LOCAL_EV], "TL_CTL_A_LOCAL_EV", sa->local_id, &sa->local_ev, &cls);
+
+	cls = 0;
+	if (rc == 0)
+		rc = nl_get_evidence(
+			q, at[A_PEER_EV], "TL_CTL_A_PEER_EV", sa->peer_id, &sa->peer_ev, &cls);
+	if (rc != 0)
+		return rc;
+	if (said > TL_AUTH_NULL)
+		return nl_refuse(q, -EINVAL, "TL_CTL_A_AUTH_CLASS: expected 0 to %u", TL_AUTH_NULL);
+	if (at[A_AUTH_CLASS] != NULL && at[A_PEER_EV] != NULL && said != cls)
+		return nl_refuse(q, -EINVAL,
+			"TL_CTL_A_AUTH_CLASS: %u, but the evidence of the peer is of class %u",
+			said, cls);
+	sa->auth_class = at[A_PEER_EV] != NULL ? cls : said;
+	return 0;
+}
+
 /* F-46: the identities come with their SA and are interned with it. */
 static int
 add(struct nl_req *q, const char *name, const struct nlattr *const *at, struct esp_sa_conf *sa)
@@ -411,6 +441,8 @@ add(struct nl_req *q, const char *name, const struct nlattr *const *at, struct e
 		rc = nl_intern(q, &local, "TL_CTL_A_LOCAL_ID", &sa->local_id);
 	if (rc == 0)
 		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &sa->peer_id);
+	if (rc == 0)
+		rc = read_evidence(q, at, sa);
 	if (rc == 0)
 		rc = conf_sa_finish(&s->conf, sa);
 	if (rc == 0)

@@ -124,6 +124,10 @@ put_own(struct nlmsghdr *h, const struct tl_stack *s, uint32_t slot, const struc
 	mnl_attr_put_u32(h, TL_CTL_A_WORKER, ms->conf.owner);
 	nl_put_ident(h, TL_CTL_A_LOCAL_ID, s, ms->conf.local_id);
 	nl_put_ident(h, TL_CTL_A_PEER_ID, s, ms->conf.peer_id);
+	if (ms->conf.auth_class != TL_AUTH_UNKNOWN)
+		mnl_attr_put_u8(h, TL_CTL_A_AUTH_CLASS, ms->conf.auth_class);
+	nl_put_evidence(h, TL_CTL_A_LOCAL_EV, s, ms->conf.local_ev);
+	nl_put_evidence(h, TL_CTL_A_PEER_EV, s, ms->conf.peer_ev);
 	nl_put_flag(h, TL_CTL_A_MANUAL, ms->conf.manual);
 	nl_sel_put_own(h, &ms->conf.sel);
 	put_suite(h, &ms->conf);

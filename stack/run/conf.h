@@ -124,14 +124,15 @@ struct stack_conf {
 	char control_socket[108]; /* as in struct sockaddr_un; empty: none */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
-	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts;
+	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts, nb_peers;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];
 	struct conf_except except[LC_MAX_PORTS];
 	struct conf_ident *ident;
 	struct conf_sa *sa;
 	struct spd_rule *rule;
-	uint32_t cap_idents, cap_sas, cap_rules;
+	struct latch_pad_entry *peer;
+	uint32_t cap_idents, cap_sas, cap_rules, cap_peers;
 	struct latch_tables *tables;
 };
 
@@ -148,6 +149,10 @@ int conf_read_sa(const struct tl_conf *c, struct stack_conf *sc, const char *nam
 /* Reads the keys of one [policy NAME] section that stand in c. */
 int conf_read_rule(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 	struct spd_rule *out, struct tl_error *e);
+
+/* Reads the keys of one [peer NAME] section that stand in c. */
+int conf_read_peer(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct latch_pad_entry *out, struct tl_error *e);
 
 /* What every new SA gets, when the rest of it is complete: where its IVs start, and its profile.
  * Returns 0 or -ENOMEM. */

@@ -143,6 +143,10 @@ static const struct key_rule rules[] = {
 	{"policy", "icmp-type", V_ICMP_TYPE, AT(spd_rule, sel.lport), 0, 0, "a type such as 8, or a type and a code such as 3/4"},
 	{"policy", "local-port", V_PORTS, AT(spd_rule, sel.lport), 0, 0, PORTS_TEXT},
 	{"policy", "remote-port", V_PORTS, AT(spd_rule, sel.rport), 0, 0, PORTS_TEXT},
+	{"peer", "identity", V_IDENT, AT(latch_pad_entry, ident), 0, 0, IDENT_TEXT},
+	{"peer", "remote-net", V_NETS, 0, 0, 0, "at most 16 IP prefixes or ranges, separated by commas"},
+	{"peer", "auth", V_CLASSES, AT(latch_pad_entry, classes), 0, 0, "any, or some of cert, raw-key, psk, eap, null and unknown, separated by commas"},
+	{"peer", "leap-of-faith", V_BOOL, AT(latch_pad_entry, leap), 0, 0, "yes or no"},
 	{"exception", "port", V_TEXT, AT(conf_except, port_name), CONF_NAME - 1, 0, "the name of a port"},
 	{"exception", "interface", V_TEXT, AT(conf_except, interface), 15, 0, "the name of an interface to make, 15 characters at most"},
 	{"exception", "ike", V_BOOL_NOT, AT(conf_except, no_ike), 0, 0, "yes or no"},
@@ -198,7 +202,7 @@ fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 	if (n == 0)
 		return conf_fail(e, at,
 			"unknown section; expected eal, stack, control, tcp, port NAME, route "
-			"PREFIX, identity NAME, sa NAME, policy NAME or exception NAME");
+			"PREFIX, identity NAME, sa NAME, policy NAME, peer NAME or exception NAME");
 	return conf_fail(e, at, "unknown key; expected one of %s", known);
 }
 
@@ -340,6 +344,23 @@ rule_obj(struct stack_conf *sc, const char *name)
 	return r;
 }
 
+static struct latch_pad_entry *
+peer_obj(struct stack_conf *sc, const char *name)
+{
+	struct latch_pad_entry *p;
+
+	for (uint32_t i = sc->nb_peers; i-- > 0;) {
+		if (strcmp(sc->peer[i].name, name) == 0)
+			return &sc->peer[i];
+	}
+	if (strlen(name) >= sizeof(p->name) || name[0] == '\0' ||
+		!grow((void **)&sc->peer, &sc->cap_peers, sc->nb_peers, sizeof(*sc->peer)))
+		return NULL;
+	p = &sc->peer[sc->nb_peers++];
+	strcpy(p->name, name);
+	return p;
+}
+
 static struct conf_except *
 except_obj(struct stack_conf *sc, const char *name)
 {
@@ -371,6 +392,8 @@ obj_of(struct stack_conf *sc, const struct tl_conf *c, const struct conf_ent *at
 		return sa_obj(sc, name);
 	if (strcmp(kind, "policy") == 0)
 		return rule_obj(sc, name);
+	if (strcmp(kind, "peer") == 0)
+		return peer_obj(sc, name);
 	if (strcmp(kind, "exception") == 0)
 		return except_obj(sc, name);
 	if (strcmp(kind, "capture") == 0)
@@ -567,6 +590,26 @@ conf_read_rule(const struct tl_conf *c, struct stack_conf *sc, const char *name,
 }
 
 int
+conf_read_peer(const struct tl_conf *c, struct stack_conf *sc, const char *name,
+	struct latch_pad_entry *out, struct tl_error *e)
+{
+	char section[CONF_NAME + 8];
+	int rc = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (strlen(name) >= sizeof(out->name))
+		return conf_fail(e, NULL, "[peer %s]: expected a name of less than %zu characters",
+			name, sizeof(out->name));
+	strcpy(out->name, name);
+	snprintf(section, sizeof(section), "peer %s", name);
+	for (const struct conf_ent *at = c->head; at != NULL && rc == 0; at = at->next) {
+		if (strcmp(at->section, section) == 0)
+			rc = read_ent(sc, at, out, e);
+	}
+	return rc;
+}
+
+int
 conf_read_capture(const struct tl_conf *c, struct conf_capture *out, struct tl_error *e)
 {
 	int rc = 0;
@@ -585,8 +628,11 @@ conf_done(struct stack_conf *sc)
 		OPENSSL_cleanse(sc->sa, sc->cap_sas * sizeof(*sc->sa));
 	free(sc->sa);
 	free(sc->rule);
+	free(sc->peer);
 	sc->sa = NULL;
 	sc->rule = NULL;
+	sc->peer = NULL;
+	sc->nb_peers = sc->cap_peers = 0;
 	sc->nb_sas = sc->cap_sas = sc->nb_rules = sc->cap_rules = 0;
 }
 

@@ -86,6 +86,9 @@ sa_profile(struct latch_tables *t, const struct esp_sa_conf *sa)
 		.local_id = sa->local_id,
 		.peer_id = sa->peer_id,
 		.realm = sa->realm,
+		.local_ev = sa->local_ev,
+		.peer_ev = sa->peer_ev,
+		.auth_class = sa->auth_class,
 	};
 
 	if (esp_is_confidential(sa->encr, sa->encr_bits, sa->integ))
@@ -354,10 +357,26 @@ check_keys_differ(const struct tl_conf *c, const struct stack_conf *sc, struct t
 		key_owner(sc, i));
 }
 
+/* F-47: what a PAD may not be is said before any port is opened. */
+static int
+check_peers(const struct stack_conf *sc, struct tl_error *e)
+{
+	struct latch_pad_fault f;
+	struct latch_pad *pad;
+
+	if (latch_pad_build(sc->peer, sc->nb_peers, &pad, &f) != 0)
+		return conf_fail(e, NULL, "[peer %s]: %s%s%s%s",
+			f.entry == NULL ? "" : f.entry->name, f.why,
+			f.with == NULL ? "" : " ([peer ", f.with == NULL ? "" : f.with->name,
+			f.with == NULL ? "" : "])");
+	latch_pad_free(pad);
+	return 0;
+}
+
 int
 conf_check(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 {
-	int rc = 0;
+	int rc = check_peers(sc, e);
 
 	if (sc->nb_ports == 0)
 		return conf_fail(e, NULL, "expected at least one section [port NAME]");

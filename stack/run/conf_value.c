@@ -278,27 +278,77 @@ read_dscp(struct reader *r)
 	return !sa->sa.dscp_set || read_sized(r);
 }
 
+/* A prefix, an address, or "LO-HI". */
 static bool
-read_sel_net(struct reader *r)
+read_range(const char *text, struct ip_addr *lo, struct ip_addr *hi)
 {
-	struct addr_range *range = (struct addr_range *)(void *)r->field;
-	const char *text = r->at->value, *dash = strchr(text, '-');
-	char lo[IP_ADDR_STRLEN];
+	const char *dash = strchr(text, '-');
+	char first[IP_ADDR_STRLEN];
+	struct addr_range range;
 	struct ip_addr net;
 	uint8_t plen;
 
 	if (dash == NULL) {
 		if (!conf_read_prefix(text, &net, &plen))
 			return false;
-		addr_range_of_net(range, &net, plen);
+		addr_range_of_net(&range, &net, plen);
+		*lo = range.lo;
+		*hi = range.hi;
 		return true;
 	}
-	if ((size_t)(dash - text) >= sizeof(lo))
+	if ((size_t)(dash - text) >= sizeof(first))
 		return false;
-	snprintf(lo, sizeof(lo), "%.*s", (int)(dash - text), text);
-	return ip_addr_parse(lo, &range->lo) == 0 && ip_addr_parse(dash + 1, &range->hi) == 0 &&
-	       ip_addr_is_v4(&range->lo) == ip_addr_is_v4(&range->hi) &&
-	       ip_addr_cmp(&range->lo, &range->hi) <= 0;
+	snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
+	return ip_addr_parse(first, lo) == 0 && ip_addr_parse(dash + 1, hi) == 0 &&
+	       ip_addr_is_v4(lo) == ip_addr_is_v4(hi) && ip_addr_cmp(lo, hi) <= 0;
+}
+
+static bool
+read_sel_net(struct reader *r)
+{
+	struct addr_range *range = (struct addr_range *)(void *)r->field;
+
+	return read_range(r->at->value, &range->lo, &range->hi);
+}
+
+/* "10.0.0.0/8, fd00::/8" */
+static bool
+read_nets(const char *text, struct latch_pad_entry *p)
+{
+	char buf[256], *save = NULL, *word;
+
+	snprintf(buf, sizeof(buf), "%s", text);
+	for (word = strtok_r(buf, ", \t", &save); word != NULL;
+		word = strtok_r(NULL, ", \t", &save)) {
+		struct latch_pad_net *n = &p->net[p->nb_nets];
+
+		if (p->nb_nets == LATCH_PAD_NETS || strcasecmp(word, "any") == 0 ||
+			!read_range(word, &n->lo, &n->hi))
+			return false;
+		p->nb_nets++;
+	}
+	return p->nb_nets > 0;
+}
+
+/* "cert, raw-key"; any is none. */
+static bool
+read_classes(const char *text, uint32_t *out)
+{
+	char buf[256], *save = NULL, *word;
+
+	*out = 0;
+	if (strcasecmp(text, "any") == 0)
+		return true;
+	snprintf(buf, sizeof(buf), "%s", text);
+	for (word = strtok_r(buf, ", \t", &save); word != NULL;
+		word = strtok_r(NULL, ", \t", &save)) {
+		int i = conf_one_of(word, "unknown,cert,raw-key,psk,eap,null");
+
+		if (i < 0)
+			return false;
+		*out |= 1u << i;
+	}
+	return *out != 0;
 }
 
 /* "53, 1812" */
@@ -459,6 +509,10 @@ conf_value_read(struct reader *r)
 		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
 	case V_LIST:
 		return read_list(r);
+	case V_NETS:
+		return read_nets(v, r->obj);
+	case V_CLASSES:
+		return read_classes(v, (uint32_t *)(void *)r->field);
 	case V_CHOICE:
 		return read_choice(v, r->rule->expected, r->field);
 	case V_DROP:

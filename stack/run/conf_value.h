@@ -43,6 +43,8 @@ enum value_type {
 	V_U64,
 	V_US,
 	V_LIST,
+	V_NETS,
+	V_CLASSES,
 	V_IGNORE,
 };
 

@@ -95,6 +95,8 @@ control_destroy(struct tl_stack *s)
 	for (uint32_t w = 0; w < LC_MAX_WORKERS; w++)
 		rte_ring_free(c->event[w]);
 	spd_free(c->spd);
+	latch_pad_free(c->pad);
+	free(c->peer);
 	free(c->rule);
 	free(c->keys.digest);
 	free(c->sa);
@@ -109,6 +111,7 @@ keep(void *arg)
 	while (tl_is_running(s)) {
 		control_lock(s);
 		control_events(s);
+		control_check_tables(s);
 		control_unlock(s);
 		usleep(KEEP_MS * 1000);
 	}

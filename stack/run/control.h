@@ -85,6 +85,10 @@ struct control {
 	bool has_keeper;
 	control_watch_fn *watch;
 	void *watch_arg;
+	struct latch_pad_entry *peer;
+	uint32_t nb_peers;
+	struct latch_pad *pad;    /* what the workers use; NULL: there was never a [peer] */
+	struct latch_check check; /* where control_check_tables() goes on */
 };
 
 int control_create(struct tl_stack *s, struct tl_error *e);
@@ -164,6 +168,34 @@ int control_sa_add_words(
 	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
 int control_policy_add_words(
 	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
+
+/*
+ * The PAD. Deleting an entry revokes: the SAs of whom it allowed are deleted and their latches
+ * closed (F-82). Without its last entry nobody is allowed. Return 0, -EINVAL, -ENOENT, -ENOMEM.
+ */
+int control_peer_set(
+	struct tl_stack *s, const struct latch_pad_entry *e, uint32_t n, struct tl_error *err);
+int control_peer_add(struct tl_stack *s, const struct latch_pad_entry *e, struct tl_error *err);
+int control_peer_add_words(
+	struct tl_stack *s, const char *name, const char *settings, struct tl_error *e);
+int control_peer_del(struct tl_stack *s, const char *name, struct tl_error *err);
+
+/* Whether the peer of an SA may claim what its selectors say. Returns 0 or -EACCES. */
+int control_peer_judge(const struct tl_stack *s, const char *name, const struct esp_sa_conf *sa,
+	struct tl_error *e);
+
+/* On every worker; each returns how many latches it concerned. */
+uint32_t control_latch_close(
+	struct tl_stack *s, const struct latch_filter *filter, enum tl_latch_reason why);
+uint32_t control_latch_break(struct tl_stack *s, const struct latch_filter *filter);
+uint32_t control_peer_event(struct tl_stack *s, uint32_t peer_id, enum latch_peer_event event);
+uint32_t control_refused(struct tl_stack *s, const struct flow_key *k);
+
+/* Whether a key manager listens (C-3). */
+void control_km_present(struct tl_stack *s, bool present);
+
+/* P-21: a look at some of what is interned. If it is damaged, every latch is closed. */
+void control_check_tables(struct tl_stack *s);
 
 /* Remembers the keys of an SA. Returns 0, -EEXIST if the stack had them before, or -ENOMEM. */
 int key_remember(struct key_memory *k, const struct esp_sa_conf *sa);

@@ -342,7 +342,9 @@ check_new_sa(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa,
 		return conf_fail(e, NULL,
 			"[sa %s] worker: expected %u, as [sa %s] covers some of the same flows",
 			name, other->conf.owner, other->name);
-	rc = key_remember(&s->control.keys, sa);
+	rc = control_peer_judge(s, name, sa, e);
+	if (rc == 0)
+		rc = key_remember(&s->control.keys, sa);
 	if (rc == -EEXIST)
 		conf_fail(e, NULL,
 			"[sa %s] key: this stack had the same key before; nonces could repeat",

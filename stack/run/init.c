@@ -346,6 +346,12 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 		if (rc != 0)
 			return rc;
 	}
+	if (s->conf.nb_peers > 0) {
+		int rc = control_peer_set(s, s->conf.peer, s->conf.nb_peers, e);
+
+		if (rc != 0)
+			return rc;
+	}
 	for (uint32_t i = 0; i < s->conf.nb_sas; i++) {
 		int rc = control_sa_add(s, s->conf.sa[i].name, &s->conf.sa[i].sa, e);
 

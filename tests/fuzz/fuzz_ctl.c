@@ -30,7 +30,17 @@ request(struct ctl_client *c, const uint8_t *bytes, size_t len)
 	read_answers(c);
 }
 
-/* As it was before: no SA, no policy, no promised SPI. */
+/* An empty PAD would refuse every SA from then on. */
+static void
+forget_peers(struct tl_stack *s)
+{
+	latch_pad_install(s->lc[0], NULL, NULL);
+	latch_pad_free(s->control.pad);
+	s->control.pad = NULL;
+	s->control.nb_peers = 0;
+}
+
+/* As it was before: no SA, no policy, no peer, no promised SPI. */
 static void
 forget(struct tl_stack *s)
 {
@@ -41,6 +51,7 @@ forget(struct tl_stack *s)
 	for (uint32_t i = 0; i < s->control.nb_slots; i++)
 		control_sa_del(s, i, ESP_DEL_ADMIN);
 	control_policy_set(s, NULL, 0, &e);
+	forget_peers(s);
 	control_unlock(s);
 	fuzz_run();
 	now_ns += 60ull * 1000000000;

@@ -144,6 +144,33 @@ put("ctl", "allocspi", ctl(nlmsg(ALLOCSPI, 0, usersa(2, 1, 0) + struct.pack("<II
 put("ctl", "policy", ctl(nlmsg(NEWPOLICY, 0, SELECTOR + LIFETIME + b"\0" * 32 +
                                struct.pack("<IIBBBBxxxx", 100, 0, 0, 0, 0, 0))))
 put("ctl", "del", ctl(nlmsg(DELSA, 0, xaddr(1) + struct.pack(">I", 0x3001) + struct.pack("<HBx", 2, 50))))
-for kind in range(0x100, 0x118):
+for kind in range(0x100, 0x11b):
     put("ctl", f"own_{kind:x}", ctl(nlmsg(kind, 0), nlmsg(kind, 0x300)))
+
+
+def nested_id(kind, fqdn):
+    return attr(kind, attr(1, struct.pack("<H", 2)) + attr(2, fqdn))
+
+
+# Key managers: attributes as ctl_proto.h numbers them.
+PEER_ID, IDENT, TUPLE, SEL = 0x103, nested_id(0x103, b"a.example"), 0x119, 0x106
+EPOCH, LOST, CLASS, SPKI, CERT, TA, HASH, LOCAL_EV, PEER_EV, EVENT = range(0x12b, 0x135)
+SEL_ALL = attr(SEL, (b"\0" * 10 + b"\xff" * 2 + bytes([10, 0, 0, 0]) +
+                     b"\0" * 10 + b"\xff" * 2 + bytes([10, 0, 0, 255])) * 2 +
+               struct.pack("<HHHHI", 0, 65535, 0, 65535, 0))
+DER = b"\x30\x06" + b"k" * 6
+put("ctl", "km_register", ctl(nlmsg(0x111, 0, attr(EPOCH, struct.pack("<Q", 7))),
+                              nlmsg(0x111, 0, attr(EPOCH, struct.pack("<Q", 8)) + attr(LOST, b""))))
+put("ctl", "km_ident", ctl(nlmsg(0x112, 0, IDENT + attr(CLASS, b"\1") + attr(SPKI, DER) + attr(CERT, DER) +
+                                 attr(TA, DER)), nlmsg(0x112, 0, IDENT)))
+put("ctl", "km_sa", ctl(nlmsg(NEWSA, 0x600, usersa(2, 1, 0x3004) + GCM + nested_id(0x102, b"me") + IDENT +
+                              attr(CLASS, b"\2")),
+                        nlmsg(NEWSA, 0x600, usersa(2, 1, 0x3005) + GCM + IDENT + attr(PEER_EV, b"h" * 32))))
+put("ctl", "km_peer", ctl(*(nlmsg(0x113, 0, IDENT + attr(EVENT, bytes([n]))) for n in range(5))))
+put("ctl", "km_refused", ctl(nlmsg(0x114, 0, attr(TUPLE, b"\0" * 32 + struct.pack("<HHII", 7, 9, 0, 6)))))
+put("ctl", "km_query", ctl(nlmsg(0x115, 0x300, SEL_ALL), nlmsg(0x116, 0, SEL_ALL + IDENT)))
+put("ctl", "latch_close", ctl(nlmsg(0x110, 0, IDENT), nlmsg(0x10f, 0, attr(0x123, b""))))
+put("ctl", "pad", ctl(nlmsg(0x117, 0, attr(0x100, b"p") + attr(0x101, b"identity=fqdn:a remote-net=10.0.0.0/8")),
+                      nlmsg(0x117, 0, attr(0x100, b"q") + attr(0x101, b"leap-of-faith=yes remote-net=11.0.0.0/8")),
+                      nlmsg(0x119, 0x300), nlmsg(0x118, 0, attr(0x100, b"p"))))
 put("ctl", "batch", ctl(nlmsg(NEWSA, 0x600, usersa(2, 1, 0x3003) + GCM) + nlmsg(GETSA, 0x300)))

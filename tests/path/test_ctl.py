@@ -180,11 +180,23 @@ with Stack("start; wait; print DONE") as s:
     test("latch break of a handle that there is not", rc == 1 and "gone" in err, err)
     rc, out, err = s.ctl("latch", "break", "everything")
     test("latch break of what is no handle", rc == 2 and "expected a handle" in err, err)
+    rc, out, err = s.ctl("latch", "break", "peer=fqdn:host.example")
+    test("latch break by peer", rc == 0 and out == "0 broken\n", (out, err))
+    rc, out, err = s.ctl("latch", "close", "peer=somebody")
+    test("an identity without its type is refused", rc == 2 and "fqdn:host.example" in err, err)
+    rc, out, err = s.ctl("-j", "latch", "close", "all")
+    test("latch close all, as JSON", rc == 0 and json.loads(out) == {"closed": 0}, (out, err))
+    for verb in "dead", "reboot", "restart":
+        rc, out, err = s.ctl("peer", verb, "ipv4:10.1.0.2")
+        test(f"peer {verb}", rc == 0 and out == "0 concerned\n", (out, err))
+    rc, out, err = s.ctl("peer", "dead", "ipv4:10.1.0")
+    test("peer dead of what is no address", rc == 2 and "expected an identity" in err, err)
     some, all_ = s.rows("stats"), s.rows("-a", "stats")
     test("stats, and all of them", len(all_) > 100 > len(some) > 0, (len(some), len(all_)))
     test("suites", len(s.rows("suites")) == 17)
     info = s.rows("info")
-    test("info", info[0]["workers"] == 1 and info[0]["policies"] == 2, info)
+    test("info", info[0]["workers"] == 1 and info[0]["policies"] == 2 and
+         info[0]["key-manager"] == "-", info)
 
     first, second = s.monitor(3, "sa", "expire"), s.monitor(1, "policy")
     s.ctl("sa", "add", "short", "spi=0x5000", *SA[1:], f"key={KEY[:-1]}6", "soft-seconds=1",
@@ -232,6 +244,39 @@ with Stack("start; wait; print DONE") as s:
     test("a socket that somebody listens to is not taken",
          other.p.returncode == 2 and "another process listens" in out and s.ctl("info")[0] == 0, out)
     other.dir.cleanup()
+    km = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    km.connect(s.socket)
+    km.send(struct.pack("<IHHIIHHQ", 28, 0x111, 5, 1, 0, 12, 0x12b, 0x77))  # KMREGISTER, EPOCH
+    kind = struct.unpack_from("<IH", km.recv(65536))[1]
+    test("a key manager registers", kind == 0x111 and s.rows("info")[0]["key-manager"] == "0x77", kind)
+    km.close()
+    for _ in range(50):
+        left = s.rows("info")[0]["key-manager"] == "-"
+        if left:
+            break
+        time.sleep(0.1)
+    test("M-1: its end is noticed, and nothing else ends", left and s.p.poll() is None)
+    rc, out, err = s.ctl("peer", "add", "bob", "identity=fqdn:bob.example", "auth=cert,raw-key",
+                         "remote-net=10.1.0.0/24,10.2.0.1-10.2.0.9")
+    rows = s.rows("peer", "list")
+    test("peer add and list", rc == 0 and rows == [{
+        "name": "bob", "identity": "fqdn:bob.example", "auth": "cert,raw-key",
+        "remote-net": "10.1.0.0/24,10.2.0.1-10.2.0.9"}], err or rows)
+    rc, out, err = s.ctl("peer", "add", "all", "leap-of-faith=yes", "remote-net=10.1.0.7")
+    test("F-47: leap of faith over a named peer", rc == 1 and "[peer bob]" in err, err)
+    rc, out, err = s.ctl("peer", "add", "all", "leap-of-faith=yes", "remote-net=0.0.0.0/1,::/0")
+    test("F-47: an overlap in one of several networks", rc == 1 and "overlap" in err, err)
+    rc, out, err = s.ctl("peer", "add", "all", "leap-of-faith=yes", "remote-net=10.1.1.0/24")
+    test("F-47: leap of faith beside it", rc == 0 and
+         s.rows("peer", "list")[1]["identity"] == "leap-of-faith", err)
+    rc, out, err = s.ctl("peer", "del", "bob")
+    test("peer del", rc == 0 and len(s.rows("peer", "list")) == 1, err)
+    rc, out, err = s.ctl("peer", "del", "bob")
+    test("peer del of one that there is not", rc == 1 and "no such peer" in err, err)
+    rc, out, err = s.ctl("peer", "del", "all")
+    test("the last one", rc == 0 and s.rows("peer", "list") == [], err)
+    rc, out, err = s.ctl("sa", "add", "late", "spi=0x7000", *SA[1:], f"key={KEY[:-1]}f")
+    test("without its last entry a PAD lets nobody in", rc == 1 and "no [peer NAME]" in err, err)
     path = s.socket
 test("the program ends cleanly with clients connected", s.p.returncode == 0 and "DONE" in s.out, s.out)
 test("and takes its socket with it", not os.path.exists(path))

@@ -95,6 +95,32 @@ START_TEST(sas_without_cipher_and_the_same_mac_key_are_refused)
 }
 END_TEST
 
+/* F-47 and the form of [peer NAME]. */
+START_TEST(f47_peers_that_do_not_fit_together_are_refused)
+{
+	set("peer a", "identity", "fqdn:a.example");
+	set("peer a", "remote-net", "10.0.0.0/24, 10.0.2.1-10.0.2.9, fd00::/8");
+	set("peer a", "auth", "cert, raw-key");
+	set("peer rest", "leap-of-faith", "yes");
+	expect_refused("[peer rest]: its networks overlap those of a named peer");
+	set("peer rest", "remote-net", "10.0.2.9-10.0.3.0");
+	expect_refused("([peer a])");
+	set("peer rest", "remote-net", "fdff::/16");
+	expect_refused("overlap");
+	set("peer rest", "remote-net", "10.0.2.10-10.0.3.0, fe00::/8");
+	ck_assert_msg(tl_conf_check(c, &err) == 0, "%s", err.text);
+	set("peer b", "remote-net", "10.1.0.0/16");
+	set("peer b", "identity", "fqdn:A.example.");
+	expect_refused("another peer has this identity");
+	set("peer b", "identity", "fqdn:b.example");
+	set("peer b", "auth", "passport");
+	expect_refused("raw-key, psk");
+	set("peer b", "auth", "any");
+	set("peer b", "leap-of-faith", "yes");
+	expect_refused("expected a key \"identity\"");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -106,6 +132,7 @@ main(void)
 	tcase_add_test(t, sas_with_the_same_keys_are_refused);
 	tcase_add_test(t, sas_with_the_same_cipher_key_and_another_mac_key_are_refused);
 	tcase_add_test(t, sas_without_cipher_and_the_same_mac_key_are_refused);
+	tcase_add_test(t, f47_peers_that_do_not_fit_together_are_refused);
 	suite_add_tcase(s, t);
 	return env_main(s);
 }
