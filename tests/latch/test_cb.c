@@ -204,7 +204,7 @@ expect_cb(char first, char second)
 	ck_assert_mem_eq(got + sizeof(prefix) - 1, want, 32);
 }
 
-/* CB-4, CB-2, G-27, CB-11: prefix, colon, and a digest that both ends compute alike. */
+/* CB-7, CB-4, CB-2, G-27, CB-11: prefix, colon, and a digest that both ends compute alike. */
 START_TEST(cb4_octets_are_canonical_whoever_is_which)
 {
 	established(_i == 0 ? cert_profile("act", "bct") : cert_profile("bct", "act"));
@@ -401,7 +401,7 @@ START_TEST(p19_evidence_that_is_not_known_is_eagain)
 }
 END_TEST
 
-/* E.2: the fingerprint is that of the key. */
+/* CB-10: E.2: the fingerprint is that of the key. */
 START_TEST(q8_information_has_the_fingerprint_of_the_key)
 {
 	uint8_t want[32], spki[DER];

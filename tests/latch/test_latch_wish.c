@@ -324,6 +324,28 @@ START_TEST(l7_refused_children_leave_nothing)
 }
 END_TEST
 
+/* C-12: the SA of a SYN is gone when TCP looks at it: the latch has the peer that sent it, or there
+ * is none; never one without a name, never the slot's next owner. */
+START_TEST(c12_syn_whose_sa_is_gone)
+{
+	struct rte_mbuf *m = segment(good);
+
+	pkt_tag_set(&e->lc, m, (struct tl_tag){.sad_index = 0, .sad_gen = 1, .profile = good});
+	add_sa(0, true, good, 2, 128);
+	add_sa(1, false, good, 2, 128);
+	ck_assert_int_eq(esp_sad_del(&e->lc, 0, 1, ESP_DEL_REKEY), 0);
+	if (_i == 1) { /* another peer claims the flow by now */
+		add_sa(2, true, stranger, 3, 128);
+		add_sa(3, false, stranger, 3, 128);
+	}
+	ck_assert_int_eq(latch_spawn(&e->lc, &latch, NULL, &flow.key, m),
+		_i == 0 ? DROP_NONE : DROP_LATCH_AMBIGUOUS);
+	if (_i == 0)
+		ck_assert_uint_eq(latch_profile_get(tables, latch.profile_in)->peer_id, 2);
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
 /* a handle names one latch of one process, and none when it is gone. */
 START_TEST(r1_q6_handles_are_never_given_twice)
 {
@@ -430,6 +452,7 @@ main(void)
 	tcase_add_test(c, o5_open_listener_opens_its_port_only);
 	tcase_add_test(c, l1_l6_l9_listener_latch);
 	tcase_add_test(c, l7_refused_children_leave_nothing);
+	tcase_add_loop_test(c, c12_syn_whose_sa_is_gone, 0, 2);
 	tcase_add_test(c, r1_q6_handles_are_never_given_twice);
 	tcase_add_test(c, malformed_requests_are_refused);
 	tcase_add_test(c, f86_one_kind_of_audit_line_hides_no_other);

@@ -753,6 +753,7 @@ START_TEST(f19_syn_of_other_peer_ends_old_and_retransmission_connects)
 }
 END_TEST
 
+/* P-10 */
 START_TEST(p14_knob_drop_keeps_the_old_connection)
 {
 	struct lab_opts o = {.m3_drop = true};

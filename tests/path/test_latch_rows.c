@@ -548,6 +548,51 @@ START_TEST(n9_another_address_is_another_connection)
 END_TEST
 
 static void
+count_one(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
+{
+	(void)lc;
+	(void)k;
+	*(uint32_t *)arg += l->state != TL_LATCH_LISTENER;
+}
+
+static uint32_t
+connections(struct tl_stack *s)
+{
+	uint32_t n = 0;
+
+	latch_foreach(s->lc[0], count_one, &n);
+	return n;
+}
+
+/* K-8, S-4, O-7, S-10: the process ends and begins again with its configuration: the policy is
+ * there, as it was written; no latch, no deviation, no SA. (M-4) */
+START_TEST(k8_s4_o7_s10_nothing_but_the_configuration_outlives_a_restart)
+{
+	struct tl_error e;
+	struct lab *l;
+	uint32_t rules;
+
+	app_prepare = wants_clear;
+	l = lab_new(&(struct lab_opts){.more = {"stack.privileged-bypass=yes",
+					       "stack.privileged-programs=test_latch_rows"}});
+	rules = l->n[0]->s->control.nb_rules;
+	lab_open(l, 1000, 1000);
+	ck_assert_uint_eq(connections(l->n[0]->s), 1);
+	app_abort(&l->c->end[0]);
+	app_abort(&l->c->end[1]);
+	app_stop(&l->app);
+	tl_destroy(l->n[0]->s);
+	ck_assert_int_eq(tl_create(l->n[0]->conf, &l->n[0]->s, &e), 0);
+	ck_assert_uint_eq(l->n[0]->s->control.nb_rules, rules);
+	ck_assert_uint_eq(l->n[0]->s->control.rule[0].action, SPD_PROTECT);
+	ck_assert_uint_eq(latch_in_use(l->n[0]->s->lc[0]), 0);
+	ck_assert_int_eq(control_sa_by_name(l->n[0]->s, "in0"), -ENOENT);
+	app_start(&l->app, l->v);
+	lab_free(l);
+}
+END_TEST
+
+static void
 send_frame(struct lab *l, bool tagged)
 {
 	struct lcore *lc = l->n[0]->s->lc[0];
@@ -603,6 +648,7 @@ main(void)
 	tcase_add_test(c, o13_s7_deviations_are_ended_by_the_administrator);
 	tcase_add_test(c, n7_keepalive_is_no_proof_of_life);
 	tcase_add_test(c, n9_another_address_is_another_connection);
+	tcase_add_test(c, k8_s4_o7_s10_nothing_but_the_configuration_outlives_a_restart);
 	tcase_add_test(c, p2_tags_are_not_on_the_wire);
 	suite_add_tcase(s, c);
 	return env_main(s);
