@@ -169,12 +169,25 @@ latch_restore(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	return true;
 }
 
+/* Somebody with a name, and not the peer of the latch: another identity, or other evidence of it.
+ */
+static bool
+is_anothers(const struct lcore *lc, const struct latch *l, uint32_t profile)
+{
+	const struct profile *got = profile_get(lc->latch->tables, profile);
+	const struct profile *want = profile_get(lc->latch->tables, l->profile_out);
+
+	return got != NULL && got->p.peer_id != 0 &&
+	       (got->p.peer_id != want->p.peer_id || got->p.local_id != want->p.local_id ||
+		       !latch_evidence_agrees(lc, l, &got->p, &want->p));
+}
+
 static bool
 is_of_others(const struct esp_sa_ref *sa, const void *arg)
 {
-	const struct latch_profile *p = arg;
+	const struct conflict_seek *s = arg;
 
-	return sa->peer_id != 0 && (sa->peer_id != p->peer_id || sa->local_id != p->local_id);
+	return is_anothers(s->lc, s->l, sa->profile);
 }
 
 /*
@@ -187,15 +200,14 @@ static bool
 is_taken_over(struct lcore *lc, const struct latch *l, const struct flow_key *k,
 	const struct esp_sa_conf *added)
 {
-	const struct profile *p = profile_get(lc->latch->tables, l->profile_out);
+	struct conflict_seek s = {.lc = lc, .l = l};
 	struct esp_sa_ref sa;
 
 	if (added != NULL && !added->inbound && esp_sel_match(&added->sel, k) &&
-		added->peer_id != 0 &&
-		(added->peer_id != p->p.peer_id || added->local_id != p->p.local_id))
+		is_anothers(lc, l, added->profile))
 		return true;
 	return lc->now_ns - l->bad_ns >= lc->latch->conf.settle_ms * UINT64_C(1000000) &&
-	       spd_find_sa_if(lc, k, is_of_others, &p->p, &sa) == 0;
+	       spd_find_sa_if(lc, k, is_of_others, &s, &sa) == 0;
 }
 
 static void
