@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,13 +36,14 @@ def key(name, bits):
     return hashlib.sha512(name.encode()).digest()[:bits // 8 + 4].hex()
 
 
-def conf(role, sock, mtu, esp, bits):
+def conf(role, sock, mtu, esp, bits, latch=True):
     me, peer = ("10.7.0.1", "10.7.0.2") if role == "server" else ("10.7.0.2", "10.7.0.1")
     ids = ("a.example", "b.example") if role == "server" else ("b.example", "a.example")
     bsize = 2048 if mtu <= 1500 else 10240
     text = f"""[stack]
 mbufs = 16384
 manual-keys = i-accept-the-risk
+auto-latch = {"yes" if latch else "no"}
 [tcp]
 sndbuf = 1048576
 rcvbuf = 1048576
@@ -89,11 +91,11 @@ def objects(text):
     return [json.loads(line) for line in text.split("\n") if line.startswith("{")]
 
 
-def run_pair(perf, d, mtu, esp, bits, seconds):
-    sock = os.path.join(d, f"memif-{mtu}-{esp}-{bits}.sock")
+def run_pair(perf, d, mtu, esp, bits, seconds, latch=True):
+    sock = os.path.join(d, f"memif-{mtu}-{esp}-{bits}-{latch}.sock")
     server = subprocess.Popen(
         [perf, "server", "-j", "-n", "1", "-f",
-         write(os.path.join(d, "server.ini"), conf("server", sock, mtu, esp, bits))],
+         write(os.path.join(d, "server.ini"), conf("server", sock, mtu, esp, bits, latch))],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         for line in server.stdout:
@@ -102,7 +104,7 @@ def run_pair(perf, d, mtu, esp, bits, seconds):
         time.sleep(0.3)
         client = subprocess.run(
             [perf, "bulk", "-j", "-a", "10.7.0.1", "-t", str(seconds), "-f",
-             write(os.path.join(d, "client.ini"), conf("client", sock, mtu, esp, bits))],
+             write(os.path.join(d, "client.ini"), conf("client", sock, mtu, esp, bits, latch))],
             capture_output=True, text=True, timeout=seconds + 30)
         out, err = server.communicate(timeout=20)
     finally:
@@ -128,6 +130,23 @@ def alone(perf, mode, as_json, results):
         results += objects(out)
     else:
         print(out, end="", flush=True)
+
+
+def latched_or_not(perf, d, seconds, rounds, as_json, results):
+    """Bulk under ESP, latched and not, in turn; without a latch the policy judges every packet."""
+    gbit = {True: [], False: []}
+    for i in range(2 * rounds):
+        # The order changes from round to round: on off, off on, ...
+        latch = i % 2 == (i // 2) % 2
+        gbit[latch].append(run_pair(perf, d, 1500, True, 128, seconds, latch)[1]["gbit_s"])
+    on, off = (statistics.median(gbit[x]) for x in (True, False))
+    r = {"bulk": "ESP, MTU 1500", "rounds": rounds, "latched_gbit_s": gbit[True],
+         "not_latched_gbit_s": gbit[False], "ratio": on / off}
+    results.append(r)
+    if not as_json:
+        print(f"latched {on:.2f} Gbit/s ({min(gbit[True]):.2f} to {max(gbit[True]):.2f}), not latched "
+              f"{off:.2f} ({min(gbit[False]):.2f} to {max(gbit[False]):.2f}), medians of {rounds} runs "
+              f"in turn, ratio {on / off:.3f}", flush=True)
 
 
 def main():
@@ -167,6 +186,8 @@ def main():
                               f"{r['busy_tx']:>7.2f} {r['busy_rx']:>7.2f} " +
                               (f"{top:>7.1f} {gbit / top:>8.3f}" if esp else f"{'-':>7} {'-':>8}") +
                               f" {gbit / clear:>8.3f} {r['retransmits']:>6}", flush=True)
+            latched_or_not(perf, d, min(a.time, 2), 5, a.json, results)
+        alone(perf, "latch", a.json, results)
         alone(perf, "esp", a.json, results)
         alone(perf, "scale", a.json, results)
     finally:
