@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <rte_jhash.h>
 
 enum { CHUNK = 1024, CHUNKS = 1024, INDEX_BUCKETS = 4096 };
@@ -29,6 +30,7 @@ struct intern {
 struct latch_tables {
 	struct intern ident;   /* struct tl_ident */
 	struct intern profile; /* struct profile */
+	uint32_t generation;
 };
 
 int
@@ -38,6 +40,12 @@ latch_tables_create(struct latch_tables **out)
 
 	if (t == NULL)
 		return -ENOMEM;
+	while (t->generation == 0) {
+		if (getrandom(&t->generation, sizeof(t->generation), 0) < 0) {
+			free(t);
+			return -EIO;
+		}
+	}
 	t->ident.entry_bytes = t->ident.key_bytes = sizeof(struct tl_ident);
 	t->profile.entry_bytes = sizeof(struct profile);
 	t->profile.key_bytes = sizeof(struct latch_profile);
@@ -198,4 +206,10 @@ latch_profile_get(const struct latch_tables *t, uint32_t handle)
 	const struct profile *e = profile_get(t, handle);
 
 	return e == NULL ? NULL : &e->p;
+}
+
+uint32_t
+latch_tables_generation(const struct latch_tables *t)
+{
+	return t->generation;
 }
