@@ -167,9 +167,22 @@ ask_profile(struct lcore *lc, const struct flow_key *k, const struct spd_rule *r
 	return -EHOSTUNREACH;
 }
 
+/* The socket's own wish is obeyed too: a tag may come from another socket. */
+static bool
+wish_allows(const struct lcore *lc, const struct latch *l, const struct profile *p)
+{
+	struct esp_sa_ref as;
+
+	if (p == NULL)
+		return !wish_asks_protection(l->wish);
+	as = ref_of_profile(p, p->out_twin);
+	return l->wish == NULL ||
+	       ((l->wish->req.flags & TL_LATCH_BYPASS) == 0 && wish_fits(lc, l->wish, &as));
+}
+
 static int
-ask_tag(struct lcore *lc, const struct flow_key *k, const struct tl_dgram_tag *tag,
-	struct rte_mbuf *m)
+ask_tag(struct lcore *lc, const struct latch *l, const struct flow_key *k,
+	const struct tl_dgram_tag *tag, struct rte_mbuf *m)
 {
 	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 	const struct profile *p;
@@ -179,6 +192,8 @@ ask_tag(struct lcore *lc, const struct flow_key *k, const struct tl_dgram_tag *t
 		return rc;
 	if (r == NULL || r->action == SPD_DISCARD)
 		return -EACCES;
+	if (!wish_allows(lc, l, p))
+		return -EPERM;
 	return p == NULL ? ask_clear(lc, r, m) : ask_profile(lc, k, r, p, m);
 }
 
@@ -211,7 +226,7 @@ latch_dgram_stamp(struct lcore *lc, const struct latch *l, const struct flow_key
 {
 	pkt_tag_clear(lc, m);
 	if (tag != NULL)
-		return ask_tag(lc, k, tag, m);
+		return ask_tag(lc, l, k, tag, m);
 	return l->wish != NULL && l->wish->asked ? ask_wish(lc, l, k, m) : 0;
 }
 

@@ -117,10 +117,10 @@ int tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen
  * Datagrams. tl_connect() of a datagram socket returns 0 and latches its 5-tuple at once (RFC 5660
  * s5.2), or -1 with the errors above except EINPROGRESS, EALREADY and EISCONN; and EOPNOTSUPP (a
  * multicast group where policy or TL_LATCH_REQUEST want protection; other groups: ENETUNREACH).
- * Called again it ends the connection before, and its latch, whatever it returns; a datagram that
- * waits is kept if it could have come on the new connection. With AF_UNSPEC it only ends it. When
- * a latch ends, one call says so (ECONNRESET or TL_ELATCHBROKEN), later ones ENOTCONN, until
- * tl_connect(). A socket that has no port gets one when it sends.
+ * Called again it ends the connection before, and its latch, unless it refuses the address itself;
+ * a datagram that waits is kept if it could have come on the new connection. With AF_UNSPEC it only
+ * ends it. When a latch ends, one call says so (ECONNRESET or TL_ELATCHBROKEN), later ones
+ * ENOTCONN, until tl_connect(). A socket that has no port gets one when it sends.
  */
 
 /**

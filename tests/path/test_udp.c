@@ -784,10 +784,12 @@ END_TEST
 START_TEST(c6_an_unconnected_socket_takes_and_sends_what_it_asked_for)
 {
 	struct tl_ident id = {.type = TL_ID_FQDN, .len = 13};
-	int srv, cli;
+	int srv, cli, other;
+	struct got peer;
 
 	begin(&plain);
 	srv = sock(0, PORT);
+	other = tagged(0, PORT + 1);
 	cli = sock(1, PEER_PORT);
 	memcpy(id.data, "rogue.example", 13);
 	ck_assert_int_eq(set(0, srv, TL_LATCH_PEER_ID, &id, sizeof(id)), 0);
@@ -798,6 +800,12 @@ START_TEST(c6_an_unconnected_socket_takes_and_sends_what_it_asked_for)
 	ck_assert_uint_eq(lab_stat(l, 0, "latch-request"), 1);
 	ck_assert_int_eq(put(0, srv, PEER_PORT, "x"), 1);
 	ck_assert_uint_eq(l->last_spi[0], LAB_ANSWER);
+	/* Tags that another socket got, and clear ones, are no way around it. */
+	ck_assert_int_eq(put(1, cli, PORT + 1, "peer"), 4);
+	peer = get_tag(0, other);
+	ck_assert_int_eq(put_tag(0, srv, &peer.from, &peer.tag), -EPERM);
+	peer.tag.handle = 0;
+	ck_assert_int_eq(put_tag(0, srv, &peer.from, &peer.tag), -EPERM);
 	lab_sa_del(l->n[0], "rogue-out", false);
 	settle();
 	ck_assert_int_eq(put(0, srv, PEER_PORT, "x"), -EHOSTUNREACH);
