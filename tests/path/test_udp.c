@@ -1092,70 +1092,114 @@ at6(uint32_t node, uint16_t port)
 	return a;
 }
 
+static struct {
+	struct vnet *v;
+	struct vnet_node *n[2];
+	struct tl_worker *w[2];
+	int fd[2];
+} six;
+
+/* Two sockets of AF_INET6; the server's has PORT. */
+static void
+begin6(void)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+
+	six.v = vnet_new(1, false);
+	six.v->ip6 = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		six.n[i] = add_node6(six.v, 0x0a000001 + i);
+		six.w[i] = tl_worker(six.n[i]->s, 0);
+		six.fd[i] = tl_socket(six.w[i], AF_INET6, SOCK_DGRAM, UDP);
+	}
+	ck_assert_int_eq(tl_bind(six.w[0], six.fd[0], (void *)&a, sizeof(a)), 0);
+}
+
+static void
+pass6(void)
+{
+	vnet_touch(six.n[0]);
+	vnet_touch(six.n[1]);
+	vnet_run(six.v, NULL, NULL, VNET_S);
+}
+
+static void
+finish6(void)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		tl_close(six.w[i], six.fd[i]);
+	vnet_run(six.v, NULL, NULL, 60 * VNET_S);
+	vnet_check_empty(six.n[0]);
+	vnet_check_empty(six.n[1]);
+	vnet_free(six.v);
+}
+
+static int
+conn6(const struct sockaddr_in6 *a)
+{
+	return rc_of(tl_connect(six.w[1], six.fd[1], (const void *)a, sizeof(*a)));
+}
+
+static int
+recv6(uint32_t node, char buf[2000])
+{
+	return rc_of(tl_recv(six.w[node], six.fd[node], buf, 2000, 0));
+}
+
+/* RFC 3493 s3.7: a mapped peer on the same socket; RFC 4443 s3.1: a closed port. */
+START_TEST(ipv6_sockets_speak_both_versions)
+{
+	struct sockaddr_in6 a, from;
+	socklen_t len = sizeof(from);
+	char buf[2000] = "";
+
+	begin6();
+	a = at6(0, PORT);
+	/* 1900 bytes leave in two fragments. */
+	ck_assert_int_eq(tl_sendto(six.w[1], six.fd[1], buf, 1900, 0, (void *)&a, sizeof(a)), 1900);
+	pass6();
+	ck_assert_uint_eq(ctl_stat(six.n[1]->s, "ip-fragments-out"), 2);
+	ck_assert_int_eq(
+		tl_recvfrom(six.w[0], six.fd[0], buf, sizeof(buf), 0, (void *)&from, &len), 1900);
+	ck_assert_uint_eq(from.sin6_addr.s6_addr[15], 2);
+	ck_assert_int_eq(
+		tl_sendto(six.w[0], six.fd[0], "v6", 2, 0, (void *)&from, sizeof(from)), 2);
+	pass6();
+	ck_assert_int_eq(recv6(1, buf), 2);
+	memset(&a.sin6_addr, 0, 16);
+	memcpy(a.sin6_addr.s6_addr + 10, "\xff\xff\x0a\0\0\x01", 6);
+	ck_assert_int_eq(conn6(&a), 0);
+	ck_assert_int_eq(tl_send(six.w[1], six.fd[1], "v4", 2, 0), 2);
+	pass6();
+	ck_assert_int_eq(recv6(0, buf), 2);
+	a = at6(0, 9);
+	ck_assert_int_eq(conn6(&a), 0);
+	ck_assert_int_eq(tl_send(six.w[1], six.fd[1], "x", 1, 0), 1);
+	pass6();
+	ck_assert_int_eq(rc_of(tl_send(six.w[1], six.fd[1], "x", 1, 0)), -ECONNREFUSED);
+	finish6();
+}
+END_TEST
+
 /* RFC 8200 s8.1: the checksum covers the addresses and must be there. */
 START_TEST(ipv6_datagrams_need_their_checksum)
 {
-	struct vnet *v = vnet_new(1, false);
-	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)}, from;
-	struct vnet_node *n[2];
-	struct tl_worker *w[2];
-	socklen_t len = sizeof(from);
 	uint8_t frame[14 + 40 + 9] = {0};
-	char buf[2000] = "";
-	int fd[2];
+	char buf[2000];
 
-	v->ip6 = true;
-	for (uint32_t i = 0; i < 2; i++) {
-		n[i] = add_node6(v, 0x0a000001 + i);
-		w[i] = tl_worker(n[i]->s, 0);
-		fd[i] = tl_socket(w[i], AF_INET6, SOCK_DGRAM, 17);
-	}
-	ck_assert_int_eq(tl_bind(w[0], fd[0], (void *)&a, sizeof(a)), 0);
-	a = at6(0, PORT);
-	/* 1900 bytes leave in two fragments. */
-	ck_assert_int_eq(tl_sendto(w[1], fd[1], buf, 1900, 0, (void *)&a, sizeof(a)), 1900);
-	vnet_touch(n[1]);
-	vnet_run(v, NULL, NULL, VNET_S);
-	ck_assert_int_eq(tl_recvfrom(w[0], fd[0], buf, sizeof(buf), 0, (void *)&from, &len), 1900);
-	ck_assert_uint_eq(from.sin6_addr.s6_addr[15], 2);
-	ck_assert_int_eq(tl_sendto(w[0], fd[0], "v6", 2, 0, (void *)&from, sizeof(from)), 2);
-	vnet_touch(n[0]);
-	vnet_run(v, NULL, NULL, VNET_S);
-	ck_assert_int_eq(tl_recv(w[1], fd[1], buf, sizeof(buf), 0), 2);
-	/* A mapped peer on the same socket (RFC 3493 s3.7). */
-	memset(&a.sin6_addr, 0, 16);
-	memcpy(a.sin6_addr.s6_addr + 10, "\xff\xff\x0a\0\0\x01", 6);
-	ck_assert_int_eq(tl_connect(w[1], fd[1], (void *)&a, sizeof(a)), 0);
-	ck_assert_int_eq(tl_send(w[1], fd[1], "v4", 2, 0), 2);
-	vnet_touch(n[1]);
-	vnet_run(v, NULL, NULL, VNET_S);
-	ck_assert_int_eq(tl_recv(w[0], fd[0], buf, sizeof(buf), 0), 2);
-	/* By hand, without a checksum. */
-	memcpy(frame, n[0]->mac, 6);
-	memcpy(frame + 6, n[1]->mac, 6);
+	begin6();
+	memcpy(frame, six.n[0]->mac, 6);
+	memcpy(frame + 6, six.n[1]->mac, 6);
 	memcpy(frame + 12, "\x86\xdd\x60\0\0\0\0\x09\x11\x40", 10);
 	frame[22] = frame[38] = 0xfd;
 	frame[37] = 2;
 	frame[53] = 1;
 	craft_udp(frame + 54, PEER_PORT, PORT, "x", 1);
-	vnet_inject_frame(v, n[0], frame, sizeof(frame), 0, 1);
-	vnet_run(v, NULL, NULL, VNET_S);
-	ck_assert_int_eq(tl_recv(w[0], fd[0], buf, sizeof(buf), 0), -1);
-	ck_assert_uint_eq(ctl_stat(n[0]->s, "udp-csum"), 1);
-	/* Closed port: ICMPv6 says so. */
-	a = at6(0, 9);
-	ck_assert_int_eq(tl_connect(w[1], fd[1], (void *)&a, sizeof(a)), 0);
-	ck_assert_int_eq(tl_send(w[1], fd[1], "x", 1, 0), 1);
-	vnet_touch(n[1]);
-	vnet_run(v, NULL, NULL, VNET_S);
-	ck_assert_int_eq(tl_send(w[1], fd[1], "x", 1, 0), -1);
-	ck_assert_int_eq(errno, ECONNREFUSED);
-	for (uint32_t i = 0; i < 2; i++)
-		tl_close(w[i], fd[i]);
-	vnet_run(v, NULL, NULL, 60 * VNET_S);
-	vnet_check_empty(n[0]);
-	vnet_check_empty(n[1]);
-	vnet_free(v);
+	vnet_inject_frame(six.v, six.n[0], frame, sizeof(frame), 0, 1);
+	pass6();
+	ck_assert_int_eq(recv6(0, buf), -EAGAIN);
+	ck_assert_uint_eq(ctl_stat(six.n[0]->s, "udp-csum"), 1);
+	finish6();
 }
 END_TEST
 
@@ -1197,6 +1241,7 @@ main(void)
 	tcase_add_test(c, close_sends_what_waits);
 	tcase_add_test(c, a_connection_lives_where_its_port_leads);
 	tcase_add_test(c, streams_take_messages);
+	tcase_add_test(c, ipv6_sockets_speak_both_versions);
 	tcase_add_test(c, ipv6_datagrams_need_their_checksum);
 	suite_add_tcase(s, c);
 	return env_main(s);
