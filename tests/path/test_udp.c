@@ -813,6 +813,25 @@ START_TEST(c6_an_unconnected_socket_takes_and_sends_what_it_asked_for)
 }
 END_TEST
 
+/* Where the policy takes clear ones, such a socket does not; what it sends is not less (O-4). */
+START_TEST(c6_an_unconnected_socket_that_wants_protection_takes_nothing_clear)
+{
+	struct tl_latch_req r = {.version = 1, .size = sizeof(r), .flags = TL_LATCH_REQUIRED};
+	int srv;
+
+	begin(&in_clear);
+	srv = sock(0, PORT);
+	ck_assert_int_eq(set(0, srv, TL_LATCH_REQUEST, &r, sizeof(r)), 0);
+	clear_sends("clear");
+	rogue_sends("rogue");
+	ck_assert_int_eq(get(0, srv, "rogue"), 0);
+	ck_assert_int_eq(get(0, srv, ""), -EAGAIN);
+	ck_assert_uint_eq(lab_stat(l, 0, "latch-request"), 1);
+	ck_assert_int_eq(put(0, srv, PEER_PORT, "x"), -EACCES);
+	finish();
+}
+END_TEST
+
 /* ---- UDP ---- */
 
 /* F-33, RFC 1122 s4.1.3.1: closed ports answer under the protection of the question. */
@@ -1230,6 +1249,7 @@ main(void)
 	tcase_add_loop_test(c, f79_a_tag_cannot_ask_for_less_than_the_policy, 0, 2);
 	tcase_add_test(c, o2_a_privileged_program_may_send_one_in_clear);
 	tcase_add_test(c, c6_an_unconnected_socket_takes_and_sends_what_it_asked_for);
+	tcase_add_test(c, c6_an_unconnected_socket_that_wants_protection_takes_nothing_clear);
 	suite_add_tcase(s, c);
 	c = tcase_create("udp");
 	tcase_add_loop_test(c, f33_a_closed_port_says_so_to_a_connection, 0, 2);
