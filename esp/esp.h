@@ -308,6 +308,9 @@ bool esp_sa_moves_with(const struct esp_sa_conf *sa, const struct esp_sa_conf *o
 int esp_sad_find_out(
 	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out);
 
+/* Whether outbound SAs with this profile are there, and all of them lead to other hosts than k. */
+bool esp_sad_is_elsewhere(const struct lcore *lc, uint32_t profile, const struct flow_key *k);
+
 /* The newest inbound SA with these identities, mode and suite that covers k, or -ENOENT. */
 int esp_sad_find_in(struct lcore *lc, const struct esp_sa_ref *like, const struct flow_key *k,
 	struct esp_sa_ref *out);

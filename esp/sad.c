@@ -267,6 +267,23 @@ esp_sad_find_out(
 	return -ENOENT;
 }
 
+bool
+esp_sad_is_elsewhere(const struct lcore *lc, uint32_t profile, const struct flow_key *k)
+{
+	const struct esp_sa *sa = lc->esp->out[profile & lc->esp->mask];
+	bool any = false;
+
+	for (; sa != NULL; sa = sa->hash_next) {
+		if (sa->conf.profile != profile)
+			continue;
+		if (sa->conf.sel.realm == k->realm &&
+			addr_range_has(&sa->conf.sel.remote, &k->remote))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 static bool
 is_counterpart(const struct esp_sa *sa, const void *arg)
 {

@@ -117,6 +117,9 @@ const struct tl_ident *latch_ident_get(const struct latch_tables *t, uint32_t ha
 uint32_t latch_profile_intern(struct latch_tables *t, const struct latch_profile *p);
 const struct latch_profile *latch_profile_get(const struct latch_tables *t, uint32_t handle);
 
+/* Drawn when the tables were made, never 0: handles of two stacks, or of two runs, differ. */
+uint32_t latch_tables_generation(const struct latch_tables *t);
+
 /*
  * Keeps what is known of an identity and gives its handle, and the hash of identity and content
  * that names it for all times (P-22). Class UNKNOWN: only the hash, handle 0. Returns 0, -EINVAL
@@ -404,6 +407,47 @@ bool latch_is_current(const struct lcore *lc, const struct rte_mbuf *m);
 
 /* F-49, F-50: whether the protection of packet m entitles it to speak about the flow it quotes. */
 bool latch_may_speak(struct lcore *lc, const struct rte_mbuf *m, const struct flow_key *quoted);
+
+/* ---- datagrams without a connection (RFC 5660 s2.4, s5.3) ---- */
+
+/* The profile that protected m, 0: clear. Kept with a datagram that waits: it holds no SA (F-11).
+ */
+uint32_t latch_dgram_profile(const struct lcore *lc, const struct rte_mbuf *m);
+
+/* What a program gets to know of a profile: struct tl_dgram_tag's handle. */
+uint64_t latch_dgram_handle(const struct lcore *lc, uint32_t profile);
+
+/* Whether a datagram that the policy accepted is what the program asked for, by the wish of l,
+ * which is not live. DROP_NONE, or why it is dropped. */
+enum drop_reason latch_dgram_check(
+	struct lcore *lc, const struct latch *l, const struct rte_mbuf *m);
+
+/* F-78: whether what waits under `profile` might have come on the connection that l was opened for.
+ */
+bool latch_dgram_fits(const struct lcore *lc, const struct latch *l, uint32_t profile);
+
+/*
+ * Puts on m, which begins at its L4 header and goes to k, the request of its tag; NULL: what the
+ * wish of l asks for, else what the policy says when it leaves. A tag is obeyed or refused, it
+ * never falls back (D-12): 0; -EINVAL (unknown flags); -ESTALE (a handle of another run, or of
+ * nothing); -EHOSTUNREACH (no SA is there, one was asked for); -EPERM (another peer than this
+ * destination allows; clear without privilege); -EACCES (the policy says otherwise); -ECONNREFUSED
+ * (C-7).
+ */
+int latch_dgram_stamp(struct lcore *lc, const struct latch *l, const struct flow_key *k,
+	const struct tl_dgram_tag *tag, struct rte_mbuf *m);
+
+/* D-7: the same question of a connection: 0, -EINVAL, -ESTALE, or -EPERM if the latch is not that.
+ */
+int latch_dgram_agrees(
+	const struct lcore *lc, const struct latch *l, const struct tl_dgram_tag *tag);
+
+/* Whether policy or program want protection for k; who cannot be latched is refused then (D-14). */
+bool latch_dgram_is_wanted(struct lcore *lc, const struct latch *l, const struct flow_key *k);
+
+/* F-77, G-22: whether l, connected anew to the same host, may have this peer where the profile of
+ * the connection before was `before`. */
+bool latch_dgram_may_follow(const struct lcore *lc, const struct latch *l, uint32_t before);
 
 /* ---- the program ---- */
 

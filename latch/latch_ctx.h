@@ -177,6 +177,8 @@ bool latch_policy_agrees(const struct lcore *lc, const struct latch *l, const st
 enum tl_latch_disposition latch_disposition(const struct lcore *lc, const struct latch *l);
 void wish_put(struct latch_wish *w);
 struct latch_wish *wish_get(struct latch_wish *w);
+/* Whether the program may ask for less than the policy says, as far as the system knows it. */
+bool latch_is_privileged(const struct lcore *lc);
 
 /* ---- latch_info.c ---- */
 

@@ -54,8 +54,8 @@ own(struct latch *l)
  * CAP_NET_ADMIN effective now, or the configuration names the program. This stops mistakes: code in
  * this process could write into our memory.
  */
-static bool
-is_privileged(const struct lcore *lc)
+bool
+latch_is_privileged(const struct lcore *lc)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2] = {{0}};
@@ -133,7 +133,7 @@ check_request(const struct lcore *lc, const struct tl_latch_req *r)
 	/* What is asked for cannot be both. */
 	if ((r->flags & (TL_LATCH_REQUIRED | TL_LATCH_UNIQUE)) != 0 || r->nsuite > 0)
 		return -EINVAL;
-	return is_privileged(lc) ? 0 : -EPERM;
+	return latch_is_privileged(lc) ? 0 : -EPERM;
 }
 
 static int

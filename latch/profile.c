@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 _Static_assert(sizeof(struct latch_profile) == 36, "compared as bytes: no padding");
 _Static_assert(sizeof(struct profile) == 40, "summed as bytes: no padding");
@@ -25,6 +26,12 @@ latch_tables_create(struct latch_tables **out)
 
 	if (t == NULL)
 		return -ENOMEM;
+	while (t->generation == 0) {
+		if (getrandom(&t->generation, sizeof(t->generation), 0) < 0) {
+			free(t);
+			return -EIO;
+		}
+	}
 	pthread_mutex_init(&t->lock, NULL);
 	intern_init(&t->ident, sizeof(struct tl_ident), sizeof(struct tl_ident), NULL);
 	intern_init(&t->profile, sizeof(struct profile), offsetof(struct profile, out_twin), NULL);
@@ -191,4 +198,10 @@ latch_tables_check(struct latch_tables *t, struct latch_check *c)
 		c->at = 1;
 	}
 	return whole;
+}
+
+uint32_t
+latch_tables_generation(const struct latch_tables *t)
+{
+	return t->generation;
 }

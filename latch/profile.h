@@ -17,6 +17,7 @@ struct latch_tables {
 	struct intern profile;  /* struct profile */
 	struct intern evidence; /* struct evidence */
 	size_t evidence_bytes;
+	uint32_t generation;
 };
 
 struct profile {

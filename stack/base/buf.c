@@ -126,6 +126,20 @@ buf_can_append(const struct lcore *lc, const struct buf *b)
 	return may_grow(lc, b);
 }
 
+bool
+buf_fits(const struct lcore *lc, const struct buf *b, size_t len)
+{
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+	size_t here = b->tail == NULL ? 0 : CHUNK_BYTES - (size_t)(end - b->tail->base), chunks;
+
+	if (len > buf_room(b))
+		return false;
+	if (len <= here)
+		return true;
+	chunks = (len - here + CHUNK_BYTES - 1) / CHUNK_BYTES;
+	return chunks <= rte_stack_count(lc->buf->unused);
+}
+
 size_t
 buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len)
 {

@@ -69,6 +69,9 @@ buf_room(const struct buf *b)
 /* Whether buf_append() would take at least one byte now. */
 bool buf_can_append(const struct lcore *lc, const struct buf *b);
 
+/* Whether buf_append() would take len bytes, all of them, now; b is not modest. */
+bool buf_fits(const struct lcore *lc, const struct buf *b, size_t len);
+
 /* Producer: copies up to len bytes in. Returns how many fitted (limit, or no chunk left). */
 size_t buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len);
 

@@ -25,6 +25,19 @@ struct sock_addr {
 	rte_be16_t port;
 };
 
+struct iovec;
+
+/* One call of sendmsg() or recvmsg(). */
+struct sock_msg {
+	const struct iovec *iov;
+	size_t nb_iov;
+	struct sock_addr addr; /* send: where to; recv: from where */
+	bool has_addr;
+	void *control;
+	size_t control_len; /* recv: out, what was filled */
+	int flags;          /* recv, out: MSG_* */
+};
+
 /* All return 0 (or a count) or -errno. */
 struct sock_ops {
 	int (*open)(struct lcore *lc, struct sock *s);
@@ -32,9 +45,13 @@ struct sock_ops {
 	int (*listen)(struct lcore *lc, struct sock *s, int backlog);
 	/* Moves the next ready connection into the fresh socket `child`. */
 	int (*accept)(struct lcore *lc, struct sock *s, struct sock *child);
+	/* a NULL: ends the connection of a datagram socket (AF_UNSPEC); streams never see it. */
 	int (*connect)(struct lcore *lc, struct sock *s, const struct sock_addr *a);
 	ssize_t (*send)(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags);
 	ssize_t (*recv)(struct lcore *lc, struct sock *s, void *buf, size_t len, int flags);
+	/* Datagrams; NULL: send() and recv() piece by piece. */
+	ssize_t (*sendmsg)(struct lcore *lc, struct sock *s, const struct sock_msg *msg, int flags);
+	ssize_t (*recvmsg)(struct lcore *lc, struct sock *s, struct sock_msg *msg, int flags);
 	int (*shutdown)(struct lcore *lc, struct sock *s, int how);
 	/* The socket object is gone afterwards; the transport may live on (FIN, TIME-WAIT). */
 	void (*close)(struct lcore *lc, struct sock *s);

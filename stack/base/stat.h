@@ -115,7 +115,15 @@
 	X(TCP_OOO_LIMIT,      "tcp-ooo-limit",      "too much out-of-order data")                  \
 	X(TCP_CLOSED,         "tcp-closed",         "data after the receiver closed")              \
 	X(TCP_DONE,           "tcp-done",           "segment consumed (not a loss)")               \
-	X(UDP_NONE,           "udp-none",           "no UDP here yet")                             \
+	X(UDP_SHORT,          "udp-short",          "shorter than its UDP header")                 \
+	X(UDP_LEN,            "udp-length",         "UDP length below 8 or beyond the packet")     \
+	X(UDP_CSUM,           "udp-csum",           "UDP checksum wrong, or none over IPv6")       \
+	X(UDP_PORT,           "udp-port",           "to port zero")                                \
+	X(UDP_NO_SOCKET,      "udp-no-socket",      "no socket has the port")                      \
+	X(UDP_SHUT,           "udp-shut",           "the socket reads no more")                    \
+	X(UDP_FULL,           "udp-full",           "receive buffer full, or no chunk left")       \
+	X(UDP_ENDED,          "udp-ended",          "the latch of its connection is gone")         \
+	X(UDP_DONE,           "udp-done",           "datagram delivered (not a loss)")             \
 	X(SCTP_NONE,          "sctp-none",          "no SCTP here yet")                            \
 	X(ICMP_SHORT,         "icmp-short",         "shorter than its ICMP header")                \
 	X(ICMP_CSUM,          "icmp-csum",          "ICMP checksum wrong")                         \
@@ -175,6 +183,7 @@
 	X(TCP_COOKIE_OUT, "tcp-cookies-out")    X(TCP_COOKIE_IN,  "tcp-cookies-in")                \
 	X(TCP_SYN_EVICT,  "tcp-half-open-evicted")                                                 \
 	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
+	X(UDP_IN,         "udp-datagrams-in")   X(UDP_OUT,        "udp-datagrams-out")             \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
 	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \
 	X(EXCEPT_IN,      "except-to-host")     X(EXCEPT_OUT,     "except-from-host")              \

@@ -22,6 +22,7 @@
 #include "stack/run/capture.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
+#include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
 _Static_assert((int)ESP_MODE_TRANSPORT == (int)TL_LATCH_MODE_TRANSPORT &&
@@ -361,40 +362,69 @@ socket_row(const struct tcp_row *i, void *arg)
 }
 
 static void
+udp_socket_row(const struct udp_row *i, void *arg)
+{
+	struct fill *f = arg;
+
+	table_put(f->t, "%u", f->lc->id);
+	table_put(f->t, "udp");
+	table_put(f->t, "%s", i->state);
+	put_end(f->t, &i->key.local, i->key.lport);
+	put_end(f->t, &i->key.remote, i->key.rport);
+	table_put(f->t, "%s", i->latch == NULL ? "-" : tl_latch_state_name(i->latch->state));
+	table_put(f->t, "%u", i->sndq_bytes);
+	table_put(f->t, "%u", i->rcvq_bytes);
+	for (uint32_t k = 0; k < 6; k++)
+		table_put(f->t, "0"); /* what only TCP has */
+}
+
+static void
 sockets_of(struct lcore *lc, void *arg)
 {
 	struct fill *f = arg;
 
 	f->lc = lc;
 	tcp_foreach(lc, socket_row, f);
+	udp_foreach(lc, udp_socket_row, f);
 }
 
 static void
-latch_row(const struct tcp_row *i, void *arg)
+put_latch(struct fill *f, const struct flow_key *k, const struct latch *l)
 {
-	struct fill *f = arg;
 	const struct latch_tables *t = f->lc->run->stack->conf.tables;
 	const struct latch_profile *p;
 	char text[TL_IDENT_MAX + 1], suite[ESP_SUITE_TEXT];
 
-	if (i->latch == NULL)
+	if (l == NULL)
 		return;
-	p = latch_profile_get(t, i->latch->profile_in);
+	p = latch_profile_get(t, l->profile_in);
 	table_put(f->t, "%u", f->lc->id);
-	put_end(f->t, &i->key.local, i->key.lport);
-	put_end(f->t, &i->key.remote, i->key.rport);
-	table_put(f->t, "%s", tl_latch_state_name(i->latch->state));
-	table_put(f->t, "%s", tl_latch_reason_name(i->latch->reason));
-	table_put(f->t, "%u", i->latch->profile_in);
+	put_end(f->t, &k->local, k->lport);
+	put_end(f->t, &k->remote, k->rport);
+	table_put(f->t, "%s", tl_latch_state_name(l->state));
+	table_put(f->t, "%s", tl_latch_reason_name(l->reason));
+	table_put(f->t, "%u", l->profile_in);
 	table_put(f->t, "%s", p == NULL ? "-" : tl_latch_mode_name(p->mode));
 	table_put(f->t, "%s",
 		p == NULL ? "-" : esp_suite_text(p->encr, p->encr_bits, p->integ, suite));
 	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->local_id, text, sizeof(text)));
 	table_put(f->t, "%s", p == NULL ? "-" : ident_text(t, p->peer_id, text, sizeof(text)));
-	table_put(f->t, "%lu", (unsigned long)i->latch->drop_clear);
-	table_put(f->t, "%lu", (unsigned long)i->latch->drop_qop);
-	table_put(f->t, "%lu", (unsigned long)i->latch->drop_peer);
-	table_put(f->t, "%lu", (unsigned long)i->latch->drop_unknown);
+	table_put(f->t, "%lu", (unsigned long)l->drop_clear);
+	table_put(f->t, "%lu", (unsigned long)l->drop_qop);
+	table_put(f->t, "%lu", (unsigned long)l->drop_peer);
+	table_put(f->t, "%lu", (unsigned long)l->drop_unknown);
+}
+
+static void
+latch_row(const struct tcp_row *i, void *arg)
+{
+	put_latch(arg, &i->key, i->latch);
+}
+
+static void
+udp_latch_row(const struct udp_row *i, void *arg)
+{
+	put_latch(arg, &i->key, i->latch);
 }
 
 static void
@@ -404,6 +434,7 @@ latches_of(struct lcore *lc, void *arg)
 
 	f->lc = lc;
 	tcp_foreach(lc, latch_row, f);
+	udp_foreach(lc, udp_latch_row, f);
 }
 
 /* ---- counters ---- */
@@ -654,7 +685,7 @@ usage_of(struct lcore *lc, void *arg)
 
 	u->mbufs += rte_mempool_in_use_count(lc->pkt_pool);
 	u->chunks += buf_pool_in_use(lc->buf);
-	u->pcbs += tcp_pcbs_in_use(lc);
+	u->pcbs += tcp_pcbs_in_use(lc) + udp_pcbs_in_use(lc);
 	u->latches += latch_in_use(lc);
 }
 

@@ -55,8 +55,8 @@ struct tl_event {
  * Makes a socket.
  * @param domain   AF_INET or AF_INET6; the latter takes and makes IPv4 connections too, with
  *   mapped addresses (::ffff:a.b.c.d), unless IPV6_V6ONLY is set (RFC 3493 s5.3)
- * @param type     SOCK_STREAM
- * @param protocol 0 or IPPROTO_TCP
+ * @param type     SOCK_STREAM or SOCK_DGRAM
+ * @param protocol 0, or IPPROTO_TCP or IPPROTO_UDP as the type says
  * @return a descriptor; or -1: EAFNOSUPPORT (domain), EPROTONOSUPPORT (type or protocol;
  * SOCK_NONBLOCK and SOCK_CLOEXEC are not known, sockets never block), EMFILE ([stack] sockets of
  * this worker are open), ENOBUFS (no control block is left)
@@ -113,6 +113,16 @@ int tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len
  */
 int tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len);
 
+/*
+ * Datagrams. tl_connect() of a datagram socket returns 0 and latches its 5-tuple at once (RFC 5660
+ * s5.2), or -1 with the errors above except EINPROGRESS, EALREADY and EISCONN; and EOPNOTSUPP (a
+ * multicast group where policy or TL_LATCH_REQUEST want protection; other groups: ENETUNREACH).
+ * Called again it ends the connection before, and its latch, unless it refuses the address itself;
+ * a datagram that waits is kept if it could have come on the new connection. With AF_UNSPEC it only
+ * ends it. When a latch ends, one call says so (ECONNRESET or TL_ELATCHBROKEN), later ones
+ * ENOTCONN, until tl_connect(). A socket that has no port gets one when it sends.
+ */
+
 /**
  * Appends to the send buffer.
  * @param buf    is copied
@@ -136,6 +146,50 @@ ssize_t tl_send(struct tl_worker *w, int fd, const void *buf, size_t len, int fl
  *   before data that was not read
  */
 ssize_t tl_recv(struct tl_worker *w, int fd, void *buf, size_t len, int flags);
+
+/**
+ * Sends a datagram, or appends to a stream, which ignores the address. A datagram is one packet
+ * buffer at most: 1976 bytes where no port has an MTU above 1792; beyond the path's MTU it leaves
+ * in fragments.
+ * @param to  NULL: the connected peer
+ * @return bytes; or -1 as tl_send(), and of datagrams: EAGAIN (SO_SNDBUF bytes wait), EMSGSIZE,
+ *   EDESTADDRREQ (no address), EISCONN (another address than the connection's), ENOTCONN (its latch
+ *   ended), ENOBUFS (no packet), and what tl_connect() says of an address. Without a connection and
+ *   without a tag the policy decides when it leaves, which nobody is told
+ */
+ssize_t tl_sendto(struct tl_worker *w, int fd, const void *buf, size_t len, int flags,
+	const struct sockaddr *to, socklen_t to_len);
+
+/**
+ * Takes the next datagram, whole; what finds no room at buf is lost. Or bytes of a stream.
+ * @param flags  as tl_recv(), and of datagrams MSG_TRUNC: the result is the datagram's length
+ * @param from   NULL, or filled with the sender's address, cut to *from_len bytes; a stream sets
+ *   *from_len to 0
+ * @return as tl_recv(); an empty datagram gives 0
+ */
+ssize_t tl_recvfrom(struct tl_worker *w, int fd, void *buf, size_t len, int flags,
+	struct sockaddr *from, socklen_t *from_len);
+
+/**
+ * tl_sendto() of several pieces, with ancillary data: datagrams may have one TL_IPSEC_TAG of level
+ * SOL_TL_IPSEC (tl_ipsec.h). A tag is obeyed or refused, it never falls back.
+ * @return as tl_sendto(); of a tag: ESTALE (a handle that this stack did not give), EPERM (another
+ *   peer than the destination or the connection has; clear without privilege where the policy says
+ *   PROTECT), EACCES (the policy wants something else), EHOSTUNREACH (no SA of this profile is
+ *   there; a key manager was asked for one), EINVAL (malformed, or other control messages)
+ */
+ssize_t tl_sendmsg(struct tl_worker *w, int fd, const struct msghdr *msg, int flags);
+
+/**
+ * tl_recvfrom() into several pieces, with ancillary data where TL_DGRAM_TAG is on: a TL_IPSEC_TAG
+ * with each datagram, clear ones included (handle 0, no TL_TAG_PROTECTED). If it found no room,
+ * MSG_CTRUNC is set, and the datagram must be treated as clear. MSG_PEEK on a stream fills one
+ * piece.
+ * @param flags  as tl_recvfrom(), or MSG_ERRQUEUE, of any socket: one struct tl_latch_event comes
+ *   as data, EAGAIN if there is none
+ * @return as tl_recvfrom(); msg_flags has MSG_TRUNC, MSG_CTRUNC, MSG_ERRQUEUE
+ */
+ssize_t tl_recvmsg(struct tl_worker *w, int fd, struct msghdr *msg, int flags);
 
 /**
  * Ends one or both directions; what was sent is still delivered.

@@ -26,11 +26,17 @@
 #include "stack/run/capture.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
+#include "stack/udp/udp.h"
 
 LOG_MODULE(run, NOTICE);
 
 /* Some drivers want 2 KB whatever the MTU is. */
-enum { MBUF_ROOM_EXTRA = 256, MBUF_ROOM_MIN = 2048, FLOW_BUCKETS_MIN = 1024 };
+enum {
+	MBUF_ROOM_EXTRA = 256,
+	MBUF_ROOM_MIN = 2048,
+	FLOW_BUCKETS_MIN = 1024,
+	UDP_BUF_BYTES = 212992
+};
 
 /* Set once, before main(). */
 static const struct run_service *service;
@@ -55,9 +61,16 @@ icmp_error(struct lcore *lc, const struct icmp_error *i)
 		[ICMP_KIND_HARD] = TCP_ICMP_HARD,
 		[ICMP_KIND_TOOBIG] = TCP_ICMP_TOOBIG,
 	};
+	static const enum udp_icmp udp_kind[] = {
+		[ICMP_KIND_SOFT] = UDP_ICMP_SOFT,
+		[ICMP_KIND_HARD] = UDP_ICMP_HARD,
+		[ICMP_KIND_TOOBIG] = UDP_ICMP_TOOBIG,
+	};
 
 	if (i->key.proto == IPPROTO_N_TCP)
 		return tcp_icmp(lc, &i->key, i->l4_word, kind[i->kind], i->mtu_bytes);
+	if (i->key.proto == IPPROTO_N_UDP)
+		return udp_icmp(lc, &i->key, udp_kind[i->kind]);
 	if (i->key.proto != IPPROTO_N_ESP)
 		return false;
 	if (i->kind == ICMP_KIND_TOOBIG)
@@ -171,6 +184,11 @@ static int
 worker_create(struct tl_stack *s, struct lcore *lc)
 {
 	struct esp_conf esp = {.max_sas = s->conf.max_sas, .events = control_esp_events};
+	struct udp_conf udp = {.max_pcbs = s->conf.sockets,
+		.sndbuf_bytes = UDP_BUF_BYTES,
+		.rcvbuf_bytes = UDP_BUF_BYTES,
+		.port_first = s->conf.tcp.port_first,
+		.port_last = s->conf.tcp.port_last};
 	int rc;
 
 	rc = base_create(s, lc);
@@ -182,6 +200,8 @@ worker_create(struct tl_stack *s, struct lcore *lc)
 		rc = latch_create(lc, &s->conf.latch, s->conf.tables);
 	if (rc == 0)
 		rc = tcp_create(lc, &s->conf.tcp);
+	if (rc == 0)
+		rc = udp_create(lc, &udp);
 	if (rc == 0)
 		rc = sock_create(lc, s->conf.sockets);
 	return rc;
@@ -219,6 +239,8 @@ worker_free(struct tl_stack *s, struct lcore *lc)
 
 	except_destroy(lc);
 	sock_destroy(lc);
+	if (lc->udp != NULL)
+		udp_destroy(lc);
 	if (lc->tcp != NULL)
 		tcp_destroy(lc);
 	if (lc->latch != NULL)

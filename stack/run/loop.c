@@ -9,6 +9,7 @@
 #include "stack/base/tmr.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
+#include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
 uint64_t
@@ -49,7 +50,10 @@ out_next(struct lcore *lc, struct pkt_vec *v)
 	v->n = 0;
 	while (v->n < room && lc->out_l4.n > 0)
 		pkt_vec_add(v, pkt_queue_get(&lc->out_l4));
+	/* Half for datagrams, which nothing holds back, and what TCP leaves. */
+	udp_out(lc, v, (room - v->n) / 2);
 	tcp_out(lc, v, room - v->n);
+	udp_out(lc, v, room - v->n);
 	return v->n;
 }
 
@@ -160,7 +164,7 @@ is_waiting(const struct lcore *lc)
 		if (lc->port[i]->nb_tx > 0)
 			return true;
 	}
-	return lc->out_l2.n > 0 || lc->out_l4.n > 0 || tcp_out_pending(lc) ||
+	return lc->out_l2.n > 0 || lc->out_l4.n > 0 || tcp_out_pending(lc) || udp_out_pending(lc) ||
 	       (lc->msg->handoff != NULL && rte_ring_count(lc->msg->handoff) > 0) ||
 	       rte_ring_count(lc->msg->ctl) > 0;
 }

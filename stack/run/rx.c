@@ -14,6 +14,7 @@
 #include "stack/run/capture.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
+#include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
 /*
@@ -46,14 +47,6 @@ steer(struct lcore *lc, struct pkt_vec *v)
 			v->m[kept++] = v->m[i];
 	}
 	v->n = kept;
-}
-
-static void
-udp_in(struct lcore *lc, struct pkt_vec *v)
-{
-	for (uint32_t i = 0; i < v->n; i++)
-		icmp_unreachable(lc, v->m[i], ICMP_DU_PORT, 0);
-	pkt_vec_drop(lc, v, DROP_UDP_NONE);
 }
 
 static void
@@ -108,6 +101,7 @@ rx_ip(struct lcore *lc, struct pkt_sort *s)
 	}
 	nd_in(lc, &s->v[NX_ND]); /* of the link, in clear: no policy is asked (RFC 4861 s11) */
 	steer(lc, &s->v[NX_TCP]);
+	steer(lc, &s->v[NX_UDP]);
 	rx_transports(lc, s);
 }
 

@@ -13,6 +13,8 @@
 #include "stack/base/assert.h"
 #include "stack/include/tl_sock.h"
 #include "stack/run/run.h"
+#include "stack/run/sock_int.h"
+#include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
 enum { FD_SLOT_BITS = 24, FD_GEN_MAX = 127 };
@@ -71,7 +73,7 @@ fd_of(const struct sock *s)
 	return (int)((uint32_t)s->gen << FD_SLOT_BITS | s->index);
 }
 
-static struct sock *
+struct sock *
 sock_of(struct lcore *lc, int fd)
 {
 	uint32_t slot = (uint32_t)fd & ((1u << FD_SLOT_BITS) - 1);
@@ -205,8 +207,8 @@ addr_in_6(const struct lcore *lc, const struct sock *s, const struct sockaddr *s
 	return set_scope(lc, &out->addr, in6.sin6_scope_id);
 }
 
-static int
-addr_in(const struct lcore *lc, const struct sock *s, const struct sockaddr *sa, socklen_t len,
+int
+sock_addr_in(const struct lcore *lc, const struct sock *s, const struct sockaddr *sa, socklen_t len,
 	struct sock_addr *out)
 {
 	sa_family_t family;
@@ -221,8 +223,8 @@ addr_in(const struct lcore *lc, const struct sock *s, const struct sockaddr *sa,
 
 /* RFC 3493 s3.7: an IPv4 peer of an AF_INET6 socket has its mapped address, which is how we keep
  * it anyway. */
-static void
-addr_out(const struct sock *s, const struct sock_addr *a, struct sockaddr *sa, socklen_t *len)
+void
+sock_addr_out(const struct sock *s, const struct sock_addr *a, struct sockaddr *sa, socklen_t *len)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET,
 		.sin_port = a->port,
@@ -241,22 +243,47 @@ addr_out(const struct sock *s, const struct sock_addr *a, struct sockaddr *sa, s
 	*len = (socklen_t)n;
 }
 
+struct transport {
+	int type;
+	uint8_t protocol;
+	const struct sock_ops *ops;
+};
+
+static const struct transport *
+transport_of(int type, int protocol)
+{
+	static const struct transport all[] = {
+		{SOCK_STREAM, IPPROTO_N_TCP, &tcp_sock_ops},
+		{SOCK_DGRAM, IPPROTO_N_UDP, &udp_sock_ops},
+	};
+
+	for (size_t i = 0; i < RTE_DIM(all); i++) {
+		if (all[i].type == type && (protocol == 0 || protocol == all[i].protocol))
+			return &all[i];
+	}
+	return NULL;
+}
+
 int
 tl_socket(struct tl_worker *w, int domain, int type, int protocol)
 {
 	struct lcore *lc = lc_of(w);
+	const struct transport *t;
 	struct sock *s;
 	int rc;
 
 	if (domain != AF_INET && domain != AF_INET6)
 		return result(-EAFNOSUPPORT);
-	if (type != SOCK_STREAM || (protocol != 0 && protocol != IPPROTO_N_TCP))
+	t = transport_of(type, protocol);
+	if (t == NULL)
 		return result(-EPROTONOSUPPORT);
 	s = sock_alloc(lc);
 	if (s == NULL)
 		return result(-EMFILE);
 	s->domain = (uint8_t)domain;
-	s->ops = &tcp_sock_ops;
+	s->type = (uint8_t)type;
+	s->protocol = t->protocol;
+	s->ops = t->ops;
 	rc = s->ops->open(lc, s);
 	if (rc != 0) {
 		sock_free(lc, s);
@@ -275,7 +302,7 @@ tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len)
 
 	if (s == NULL)
 		return result(-EBADF);
-	rc = addr_in(lc, s, addr, len, &a);
+	rc = sock_addr_in(lc, s, addr, len, &a);
 	return result(rc != 0 ? rc : s->ops->bind(lc, s, &a));
 }
 
@@ -310,8 +337,20 @@ tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
 		return result(rc);
 	}
 	if (addr != NULL && child->ops->remote(lc, child, &a) == 0)
-		addr_out(child, &a, addr, len);
+		sock_addr_out(child, &a, addr, len);
 	return fd_of(child);
+}
+
+/* POSIX: the null address ends the connection of a datagram socket. */
+static bool
+is_disconnect(const struct sock *s, const struct sockaddr *addr, socklen_t len)
+{
+	sa_family_t family;
+
+	if (s->type != SOCK_DGRAM || addr == NULL || len < sizeof(family))
+		return false;
+	memcpy(&family, &addr->sa_family, sizeof(family));
+	return family == AF_UNSPEC;
 }
 
 int
@@ -324,12 +363,14 @@ tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t l
 
 	if (s == NULL)
 		return result(-EBADF);
-	rc = addr_in(lc, s, addr, len, &a);
+	if (is_disconnect(s, addr, len))
+		return result(s->ops->connect(lc, s, NULL));
+	rc = sock_addr_in(lc, s, addr, len, &a);
 	return result(rc != 0 ? rc : s->ops->connect(lc, s, &a));
 }
 
-static ssize_t
-result_n(ssize_t n)
+ssize_t
+sock_result(ssize_t n)
 {
 	if (n >= 0)
 		return n;
@@ -343,7 +384,7 @@ tl_send(struct tl_worker *w, int fd, const void *buf, size_t len, int flags)
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result_n(s == NULL ? -EBADF : s->ops->send(lc, s, buf, len, flags));
+	return sock_result(s == NULL ? -EBADF : s->ops->send(lc, s, buf, len, flags));
 }
 
 ssize_t
@@ -352,7 +393,7 @@ tl_recv(struct tl_worker *w, int fd, void *buf, size_t len, int flags)
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result_n(s == NULL ? -EBADF : s->ops->recv(lc, s, buf, len, flags));
+	return sock_result(s == NULL ? -EBADF : s->ops->recv(lc, s, buf, len, flags));
 }
 
 int
@@ -407,7 +448,7 @@ name_of(struct tl_worker *w, int fd, bool remote, struct sockaddr *addr, socklen
 		return result(-EBADF);
 	rc = remote ? s->ops->remote(lc, s, &a) : s->ops->local(lc, s, &a);
 	if (rc == 0)
-		addr_out(s, &a, addr, len);
+		sock_addr_out(s, &a, addr, len);
 	return result(rc);
 }
 

@@ -214,6 +214,29 @@ START_TEST(buffer_knows_whether_it_can_take_a_byte)
 }
 END_TEST
 
+START_TEST(buffer_knows_whether_all_of_it_fits)
+{
+	size_t n = 7;
+	bool fits;
+
+	ck_assert(buf_fits(&e->lc, &b, 0));
+	ck_assert(buf_fits(&e->lc, &b, BIG));
+	ck_assert(!buf_fits(&e->lc, &b, BIG + 1));
+	/* What it says is what append does, at the end of a chunk and of the pool too. */
+	buf_init(&b, UINT32_MAX);
+	buf_append(&e->lc, &b, data, CHUNK - 7);
+	do {
+		fits = buf_fits(&e->lc, &b, n);
+		ck_assert_int_eq(buf_append(&e->lc, &b, data, n) == n, fits);
+		n = CHUNK;
+	} while (fits);
+	ck_assert(!buf_fits(&e->lc, &b, 1));
+	buf_drop(&e->lc, &b, CHUNK);
+	ck_assert(buf_fits(&e->lc, &b, CHUNK));
+	ck_assert(!buf_fits(&e->lc, &b, CHUNK + 1));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -231,6 +254,7 @@ main(void)
 	tcase_add_loop_test(c, buffer_agrees_with_an_array, 0, 8);
 	tcase_add_test(c, modest_buffer_takes_no_second_chunk_of_a_nearly_empty_pool);
 	tcase_add_test(c, buffer_knows_whether_it_can_take_a_byte);
+	tcase_add_test(c, buffer_knows_whether_all_of_it_fits);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

@@ -17,7 +17,7 @@ static struct {
 	struct tl_conf *conf;
 	struct tl_stack *stack;
 	uint64_t now_ns;
-	int listener;
+	int listener, dgram;
 	struct {
 		size_t len;
 		uint8_t bytes[FUZZ_FRAME_MAX];
@@ -154,11 +154,15 @@ serve(struct tl_worker *w, void *arg)
 {
 	static int fd[64];
 	static unsigned int n;
+	struct sockaddr_in6 from;
+	socklen_t len = sizeof(from);
 	char buf[512];
 	ssize_t got;
 	int one;
 
 	(void)arg;
+	while ((got = tl_recvfrom(w, f.dgram, buf, sizeof(buf), 0, (void *)&from, &len)) >= 0)
+		tl_sendto(w, f.dgram, buf, (size_t)got, 0, (void *)&from, sizeof(from));
 	while (n < 64 && (one = tl_accept(w, f.listener, NULL, NULL)) >= 0)
 		fd[n++] = one;
 	for (unsigned int i = 0; i < n; i++) {
@@ -181,6 +185,8 @@ listen_on_7(struct tl_worker *w)
 	fuzz_check(f.listener >= 0 && tl_bind(w, f.listener, (void *)&a, sizeof(a)) == 0 &&
 			   tl_listen(w, f.listener, 16) == 0,
 		"no listener");
+	f.dgram = tl_socket(w, AF_INET6, SOCK_DGRAM, 0);
+	fuzz_check(f.dgram >= 0 && tl_bind(w, f.dgram, (void *)&a, sizeof(a)) == 0, "no datagrams");
 }
 
 static void

@@ -239,7 +239,7 @@ START_TEST(protected_ike_stays_here)
 	vnet_inject(l->v, l->n[0], l->n[1], ip, n, 0, 1);
 	lab_pass(l, 3 * VNET_MS);
 	expect_host_quiet();
-	ck_assert_uint_eq(server_stat("udp-none"), 1);
+	ck_assert_uint_eq(server_stat("udp-no-socket"), 1);
 	lab_end();
 }
 END_TEST
