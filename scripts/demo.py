@@ -18,7 +18,7 @@ def say(text):
     except OSError as e:
         return "nothing (%s)" % e
 print("1:", say("hello over ESP"), flush=True)
-while not os.path.exists("/tmp/go"):
+while not os.path.exists("/run/go"):
     time.sleep(0.05)
 s.settimeout(2)
 print("2:", say("and now under somebody else's SA"), flush=True)
@@ -76,10 +76,10 @@ def main(build):
         f.write(CLIENT)
     job = peer.start(f"python3 {d}/client.py")
     for _ in range(50):
-        if "1:" in peer.run(f"cat /tmp/out{job}"):
+        if "1:" in peer.run(f"cat /run/out{job}"):
             break
         time.sleep(0.1)
-    show([f"the peer received {peer.run(f'cat /tmp/out{job}').strip()[3:]}"])
+    show([f"the peer received {peer.run(f'cat /run/out{job}').strip()[3:]}"])
 
     step("the latch of this connection, as taglatch sees it")
     latch = stack.table("latches")[0]
@@ -103,7 +103,7 @@ def main(build):
     peer.run(f"ip xfrm state delete src {lab.PEER_IP} dst {lab.STACK_IP} proto esp spi 0x1001")
     peer.run(lab.peer_sa("rogue-in", 0x1666, "in"))
     show(["the Linux end now sends the next segment of the connection under that SA ..."])
-    peer.run("touch /tmp/go")
+    peer.run("touch /run/go")
     told = stack.lines.until("PEER_CONFLICT", 10)[-1]
     step("what the application on taglatch was told")
     show([told])

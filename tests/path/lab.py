@@ -196,7 +196,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
+export TMPDIR=/run
 stty -echo 2>/dev/null
 exec 2>&1
 echo PEER-UP
@@ -272,12 +272,12 @@ class Peer:
     def start(self, command):
         """A command in the background; its output goes to a file that finish() reads."""
         self.jobs = getattr(self, "jobs", 0) + 1
-        self.run(f"touch /tmp/out{self.jobs}; ( {command} ) >/tmp/out{self.jobs} 2>&1 & echo $! >/tmp/pid{self.jobs}")
+        self.run(f"touch /run/out{self.jobs}; ( {command} ) >/run/out{self.jobs} 2>&1 & echo $! >/run/pid{self.jobs}")
         return self.jobs
 
     def finish(self, job, timeout=120):
-        return self.run(f"while kill -0 $(cat /tmp/pid{job}) 2>/dev/null; do sleep 0.1; done; "
-                        f"cat /tmp/out{job}", timeout)
+        return self.run(f"while kill -0 $(cat /run/pid{job}) 2>/dev/null; do sleep 0.1; done; "
+                        f"cat /run/out{job}", timeout)
 
     def stop(self):
         if self.p.poll() is None:

@@ -78,7 +78,7 @@ def exchange(build, d, peer, mode, bits, linux_role):
     else:
         job = peer.start(f"python3 {HERE}/uml_exchange.py server {PEER_IP} 5201 0")
         for _ in range(100):
-            if "ready" in peer.run(f"cat /tmp/out{job}"):
+            if "ready" in peer.run(f"cat /run/out{job}"):
                 break
             time.sleep(0.1)
         perf = Perf(build, d, conf, ["exchange", "-a", PEER_IP, "-b", str(size)])
@@ -109,8 +109,8 @@ s = socket.create_connection(("10.9.0.1", 7), timeout=5)
 s.settimeout(4)
 n = 0
 print("port", s.getsockname()[1], flush=True)
-while not os.path.exists("/tmp/quit"):
-    if not os.path.exists("/tmp/say%d" % n):
+while not os.path.exists("/run/quit"):
+    if not os.path.exists("/run/say%d" % n):
         time.sleep(0.02)
         continue
     line = ("line %d\\n" % n).encode()
@@ -132,20 +132,20 @@ class Echo:
         with open(path, "w") as f:
             f.write(ECHO)
         self.peer, self.n = peer, 0
-        peer.run("rm -f /tmp/say* /tmp/quit")
+        peer.run("rm -f /run/say* /run/quit")
         self.job = peer.start(f"python3 {path}")
         self.port = int(self.wait(r"port (\d+)").group(1))
 
     def wait(self, pattern):
         for _ in range(150):
-            m = re.search(pattern, self.peer.run(f"cat /tmp/out{self.job}"))
+            m = re.search(pattern, self.peer.run(f"cat /run/out{self.job}"))
             if m:
                 return m
             time.sleep(0.1)
         raise lab.LabError(f"the peer never printed {pattern}")
 
     def say(self):
-        self.peer.run(f"touch /tmp/say{self.n}")
+        self.peer.run(f"touch /run/say{self.n}")
         m = self.wait(rf"said {self.n} (.*)")
         self.n += 1
         return m.group(1)
@@ -278,7 +278,7 @@ def two_workers(build, d, peer):
     with open(path, "w") as f:
         f.write(SINK)
     sink = peer.start(f"python3 {path}")
-    while "ready" not in peer.run(f"cat /tmp/out{sink}"):
+    while "ready" not in peer.run(f"cat /run/out{sink}"):
         time.sleep(0.1)
     stack = lab.Stack(build, lab.conf(
         [lab.stack_sa("p-in", 0x1001, "in", worker=1),
@@ -293,7 +293,7 @@ def two_workers(build, d, peer):
     check(f"all bytes of the source came: {got}", got and int(got.group(1)) == size)
     handed = stack.stat("handoff-in")
     check(f"packets were handed over: {handed}", handed > size // 1448)
-    peer.run("touch /tmp/quit")
+    peer.run("touch /run/quit")
     time.sleep(0.5)
     check("nothing is left", not [r for r in stack.table("sockets")
                                   if r["state"] not in ("LISTEN", "TIME-WAIT")])

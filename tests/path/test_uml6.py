@@ -144,7 +144,7 @@ def exchange(build, d, peer, linux_role):
     else:
         job = peer.start(f"python3 {HERE}/uml_exchange.py server {PEER_IP6} 5201 0")
         for _ in range(100):
-            if "ready" in peer.run(f"cat /tmp/out{job}"):
+            if "ready" in peer.run(f"cat /run/out{job}"):
                 break
             time.sleep(0.1)
         perf = Perf(build, d, text, ["exchange", "-a", PEER_IP6, "-b", str(size)])

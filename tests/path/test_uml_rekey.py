@@ -27,7 +27,7 @@ sent, got, stop = 0, 0, False
 
 def send():
     global sent
-    while not os.path.exists("/tmp/quit"):
+    while not os.path.exists("/run/quit"):
         s.sendall(block)
         sent += len(block)
     s.shutdown(socket.SHUT_WR)
@@ -69,7 +69,7 @@ class Busy:
 
     def __init__(self, build, d, peer):
         self.d, self.peer = d, peer
-        peer.run("ip xfrm state flush; ip xfrm policy flush; rm -f /tmp/quit")
+        peer.run("ip xfrm state flush; ip xfrm policy flush; rm -f /run/quit")
         self.batch([peer_add("in", 0), peer_add("out", 0)] + [p[3:] for p in lab.peer_policy()])
         conf = lab.conf([lab.stack_sa("in0", spi("in", 0), "in"),
                          lab.stack_sa("out0", spi("out", 0), "out")])
@@ -81,7 +81,7 @@ class Busy:
             f.write(BUSY)
         self.job = peer.start(f"python3 {path}")
         for _ in range(100):
-            if "port" in peer.run(f"cat /tmp/out{self.job}"):
+            if "port" in peer.run(f"cat /run/out{self.job}"):
                 break
             time.sleep(0.1)
 
@@ -121,7 +121,7 @@ class Busy:
         row = self.latch()
         check(f"the latch is as it was: {row}", row["state"] == "ESTABLISHED" and
               row["profile"] == profile and row["reason"] == "NONE")
-        self.peer.run("touch /tmp/quit")
+        self.peer.run("touch /run/quit")
         end = re.search(r"sent (\d+) came back (\d+) wrong (\d+)", self.peer.finish(self.job, 60))
         check("the peer ended", end)
         sent, back, wrong = map(int, end.groups())
