@@ -192,7 +192,7 @@ enum latch_act
 latch_try(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {
 	struct choice c;
-	struct esp_sa_ref sa;
+	struct esp_sa_ref sa, in;
 	int rc = choice_make(lc, l, k, &c);
 
 	if (rc == 0 && c.what != CHOICE_PROTECT)
@@ -206,26 +206,33 @@ latch_try(struct lcore *lc, struct latch *l, const struct flow_key *k)
 			rc == -EACCES ? TL_LATCH_SPD_CHANGE : TL_LATCH_PEER_CONFLICT);
 		return LATCH_ACT_RESET;
 	}
+	/* A key manager adds one direction after the other; what the peer's packets will have is
+	 * not guessed when it can be known (C.2). */
+	if (esp_sad_find_in(lc, &sa, k, &in) != 0)
+		return LATCH_ACT_NONE;
 	record(lc, l, k, &sa);
 	return LATCH_ACT_GO;
 }
 
 /* ---- passive ---- */
 
-static enum drop_reason
-spawn_clear(struct lcore *lc, struct latch *l, const struct flow_key *k)
-{
+/* What a passive open would record; asking for it changes nothing. */
+struct spawn {
 	struct choice c;
-	int rc = choice_make(lc, l, k, &c);
+	bool tagged;
+	uint32_t profile_in, profile_out;
+	struct esp_sa_ref out;
+};
+
+static enum drop_reason
+ask_clear(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct spawn *s)
+{
+	int rc = choice_make(lc, l, k, &s->c);
 
 	/* G-13, F-81: what must be answered under an SA is not begun in clear; nor is what the
 	 * program wants protected. */
-	if ((rc == 0 && c.what == CHOICE_PROTECT) || (rc != 0 && wish_asks_protection(l->wish)))
+	if ((rc == 0 && s->c.what == CHOICE_PROTECT) || (rc != 0 && wish_asks_protection(l->wish)))
 		return DROP_LATCH_REQUEST;
-	if (go_live(lc, l, k) != 0)
-		return DROP_TCP_MEM;
-	if (c.what == CHOICE_CLEAR && c.is_override)
-		l->flags |= LATCH_IS_OVERRIDE;
 	return DROP_NONE;
 }
 
@@ -261,34 +268,63 @@ answer_sa(struct lcore *lc, const struct choice *c, const struct flow_key *k,
 	return choice_find(lc, &named, k, &any) == -ECONNREFUSED ? DROP_LATCH_AMBIGUOUS : DROP_NONE;
 }
 
+/* O-8, O-10: what may not be opened by connect() may not be by accept() either. More protection
+ * than the policy asks for is no deviation when the peer brings it. */
+static bool
+may_spawn(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct choice *c)
+{
+	if (choice_make(lc, l, k, c) != 0)
+		return c->what == CHOICE_PROTECT && c->is_override;
+	return c->what != CHOICE_CLEAR || !c->is_override;
+}
+
 static enum drop_reason
-spawn_tagged(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct rte_mbuf *m)
+ask_tagged(struct lcore *lc, const struct latch *l, const struct flow_key *k,
+	const struct rte_mbuf *m, struct spawn *s)
 {
 	const struct profile *p = profile_get(lc->latch->tables, pkt_tag(lc, m)->profile);
-	struct esp_sa_ref in, out;
-	enum drop_reason why;
-	struct choice c;
+	struct esp_sa_ref in;
 
 	if (p == NULL || p->p.local_id == 0 || p->p.peer_id == 0)
 		return DROP_LATCH_M5;
 	in = ref_of(lc, m, &p->p);
-	choice_make(lc, l, k, &c);
-	if ((c.what == CHOICE_CLEAR && c.is_override) || !wish_fits(lc, l->wish, &in) ||
-		(c.peer_id != 0 && c.peer_id != p->p.peer_id))
+	if (!may_spawn(lc, l, k, &s->c) || !wish_fits(lc, l->wish, &in) ||
+		(s->c.peer_id != 0 && s->c.peer_id != p->p.peer_id))
 		return DROP_LATCH_REQUEST;
-	why = answer_sa(lc, &c, k, p, &out);
-	if (why != DROP_NONE)
-		return why;
-	if (c.what == CHOICE_OFF)
-		return open_off(lc, l, k, &c) == 0 ? DROP_NONE : DROP_TCP_MEM;
-	if (go_live(lc, l, k) != 0)
-		return DROP_TCP_MEM;
-	l->profile_in = pkt_tag(lc, m)->profile;
-	l->in_owner = lc->id; /* it was decrypted here */
-	l->profile_out = p->out_twin;
-	latch_use_sa(lc, l, &out);
-	latch_step(lc, l, STEP_LATCH, TL_LATCH_REASON_NONE);
-	return DROP_NONE;
+	s->tagged = true;
+	s->profile_in = pkt_tag(lc, m)->profile;
+	s->profile_out = p->out_twin;
+	return answer_sa(lc, &s->c, k, p, &s->out);
+}
+
+static enum drop_reason
+ask_spawn(struct lcore *lc, const struct latch *l, const struct flow_key *k,
+	const struct rte_mbuf *m, struct spawn *s)
+{
+	*s = (struct spawn){.tagged = false};
+	return pkt_is_tagged(lc, m) ? ask_tagged(lc, l, k, m, s) : ask_clear(lc, l, k, s);
+}
+
+static int
+do_spawn(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct spawn *s)
+{
+	int rc;
+
+	l->in_owner = lc->id; /* it was decrypted here, or the peer speaks clear */
+	if (s->c.what == CHOICE_OFF)
+		return open_off(lc, l, k, &s->c);
+	rc = go_live(lc, l, k);
+	if (rc != 0)
+		return rc;
+	if (s->tagged) {
+		l->profile_in = s->profile_in;
+		l->profile_out = s->profile_out;
+		latch_use_sa(lc, l, &s->out);
+		latch_step(lc, l, STEP_LATCH, TL_LATCH_REASON_NONE);
+	} else if (s->c.what == CHOICE_CLEAR && s->c.is_override) {
+		l->flags |= LATCH_IS_OVERRIDE;
+	}
+	return 0;
 }
 
 enum drop_reason
@@ -296,11 +332,13 @@ latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const str
 	const struct rte_mbuf *m)
 {
 	enum drop_reason why;
+	struct spawn s;
 
-	l->in_owner = lc->id;
 	if (listener != NULL && listener->wish != NULL)
 		l->wish = wish_get(listener->wish);
-	why = pkt_is_tagged(lc, m) ? spawn_tagged(lc, l, k, m) : spawn_clear(lc, l, k);
+	why = ask_spawn(lc, l, k, m, &s);
+	if (why == DROP_NONE && do_spawn(lc, l, k, &s) != 0)
+		why = DROP_TCP_MEM;
 	if (why != DROP_NONE)
 		latch_fini(l);
 	else if (listener != NULL && l->state == TL_LATCH_ESTABLISHED)
@@ -309,16 +347,12 @@ latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const str
 }
 
 enum drop_reason
-latch_spawn_check(struct lcore *lc, struct latch *listener, const struct flow_key *k,
+latch_spawn_check(struct lcore *lc, const struct latch *listener, const struct flow_key *k,
 	const struct rte_mbuf *m)
 {
-	struct latch l = {.wish = listener->wish == NULL ? NULL : wish_get(listener->wish)};
-	enum drop_reason why = latch_spawn(lc, &l, NULL, k, m);
+	struct spawn s;
 
-	if (why == DROP_NONE)
-		latch_release(lc, &l);
-	latch_fini(&l);
-	return why;
+	return ask_spawn(lc, listener, k, m, &s);
 }
 
 int

@@ -269,7 +269,7 @@ enum drop_reason latch_spawn(struct lcore *lc, struct latch *l, struct latch *li
 	const struct flow_key *k, const struct rte_mbuf *m);
 
 /* The same question for a packet whose connection is made later (SYN cookies): nothing is kept. */
-enum drop_reason latch_spawn_check(struct lcore *lc, struct latch *listener,
+enum drop_reason latch_spawn_check(struct lcore *lc, const struct latch *listener,
 	const struct flow_key *k, const struct rte_mbuf *m);
 
 /* L-1, T-1: a LISTENER latch; k has the local end only. Idempotent. 0, -EACCES, -ENOBUFS, -ENOMEM.

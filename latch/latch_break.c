@@ -30,6 +30,9 @@ latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
 {
 	enum tl_latch_disposition d = latch_disposition(lc, l);
 
+	/* What broke it first may pass; this may not. */
+	if (l->state == TL_LATCH_BROKEN && why >= TL_LATCH_SPD_CHANGE)
+		l->reason = (uint8_t)why;
 	if (l->state == TL_LATCH_LISTENER || l->state >= TL_LATCH_BROKEN)
 		return LATCH_ACT_NONE;
 	l->breaks++;
@@ -154,7 +157,8 @@ latch_restore(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	/* B.4 (4b): quiet for a while, so that two peers do not make it flap. */
 	if (lc->now_ns - l->bad_ns < conf->settle_ms * UINT64_C(1000000))
 		return false;
-	if (!latch_has_sa(lc, l, k))
+	if (!latch_has_sa(lc, l, k) ||
+		l->reason == TL_LATCH_ADMIN) /* his act is not undone by time */
 		return false;
 	if (l->reason == TL_LATCH_SPD_CHANGE && !latch_policy_agrees(lc, l, k))
 		return false;
@@ -203,6 +207,8 @@ is_taken_over(struct lcore *lc, const struct latch *l, const struct flow_key *k,
 	struct conflict_seek s = {.lc = lc, .l = l};
 	struct esp_sa_ref sa;
 
+	if (latch_drops_peer(lc, l))
+		return false; /* F-29 */
 	if (added != NULL && !added->inbound && esp_sel_match(&added->sel, k) &&
 		is_anothers(lc, l, added->profile))
 		return true;
@@ -223,8 +229,11 @@ look_at_starved(struct lcore *lc, struct latch *l, const struct flow_key *k,
 static void
 look_at_broken(struct lcore *lc, struct latch *l, const struct flow_key *k)
 {
-	/* Who is dead must show that it lives; nobody knows that from the SAD (B.4, 6). */
-	if (l->reason == TL_LATCH_PEER_DEAD || l->reason == TL_LATCH_PEER_REBOOT)
+	/* Who is dead must show that it lives; nobody knows that from the SAD (B.4, 6). Who had
+	 * another in its place must show itself too, as long as that other has an SA (B.4, 4b). */
+	if (l->reason == TL_LATCH_PEER_DEAD || l->reason == TL_LATCH_PEER_REBOOT ||
+		((l->reason == TL_LATCH_PEER_CONFLICT || l->reason == TL_LATCH_QOP_CONFLICT) &&
+			has_conflict(lc, l, k)))
 		return;
 	if (latch_restore(lc, l, k))
 		latch_alert(lc, l, LATCH_ACT_GO);
@@ -318,7 +327,9 @@ judge_edit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *ar
 {
 	struct edit *e = arg;
 
-	if ((l->state != TL_LATCH_NONE && l->state != TL_LATCH_ESTABLISHED) || !edit_breaks(lc, l))
+	if ((l->state != TL_LATCH_NONE && l->state != TL_LATCH_ESTABLISHED &&
+		    l->state != TL_LATCH_BROKEN) ||
+		!edit_breaks(lc, l))
 		return;
 	/* An edit of something else is no conflict, whatever an older edit was. */
 	if (policy_agrees(lc, e->next, l, k) || !policy_agrees(lc, e->former, l, k))
@@ -368,7 +379,8 @@ act_visit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg
 
 	(void)k;
 	/* Of clear connections there is nothing to break; a listener is its program's. */
-	if (l->state == TL_LATCH_LISTENER || (l->state == TL_LATCH_NONE && !j->f->overrides))
+	if (l->state == TL_LATCH_LISTENER || l->state == TL_LATCH_CLOSED ||
+		(l->state == TL_LATCH_NONE && !j->f->overrides))
 		return;
 	if (j->f->overrides && (l->flags & LATCH_IS_OVERRIDE) == 0)
 		return;
@@ -420,6 +432,10 @@ peer_gone(struct lcore *lc, struct latch *l, const struct flow_key *k, enum tl_l
 	if (asked == TL_LATCH_DEAD_IGNORE ||
 		(asked == TL_LATCH_DEAD_DEFAULT && lc->latch->conf.dpd == LATCH_DPD_IGNORE))
 		return LATCH_ACT_NONE;
+	if (asked == TL_LATCH_DEAD_WAIT && l->state == TL_LATCH_BROKEN) {
+		l->reason = (uint8_t)why;
+		return LATCH_ACT_NONE;
+	}
 	if (asked == TL_LATCH_DEAD_WAIT && l->state == TL_LATCH_ESTABLISHED) {
 		l->breaks++;
 		lc_count(lc, ST_LATCH_BREAK);

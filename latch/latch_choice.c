@@ -29,6 +29,21 @@ asks(const struct latch_wish *w, uint32_t flag)
 	return w != NULL && (w->req.flags & flag) != 0;
 }
 
+/* G-22: the peer that the other connections between the two addresses have, if that is asked for.
+ */
+static uint32_t
+siblings_peer(const struct lcore *lc, const struct latch *l, const struct flow_key *k)
+{
+	const struct latch *other;
+	const struct profile *p;
+
+	if (!lc->latch->conf.same_peer && !asks(l->wish, TL_LATCH_SAME_PEER))
+		return 0;
+	other = latch_db_sibling(lc, l, k);
+	p = other == NULL ? NULL : profile_get(lc->latch->tables, other->profile_out);
+	return p == NULL ? 0 : p->p.peer_id;
+}
+
 /*
  * O-8: over DISCARD nothing may be asked; PROTECT over BYPASS by anybody, BYPASS over PROTECT by
  * the privileged (setsockopt asked for that), both only where the administrator allowed such (O-4).
@@ -39,7 +54,7 @@ choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, s
 	const struct latch_conf *conf = &lc->latch->conf;
 	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 
-	*c = (struct choice){.wish = l->wish};
+	*c = (struct choice){.wish = l->wish, .peer_id = siblings_peer(lc, l, k)};
 	if (r == NULL || r->action == SPD_DISCARD || !pad_allows(lc, l->wish, k))
 		return -EACCES;
 	if (asks(l->wish, TL_LATCH_BYPASS)) {
@@ -56,13 +71,6 @@ choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, s
 	c->rule = r;
 	if (asks(l->wish, TL_LATCH_OFF) || (conf->no_auto && !wish_asks_protection(l->wish)))
 		c->what = CHOICE_OFF;
-	if (conf->same_peer || asks(l->wish, TL_LATCH_SAME_PEER)) {
-		const struct latch *other = latch_db_sibling(lc, l, k);
-		const struct profile *p =
-			other == NULL ? NULL : profile_get(lc->latch->tables, other->profile_out);
-
-		c->peer_id = p == NULL ? 0 : p->p.peer_id;
-	}
 	return 0;
 }
 

@@ -90,7 +90,8 @@ int latch_db_add(struct lcore *lc, struct latch *l, const struct flow_key *k);
 void latch_db_remove(struct lcore *lc, struct latch *l);
 const struct flow_key *latch_key(const struct lcore *lc, const struct latch *l);
 
-/* Another ESTABLISHED latch between the same two addresses, NULL if there is none (G-22). */
+/* Another ESTABLISHED or BROKEN latch between the same two addresses, NULL if there is none (G-22).
+ */
 const struct latch *latch_db_sibling(
 	const struct lcore *lc, const struct latch *l, const struct flow_key *k);
 
@@ -171,6 +172,11 @@ bool latch_restore(struct lcore *lc, struct latch *l, const struct flow_key *k);
 
 /* Whether the policy asks for what the latch has, both ways. */
 bool latch_policy_agrees(const struct lcore *lc, const struct latch *l, const struct flow_key *k);
+
+/* ---- latch_in.c ---- */
+
+/* Whether packets of another peer are dropped instead of breaking the latch. */
+bool latch_drops_peer(const struct lcore *lc, const struct latch *l);
 
 /* ---- latch_wish.c ---- */
 

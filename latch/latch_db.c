@@ -122,7 +122,9 @@ latch_db_sibling(const struct lcore *lc, const struct latch *l, const struct flo
 	for (uint32_t at = *pair_list(db, k); at != 0; at = db->place[at - 1].pair) {
 		const struct latch_place *p = &db->place[at - 1];
 
-		if (p->latch != l && p->latch->state == TL_LATCH_ESTABLISHED &&
+		if (p->latch != l && p->latch->profile_out != 0 &&
+			(p->latch->state == TL_LATCH_ESTABLISHED ||
+				p->latch->state == TL_LATCH_BROKEN) &&
 			p->key->realm == k->realm && ip_addr_eq(&p->key->local, &k->local) &&
 			ip_addr_eq(&p->key->remote, &k->remote))
 			return p->latch;

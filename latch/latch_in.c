@@ -47,8 +47,8 @@ drops_qop(const struct lcore *lc, const struct latch *l)
 }
 
 /* F-29: behind one NAT two peers may have one 5-tuple; neither ends the other's connection. */
-static bool
-drops_peer(const struct lcore *lc, const struct latch *l)
+bool
+latch_drops_peer(const struct lcore *lc, const struct latch *l)
 {
 	return lc->latch->conf.m3 == LATCH_M3_DROP || (l->flags & LATCH_IS_NATT) != 0;
 }
@@ -76,7 +76,7 @@ classify(struct lcore *lc, struct latch *l, const struct tl_tag *t, bool again)
 	}
 	l->drop_peer += !again;
 	latch_audit(lc, l, AUDIT_PEER, t->profile, t->sad_index);
-	return break_or_drop(drops_peer(lc, l), TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
+	return break_or_drop(latch_drops_peer(lc, l), TL_LATCH_PEER_CONFLICT, DROP_LATCH_M3);
 }
 
 /* S-9: a clear connection asks the policy again when it changed, in this direction too. */
@@ -97,13 +97,21 @@ by_clear_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 	return accept_it;
 }
 
+/* Only what would break the latch prolongs its break. */
+static void
+note_bad(struct lcore *lc, struct latch *l, const struct tl_tag *t)
+{
+	if (classify(lc, l, t, true).verdict == VERDICT_BREAK)
+		l->bad_ns = lc->now_ns;
+}
+
 /* B.4: nothing is taken while the conflict lasts; a congruent packet may be the end of it. */
 static struct judgment
 by_broken_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m)
 {
 	if (pkt_is_tagged(lc, m) && l->profile_in != 0) {
 		if (!latch_congruent(lc, l, true, pkt_tag(lc, m)->profile))
-			l->bad_ns = lc->now_ns;
+			note_bad(lc, l, pkt_tag(lc, m));
 		else if (latch_restore(lc, l, &pkt_meta(m)->key)) {
 			latch_alert(lc, l, LATCH_ACT_GO);
 			return accept_it;

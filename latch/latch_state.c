@@ -68,7 +68,7 @@ latch_step(struct lcore *lc, struct latch *l, enum latch_step step, enum tl_latc
 	int ev;
 
 	tl_assert(to != BUG);
-	if (to == was)
+	if (to == was || to == BUG)
 		return;
 	LOG(DEBUG, "latch %p: %s -> %s (%s)", (void *)l, tl_latch_state_name(was),
 		tl_latch_state_name(to), tl_latch_reason_name(why));

@@ -245,6 +245,8 @@ set_word(struct lcore *lc, struct latch *l, const struct flow_key *k, int opt, u
 
 	switch (opt) {
 	case TL_LATCH_RESUME:
+		if (l->state == TL_LATCH_BROKEN && l->reason == TL_LATCH_ADMIN)
+			return -EPERM;
 		l->bad_ns = lc->now_ns - lc->latch->conf.settle_ms * UINT64_C(1000000);
 		if (l->state != TL_LATCH_BROKEN || k == NULL || !latch_restore(lc, l, k))
 			return l->state == TL_LATCH_BROKEN ? -EAGAIN : -ENOTCONN;

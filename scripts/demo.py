@@ -82,7 +82,7 @@ def main(build):
     show([f"the peer received {peer.run(f'cat /run/out{job}').strip()[3:]}"])
 
     step("the latch of this connection, as taglatch sees it")
-    latch = stack.table("latches")[0]
+    latch = next(r for r in stack.table("latches") if r["state"] == "ESTABLISHED")
     show(f"{k:10} {latch[k]}" for k in ("local", "remote", "state", "mode", "suite", "local-id",
                                         "peer-id", "profile"))
     step("the same connection, as the Linux kernel sees it (it has SAs, but no latch)")
@@ -104,7 +104,7 @@ def main(build):
     peer.run(lab.peer_sa("rogue-in", 0x1666, "in"))
     show(["the Linux end now sends the next segment of the connection under that SA ..."])
     peer.run("touch /run/go")
-    told = stack.lines.until("PEER_CONFLICT", 10)[-1]
+    told = stack.lines.until("reason PEER_CONFLICT", 10)[-1]
     step("what the application on taglatch was told")
     show([told])
     step("what the sender got back")

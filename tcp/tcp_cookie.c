@@ -81,6 +81,15 @@ own_mss(const struct lcore *lc, const struct tcp_seg *syn, uint16_t mtu_bytes)
 	return mtu_bytes > hdr + TCP_MSS_MIN ? (uint16_t)(mtu_bytes - hdr) : (uint16_t)TCP_MSS_MIN;
 }
 
+/* Never ahead of the clock, or the peer would take what follows for old (RFC 7323 s5.3). */
+static uint32_t
+stamp(const struct lcore *lc, uint32_t ws)
+{
+	uint32_t now = tcp_now_ms(lc), ts = (now & ~(uint32_t)WS_MASK) | ws;
+
+	return ts > now ? ts - (WS_MASK + 1) : ts;
+}
+
 void
 tcp_cookie_send(
 	struct lcore *lc, const struct tcp_pcb *lsn, struct tcp_seg *syn, uint16_t mtu_bytes)
@@ -97,7 +106,7 @@ tcp_cookie_send(
 		.wnd = (uint16_t)RTE_MIN(lsn->s->rcvbuf_bytes, (uint32_t)UINT16_MAX)};
 	uint32_t ws = WS_MASK;
 
-	syn->why = latch_spawn_check(lc, (struct latch *)(uintptr_t)&lsn->latch, k, syn->m);
+	syn->why = latch_spawn_check(lc, &lsn->latch, k, syn->m);
 	if (syn->why != DROP_NONE)
 		return;
 	syn->why = DROP_TCP_DONE;
@@ -108,8 +117,7 @@ tcp_cookie_send(
 			s.wscale = tcp_wscale_of(lsn->s->rcvbuf_bytes);
 		}
 		s.opts |= TCP_O_TS;
-		s.ts_val = (tcp_now_ms(lc) / (WS_MASK + 1u) * (WS_MASK + 1u) | ws) +
-			   tcp_ts_offset(lc, k);
+		s.ts_val = stamp(lc, ws) + tcp_ts_offset(lc, k);
 		s.ts_ecr = syn->ts_val;
 	}
 	lc->tcp->cookie_ns = lc->now_ns;
@@ -158,6 +166,10 @@ tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg)
 	struct tcp_seg syn;
 	struct tcp_pcb *pcb;
 
+	if (lsn->ready_n >= lsn->backlog) {
+		seg->why = DROP_TCP_BACKLOG; /* the cookie stays good for a while */
+		return NULL;
+	}
 	if (!recall(lc, seg, &syn)) {
 		seg->why = DROP_TCP_COOKIE; /* F-22: in silence */
 		return NULL;

@@ -362,6 +362,8 @@ seg_listen(struct lcore *lc, struct tcp_seg *seg, const uint32_t *iss_min)
 
 		if (pcb != NULL)
 			seg_other(lc, pcb, seg);
+		if (pcb != NULL && pcb->state == TCPS_SYN_RCVD)
+			tcp_rexmt_start(lc, pcb); /* the ACK was not taken: ask again */
 	} else if ((seg->flags & TCP_F_ACK) != 0) {
 		tcp_out_refuse(lc, seg);
 		seg->why = DROP_TCP_ACK;

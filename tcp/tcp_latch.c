@@ -22,6 +22,19 @@ go(struct lcore *lc, struct tcp_pcb *pcb)
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK | TCP_OUT_DATA);
 }
 
+/* E.4. RFC 9293 s3.10.7.4: in TIME-WAIT all was said and a reset tells nobody anything. */
+static int
+reset_errno(const struct tcp_pcb *pcb)
+{
+	const struct latch *l = &pcb->latch;
+	bool conflict = l->reason == TL_LATCH_PEER_CONFLICT || l->reason == TL_LATCH_QOP_CONFLICT ||
+			l->reason == TL_LATCH_SA_CONFLICT || l->reason == TL_LATCH_SPD_CHANGE;
+
+	if (pcb->state == TCPS_TIME_WAIT)
+		return 0;
+	return latch_errno(l, pcb->state == TCPS_SYN_SENT && conflict ? ECONNREFUSED : ECONNRESET);
+}
+
 void
 tcp_latch_alert(struct lcore *lc, struct latch *l, enum latch_act act)
 {
@@ -29,8 +42,7 @@ tcp_latch_alert(struct lcore *lc, struct latch *l, enum latch_act act)
 
 	switch (act) {
 	case LATCH_ACT_RESET: /* as if a reset arrived in this state; nothing is sent (F-17) */
-		tcp_pcb_end(lc, pcb,
-			latch_errno(l, pcb->state == TCPS_SYN_SENT ? ECONNREFUSED : ECONNRESET));
+		tcp_pcb_end(lc, pcb, reset_errno(pcb));
 		break;
 	case LATCH_ACT_SOFT: /* RFC 1122 s4.2.3.9: a hint, unless the connection ends by itself */
 		if (pcb->s != NULL)

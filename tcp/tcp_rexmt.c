@@ -229,7 +229,10 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 void
 tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	pcb->rexmt_cnt = 0;
+	/* Tries are still counted, or whoever can break a latch could keep it from ever giving up;
+	 * but a SYN that waited for its SA was never tried. */
+	if (!tcp_is_synced(pcb))
+		pcb->rexmt_cnt = 0;
 	pcb->rtt_timing = false;
 	pcb->rto_us = TCP_RTO_INIT_US;
 	if (pcb->srtt_us != 0)

@@ -298,8 +298,10 @@ connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
 	if (rc != 0)
 		return rc;
 	rc = comes_back(lc, pcb) ? flow_insert(lc, &pcb->fe) : -EADDRNOTAVAIL;
-	if (rc != 0)
+	if (rc != 0) {
 		latch_release(lc, &pcb->latch);
+		latch_renew(&pcb->latch); /* there was no connection: the socket may listen now */
+	}
 	return rc;
 }
 

@@ -280,6 +280,7 @@ START_TEST(b18_suspended_connection_does_not_give_up)
 	ck_assert_int_eq(l->c->end[1].state, APP_OPEN);
 	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_BROKEN);
 	lab_pass(l, 4 * VNET_S);
+	good_sends(l);
 	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_ESTABLISHED);
 	ck_assert_uint_eq(events_of(&l->c->end[1], ev), 2);
 	ck_assert_uint_eq(ev[0], TL_LATCH_EV_BROKEN);
@@ -1151,6 +1152,187 @@ START_TEST(ip_sec_opt_is_understood)
 }
 END_TEST
 
+/* A listener that wants events is flooded: the question about a cookie tells nobody anything. */
+START_TEST(events_of_a_flooded_listener)
+{
+	struct asked *a = ask();
+	struct lab *l;
+
+	a->opener = false;
+	a->events = (1u << TL_LATCH_EVENT_TYPES) - 1;
+	l = lab_new(&plain_opts);
+	flood(l, &l->bad[0]);
+	ck_assert_uint_gt(lab_stat(l, 0, "tcp-cookies-out"), 0);
+	lab_free(l);
+}
+END_TEST
+
+/* S-1, S-2: what is BROKEN for another reason is not immune to an edit. */
+START_TEST(s2_edit_while_the_latch_is_broken)
+{
+	struct lab *l = lab_new(
+		&(struct lab_opts){.spd_break = true, .more = {"stack.disposition=suspend"}});
+	struct spd_rule r = {.action = SPD_DISCARD, .dir = SPD_BOTH};
+	struct tl_error e;
+
+	lab_open(l, 60000, 60000);
+	rogue_sends(l, CRAFT_ACK);
+	esp_sel_any(&r.sel, 0);
+	ck_assert_int_eq(control_policy_set(l->n[0]->s, &r, 1, &e), 0);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).reason, TL_LATCH_SPD_CHANGE);
+	app_release(l->c);
+	lab_pass(l, 60 * VNET_S);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_BROKEN);
+	ck_assert_uint_eq(l->c->end[0].rx_off, 0);
+	lab_free(l);
+}
+END_TEST
+
+/* G-22: breaking the first connection does not open the way for the second. */
+START_TEST(g22_broken_sibling_counts)
+{
+	struct lab *l = lab_new(
+		&(struct lab_opts){.more = {"stack.same-peer=yes", "stack.disposition=suspend"}});
+	struct craft_seg s;
+
+	lab_open(l, 1000, 1000);
+	rogue_sends(l, CRAFT_ACK);
+	s = plain_syn(l, 4321);
+	lab_send(l, 1, &l->bad[0], &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "latch-request"), 1);
+	ck_assert_uint_eq(l->under_rogue[0], 0);
+	lab_free(l);
+}
+END_TEST
+
+/* B-4, G-17, F-31: a rogue that breaks the latch again and again does not keep a dead connection.
+ */
+START_TEST(b4_rogue_cannot_keep_a_dead_connection)
+{
+	struct lab *l = lab_new(
+		&(struct lab_opts){.more = {"stack.disposition=wait", "tcp.data-retries=6"}});
+	struct craft_seg s;
+
+	lab_open(l, 60000, 60000);
+	s = lab_seg(l, 1, CRAFT_ACK);
+	l->block[0] = l->block[1] = true;
+	app_release(l->c);
+	for (int i = 0; i < 200; i++) {
+		lab_send(l, 1, &l->bad[0], &s);
+		lab_pass(l, 6 * VNET_S);
+	}
+	ck_assert_int_eq(l->c->end[1].state, APP_FAILED);
+	lab_free(l);
+}
+END_TEST
+
+/* O-8: what connect() may not open, accept() does not either. */
+START_TEST(o8_discard_on_the_way_out_refuses_the_syn)
+{
+	struct lab *l = lab_new(&plain_opts);
+	struct tl_error e;
+	struct spd_rule r[2] = {{.action = SPD_PROTECT, .dir = SPD_IN, .name = "i"},
+		{.action = SPD_DISCARD, .dir = SPD_OUT, .name = "o"}};
+
+	esp_sel_any(&r[0].sel, 0);
+	esp_sel_any(&r[1].sel, 0);
+	ck_assert_int_eq(control_policy_set(l->n[0]->s, r, 2, &e), 0);
+	lab_begin(l, 1000, 1000);
+	lab_pass(l, 3 * VNET_S);
+	ck_assert_int_eq(l->c->end[0].state, APP_OPENING);
+	ck_assert_uint_gt(lab_stat(l, 0, "latch-request"), 0);
+	ck_assert_uint_eq(lab_sent(l, 0), 0);
+	lab_free(l);
+}
+END_TEST
+
+/* F-29, B.4: where packets of others are dropped, they do not prolong a break that another cause
+ * had; and S-8, Z-2: what the administrator broke, time does not mend, nor the program. */
+START_TEST(z2_administrators_break_lasts)
+{
+	static const struct latch_filter all;
+	struct lab *l =
+		lab_new(&(struct lab_opts){.m3_drop = true, .more = {"stack.disposition=suspend"}});
+	uint32_t one = 1;
+
+	lab_open(l, 1000, 1000);
+	latch_admin_break(l->n[0]->s->lc[0], &all);
+	lab_pass(l, 60 * VNET_S);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_BROKEN);
+	good_sends(l);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_BROKEN);
+	ck_assert_int_eq(
+		set(l->c->end[1].w, l->c->end[1].fd, TL_LATCH_RESUME, &one, sizeof(one)), -EPERM);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(f29_dropped_packets_do_not_prolong_a_break)
+{
+	struct lab *l = lab_new(&(struct lab_opts){
+		.m3_drop = true, .spd_break = true, .more = {"stack.disposition=suspend"}});
+	struct spd_rule r = {.action = SPD_DISCARD, .dir = SPD_BOTH};
+	struct tl_error e;
+
+	lab_open(l, 1000, 1000);
+	esp_sel_any(&r.sel, 0);
+	ck_assert_int_eq(control_policy_set(l->n[0]->s, &r, 1, &e), 0);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_BROKEN);
+	r.action = SPD_PROTECT;
+	ck_assert_int_eq(control_policy_set(l->n[0]->s, &r, 1, &e), 0);
+	for (int i = 0; i < 10; i++) {
+		rogue_sends(l, CRAFT_RST);
+		lab_pass(l, VNET_S);
+	}
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_ESTABLISHED);
+	lab_free(l);
+}
+END_TEST
+
+/* B.4 (4b): as long as the other one has an SA, silence is no proof; the peer must be heard. */
+START_TEST(silence_alone_restores_nothing_while_the_other_is_there)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.more = {"stack.disposition=wait"}});
+
+	lab_open(l, 1000, 1000);
+	rogue_sends(l, CRAFT_ACK);
+	lab_pass(l, 60 * VNET_S);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_BROKEN);
+	good_sends(l);
+	ck_assert_uint_eq(info_of(&l->c->end[1]).state, TL_LATCH_ESTABLISHED);
+	lab_free(l);
+}
+END_TEST
+
+/* B-12, RFC 9293 s3.10.7.4: in TIME-WAIT nothing is lost by a close of the latch. */
+START_TEST(b12_close_in_time_wait_leaves_what_was_received)
+{
+	static const struct latch_filter all;
+	struct lab *l = lab_new(&plain_opts);
+	struct app_end *s, *c;
+	char b[64];
+
+	lab_open(l, 1000, 1000);
+	s = &l->c->end[1];
+	c = &l->c->end[0];
+	tl_watch(s->w, s->fd, 0, NULL);
+	ck_assert_int_eq(tl_send(c->w, c->fd, "hello", 5, 0), 5);
+	vnet_touch(l->n[1]);
+	lab_pass(l, VNET_S);
+	ck_assert_int_eq(tl_shutdown(s->w, s->fd, SHUT_WR), 0);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_S);
+	ck_assert_int_eq(tl_shutdown(c->w, c->fd, SHUT_WR), 0);
+	vnet_touch(l->n[1]);
+	lab_pass(l, 100 * VNET_MS);
+	ck_assert_str_eq(lab_state(l, 0), "TIME-WAIT");
+	ck_assert_uint_eq(latch_admin_close(l->n[0]->s->lc[0], &all, TL_LATCH_ADMIN), 1);
+	ck_assert_int_eq(tl_recv(s->w, s->fd, b, sizeof(b), 0), 5);
+	lab_free(l);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -1197,6 +1379,15 @@ main(void)
 	tcase_add_test(c, b2_every_transition_is_told);
 	tcase_add_test(c, program_resumes_and_closes_its_latch);
 	tcase_add_test(c, ip_sec_opt_is_understood);
+	tcase_add_test(c, events_of_a_flooded_listener);
+	tcase_add_test(c, s2_edit_while_the_latch_is_broken);
+	tcase_add_test(c, g22_broken_sibling_counts);
+	tcase_add_test(c, b4_rogue_cannot_keep_a_dead_connection);
+	tcase_add_test(c, o8_discard_on_the_way_out_refuses_the_syn);
+	tcase_add_test(c, z2_administrators_break_lasts);
+	tcase_add_test(c, f29_dropped_packets_do_not_prolong_a_break);
+	tcase_add_test(c, silence_alone_restores_nothing_while_the_other_is_there);
+	tcase_add_test(c, b12_close_in_time_wait_leaves_what_was_received);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

@@ -231,7 +231,7 @@ class Latched:
         self.peer.run(lab.peer_sa("rogue-in", 0x1666, "in"))
         said = self.echo.say()
         check(f"no answer under the rogue's SA, but {said!r}", said.startswith("error"))
-        told = self.stack.lines.until("PEER_CONFLICT", 10)[-1]
+        told = self.stack.lines.until("reason PEER_CONFLICT", 10)[-1]
         check(f"told: {told}", "ECONNRESET" in told and "latch CLOSED" in told)
         # Every line but the last was echoed; not one byte of the last was delivered.
         want = sum(len(f"line {i}\n") for i in range(self.echo.n - 1))

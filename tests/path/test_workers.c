@@ -3,6 +3,8 @@
  * A server with two workers, turn by turn in one thread. Its SAs belong to worker 1; frames come
  * to whichever worker the test says.
  */
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -240,6 +242,26 @@ START_TEST(f1_slot_is_drained_twice_where_workers_hand_over)
 }
 END_TEST
 
+/* A connect() that fails after its latch was made leaves a socket that may listen (L-1). */
+START_TEST(l1_listen_after_a_failed_connect)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	struct tl_worker *w = tl_worker(l->n[0]->s, 0);
+	int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in me = {.sin_family = AF_INET, .sin_port = RTE_BE16(81)};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = RTE_BE16(APP_PORT),
+		.sin_addr.s_addr = rte_cpu_to_be_32(l->n[1]->ip)};
+
+	ck_assert_int_eq(tl_bind(w, fd, (struct sockaddr *)&me, sizeof(me)), 0);
+	ck_assert_int_eq(tl_connect(w, fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	ck_assert_int_eq(errno, EADDRNOTAVAIL);
+	ck_assert_int_eq(tl_listen(w, fd, 4), 0);
+	tl_close(w, fd);
+	lab_free(l);
+}
+END_TEST
+
 START_TEST(f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped)
 {
 	struct lab *l = lab_with(&two_workers, to_worker_0);
@@ -357,6 +379,7 @@ main(void)
 	tcase_add_test(c, f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them);
 	tcase_add_test(c, f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them);
 	tcase_add_test(c, f1_slot_is_drained_twice_where_workers_hand_over);
+	tcase_add_test(c, l1_listen_after_a_failed_connect);
 	tcase_add_test(c, f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped);
 	tcase_add_test(c,
 		g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or_not_at_all);

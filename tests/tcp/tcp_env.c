@@ -127,7 +127,7 @@ latch_set_owner(struct lcore *lc, uint8_t proto, latch_alert_fn *alert)
 }
 
 enum drop_reason
-latch_spawn_check(struct lcore *lc, struct latch *listener, const struct flow_key *k,
+latch_spawn_check(struct lcore *lc, const struct latch *listener, const struct flow_key *k,
 	const struct rte_mbuf *m)
 {
 	(void)lc;

@@ -755,6 +755,59 @@ START_TEST(full_queue_of_half_open_connections_gives_one_up)
 }
 END_TEST
 
+/* A cookie that comes while the accept queue is full makes nothing; it may come again. */
+START_TEST(cookie_with_a_full_accept_queue_makes_no_child)
+{
+	struct tcp_pcb *lsn;
+	struct tcp_seg g;
+
+	pcb_listen();
+	lsn = t.lsn.pcb;
+	for (uint16_t i = 0; i < 70; i++) {
+		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
+		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	}
+	RX(.flags = S, .peer_port = 7000);
+	g = env_tx(NULL);
+	lsn->ready_n += lsn->backlog; /* as if so many waited */
+	RX(.flags = A, .seq = 1, .ack = g.seq + 1, .peer_port = 7000);
+	lsn->ready_n -= lsn->backlog;
+	ck_assert_uint_eq(env_drops(DROP_TCP_BACKLOG), 1);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_COOKIE_IN], 0);
+	RX(.flags = A, .seq = 1, .ack = g.seq + 1, .peer_port = 7000);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_COOKIE_IN], 1);
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+}
+END_TEST
+
+/* RFC 7323 s5.3: what follows a cookie is never older than the cookie. */
+START_TEST(cookie_timestamp_is_not_ahead_of_the_clock)
+{
+	struct sock c = {.ops = &tcp_sock_ops};
+	struct tcp_seg g;
+	uint32_t ts;
+
+	pcb_listen();
+	for (uint16_t i = 0; i < 70; i++) {
+		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
+		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	}
+	t.peer_ts = true;
+	t.peer_ws = _i;
+	RX(.flags = S, .peer_port = 7000, .opts = TCP_O_TS | TCP_O_WS);
+	g = env_tx(NULL);
+	ts = g.ts_val;
+	RX(.flags = A, .seq = 1, .ack = g.seq + 1, .peer_port = 7000, .ts_ecr = ts);
+	ck_assert_int_eq(tcp_sock_ops.accept(t.lc, &t.lsn, &c), 0);
+	ck_assert_int_eq(tcp_sock_ops.send(t.lc, &c, "220 hi", 6, 0), 6);
+	env_turn();
+	g = env_tx(NULL);
+	ck_assert(!seq_lt(g.ts_val, ts));
+	tcp_sock_ops.close(t.lc, &c);
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+}
+END_TEST
+
 static TCase *
 opening(void)
 {
@@ -770,6 +823,8 @@ opening(void)
 	tcase_add_test(c, listen_neither_syn_ack_nor_rst_is_ignored);
 	tcase_add_test(c, listen_syn_makes_a_child_and_syn_ack);
 	tcase_add_test(c, listen_syn_options_are_answered_in_kind);
+	tcase_add_test(c, cookie_with_a_full_accept_queue_makes_no_child);
+	tcase_add_loop_test(c, cookie_timestamp_is_not_ahead_of_the_clock, 0, 15);
 	tcase_add_test(c, full_queue_of_half_open_connections_gives_one_up);
 	tcase_add_test(c, syn_sent_syn_ack_enters_established);
 	tcase_add_test(c, syn_sent_syn_offers_all_options);
