@@ -157,8 +157,10 @@ latch_restore(struct lcore *lc, struct latch *l, const struct flow_key *k)
 	/* B.4 (4b): quiet for a while, so that two peers do not make it flap. */
 	if (lc->now_ns - l->bad_ns < conf->settle_ms * UINT64_C(1000000))
 		return false;
-	if (!latch_has_sa(lc, l, k) ||
-		l->reason == TL_LATCH_ADMIN) /* his act is not undone by time */
+	/* The administrator's act is not undone by time (Z-2). */
+	if (l->reason == TL_LATCH_ADMIN)
+		return false;
+	if (!latch_has_sa(lc, l, k))
 		return false;
 	if (l->reason == TL_LATCH_SPD_CHANGE && !latch_policy_agrees(lc, l, k))
 		return false;
