@@ -250,6 +250,27 @@ START_TEST(r5_broken_latch_keeps_its_reason_after_release)
 }
 END_TEST
 
+/* F-1, F-3: what waited for its fragments is asked once more about its SA: revoked meanwhile, it is
+ * stale; deleted by a rekey, it is good. */
+START_TEST(f1_reassembled_packet_asks_for_its_sa_again)
+{
+	struct rte_mbuf *m;
+	struct pkt_sort s;
+
+	established();
+	ck_assert_int_eq(esp_sad_del(&e->lc, 0, 1, _i == 0 ? ESP_DEL_REVOKED : ESP_DEL_REKEY), 0);
+	m = segment(good);
+	pkt_meta(m)->flags |= PKT_F_REASS;
+	pkt_sort_reset(&s);
+	pkt_vec_add(&s.v[NX_TCP], m);
+	latch_in(&e->lc, &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, _i == 0 ? 0 : 1);
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_ESP_STALE], _i == 0 ? 1 : 0);
+	if (_i == 1)
+		rte_pktmbuf_free(m);
+}
+END_TEST
+
 /* An earlier packet of the burst may have broken the latch or taken the flow away. */
 START_TEST(recheck_sees_what_changed_within_a_burst)
 {
@@ -371,6 +392,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, g10_stamp_follows_a_rekey_and_no_stranger);
 	tcase_add_test(c, g14_stamp_without_any_sa_still_asks_for_the_profile);
 	tcase_add_test(c, r5_broken_latch_keeps_its_reason_after_release);
+	tcase_add_loop_test(c, f1_reassembled_packet_asks_for_its_sa_again, 0, 2);
 	tcase_add_test(c, recheck_sees_what_changed_within_a_burst);
 	tcase_add_test(c, f50_icmp_speaks_only_under_the_protection_of_what_it_quotes);
 	tcase_add_test(c, f33_answer_gets_the_protection_of_the_question);
