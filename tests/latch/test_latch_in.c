@@ -306,6 +306,26 @@ START_TEST(f50_icmp_speaks_only_under_the_protection_of_what_it_quotes)
 	pkt_tag_set(&e->lc, m, (struct tl_tag){.profile = good});
 	ck_assert(latch_may_speak(&e->lc, m, &k));
 	ck_assert(!latch_may_speak(&e->lc, m, &other));
+	latch.state = TL_LATCH_BROKEN; /* while it waits, it hears nothing */
+	ck_assert(!latch_may_speak(&e->lc, m, &k));
+	latch.state = TL_LATCH_ESTABLISHED;
+	rte_pktmbuf_free(m);
+}
+END_TEST
+
+/* F-49, G-23: of a connection in clear, a protected error is as foreign as a clear one of a
+ * protected connection. */
+START_TEST(f49_icmp_about_a_clear_connection_is_clear)
+{
+	struct flow_key k = key();
+	struct rte_mbuf *m = segment(good);
+
+	set_policy(SPD_BYPASS);
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), 0);
+	ck_assert_int_eq(flow_insert(&e->lc, &flow), 0);
+	ck_assert(!latch_may_speak(&e->lc, m, &k));
+	pkt_tag_clear(&e->lc, m);
+	ck_assert(latch_may_speak(&e->lc, m, &k));
 	rte_pktmbuf_free(m);
 }
 END_TEST
@@ -394,6 +414,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, r5_broken_latch_keeps_its_reason_after_release);
 	tcase_add_loop_test(c, f1_reassembled_packet_asks_for_its_sa_again, 0, 2);
 	tcase_add_test(c, recheck_sees_what_changed_within_a_burst);
+	tcase_add_test(c, f49_icmp_about_a_clear_connection_is_clear);
 	tcase_add_test(c, f50_icmp_speaks_only_under_the_protection_of_what_it_quotes);
 	tcase_add_test(c, f33_answer_gets_the_protection_of_the_question);
 	tcase_add_test(c, room_under_the_latch_is_what_esp_leaves);

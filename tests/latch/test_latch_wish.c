@@ -197,6 +197,22 @@ START_TEST(g25_unique_takes_no_wide_sa)
 }
 END_TEST
 
+/* G-26: who names one suite gets an SA of its own, or none. */
+START_TEST(g26_one_suite_means_an_sa_of_its_own)
+{
+	struct tl_latch_req r = {
+		.nsuite = 1, .suite = {{.encr = TL_ENCR_AES_GCM_16, .encr_bits = 128}}};
+	struct latch_profile p = base();
+
+	ck_assert_int_eq(ask_req(r), 0);
+	pair(0, &p, false, false);
+	ck_assert_int_eq(open_latch(), -EHOSTUNREACH);
+	pair(1, &p, true, false);
+	ck_assert_int_eq(open_latch(), 0);
+	ck_assert_uint_ne(latch.flags & LATCH_IS_UNIQUE, 0);
+}
+END_TEST
+
 /* Q-7, C-6: each thing that can be asked for is looked at. */
 START_TEST(q7_each_request_is_compared)
 {
@@ -447,6 +463,7 @@ main(void)
 	tcase_add_test(c, f29_another_peer_behind_the_nat_breaks_nothing);
 	tcase_add_test(c, g24_a_list_of_suites_is_reported_as_indeterminate);
 	tcase_add_test(c, g25_unique_takes_no_wide_sa);
+	tcase_add_test(c, g26_one_suite_means_an_sa_of_its_own);
 	tcase_add_loop_test(c, q7_each_request_is_compared, 0, 7);
 	tcase_add_loop_test(c, o8_lattice, 0, 6);
 	tcase_add_test(c, o5_open_listener_opens_its_port_only);

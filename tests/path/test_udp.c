@@ -561,7 +561,7 @@ END_TEST
 
 /* ---- tags ---- */
 
-/* D-6, D-8, F-80: each has its tag, clear ones too; one without room harms no other. */
+/* D-6, D-8, P-18, F-80: each has its tag, clear ones too; one without room harms no other. */
 START_TEST(d6_d8_f80_each_datagram_comes_with_its_tag)
 {
 	struct got a, b, c;
