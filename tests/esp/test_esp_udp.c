@@ -56,6 +56,8 @@ datagram(const uint8_t *udp, uint32_t len)
 }
 
 /* A UDP datagram in front of esp_udp_in(). */
+static bool tagged; /* udp_in(): as if it came out of a tunnel */
+
 static void
 udp_in(struct pkt_sort *s, const uint8_t *udp, uint32_t len, uint16_t sport, struct ip_addr from)
 {
@@ -72,6 +74,8 @@ udp_in(struct pkt_sort *s, const uint8_t *udp, uint32_t len, uint16_t sport, str
 		.lport = RTE_BE16(4500),
 		.rport = rte_cpu_to_be_16(sport)};
 	pm->l4_len = (uint16_t)len;
+	if (tagged)
+		pkt_tag_set(&ee->lc, m, (struct tl_tag){.sad_gen = 1, .profile = 1});
 	pkt_vec_add(&s->v[NX_UDP], m);
 	esp_udp_in(&ee->lc, s);
 }
@@ -233,6 +237,37 @@ START_TEST(wrong_udp_length_is_dropped)
 }
 END_TEST
 
+/* E-18: nobody can be answered at port 0. */
+START_TEST(source_port_0_is_dropped)
+{
+	struct pkt_sort s;
+	uint32_t n;
+
+	add_udp(ESP_MODE_TRANSPORT, false, (struct ip_addr){0});
+	n = encrypt();
+	udp_in(&s, esp, n, 0, ee_there);
+	ck_assert_uint_eq(s.v[NX_UDP].n + s.v[NX_ESP].n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_NATT_LEN], 1);
+}
+END_TEST
+
+/* E-18: a datagram that came under an SA is no ESP of the wire. */
+START_TEST(datagram_out_of_a_tunnel_is_no_esp)
+{
+	struct pkt_sort s;
+	uint32_t n;
+
+	add_udp(ESP_MODE_TRANSPORT, false, (struct ip_addr){0});
+	n = encrypt();
+	tagged = true;
+	udp_in(&s, esp, n, 4500, ee_there);
+	tagged = false;
+	ck_assert_uint_eq(s.v[NX_ESP].n, 0);
+	ck_assert_uint_eq(s.v[NX_UDP].n, 1);
+	rte_pktmbuf_free(s.v[NX_UDP].m[0]);
+}
+END_TEST
+
 START_TEST(bare_esp_on_an_sa_in_udp_is_dropped)
 {
 	uint32_t n;
@@ -373,6 +408,8 @@ main(void)
 	tcase_add_test(c, wrong_checksum_of_a_chain_is_dropped);
 	tcase_add_test(c, chain_that_fits_no_buffer_is_dropped);
 	tcase_add_test(c, wrong_udp_length_is_dropped);
+	tcase_add_test(c, source_port_0_is_dropped);
+	tcase_add_test(c, datagram_out_of_a_tunnel_is_no_esp);
 	tcase_add_test(c, bare_esp_on_an_sa_in_udp_is_dropped);
 	tcase_add_test(c, peer_moves_with_its_authentic_packets_only);
 	tcase_add_test(c, older_packet_does_not_move_the_peer_back);
