@@ -18,18 +18,6 @@ static const char prefix[] = "x-ipsec-end-point-sha256:"; /* CB-4; private, not 
 
 enum { PREFIX = sizeof(prefix) - 1, LABEL = PREFIX - 1 };
 
-static int
-give(const void *src, size_t size, void *val, socklen_t *len)
-{
-	if (*len < size) {
-		*len = (socklen_t)size;
-		return -EMSGSIZE;
-	}
-	memcpy(val, src, size);
-	*len = (socklen_t)size;
-	return 0;
-}
-
 int
 latch_get_der(
 	struct lcore *lc, const struct latch *l, enum latch_ev_part part, void *val, socklen_t *len)
@@ -43,7 +31,7 @@ latch_get_der(
 	/* P-19: the key manager has it, or nobody. */
 	if (e == NULL || e->part[part].len == 0)
 		return -EAGAIN;
-	return give(e->der + e->part[part].at, e->part[part].len, val, len);
+	return latch_give(e->der + e->part[part].at, e->part[part].len, val, len);
 }
 
 void
@@ -143,5 +131,5 @@ latch_get_cb(struct lcore *lc, struct latch *l, void *val, socklen_t *len)
 		return -ENOMEM;
 	if (*len >= sizeof(out))
 		rc = hold_keys(lc, l);
-	return rc != 0 ? rc : give(out, sizeof(out), val, len);
+	return rc != 0 ? rc : latch_give(out, sizeof(out), val, len);
 }

@@ -32,7 +32,6 @@ latch_create(struct lcore *lc, const struct latch_conf *conf, const struct latch
 	if (c->conf.disposition == TL_LATCH_DISP_DEFAULT)
 		c->conf.disposition = TL_LATCH_DISP_RESET;
 	c->tables = tables;
-	c->lc = lc;
 	lc->latch = c;
 	return 0;
 }
@@ -236,28 +235,11 @@ ask_clear(struct lcore *lc, const struct latch *l, const struct flow_key *k, str
 	return DROP_NONE;
 }
 
-static struct esp_sa_ref
-ref_of(const struct lcore *lc, const struct rte_mbuf *m, const struct latch_profile *p)
-{
-	struct esp_sa_ref sa;
-
-	if (esp_sad_ref(lc, pkt_tag(lc, m), &sa))
-		return sa;
-	return (struct esp_sa_ref){.profile = pkt_tag(lc, m)->profile,
-		.mode = p->mode,
-		.encr = p->encr,
-		.encr_bits = p->encr_bits,
-		.integ = p->integ,
-		.local_id = p->local_id,
-		.peer_id = p->peer_id};
-}
-
 /* The SA for the answers; DROP_NONE, or why the initiating packet is dropped. */
 static enum drop_reason
 answer_sa(struct lcore *lc, const struct choice *c, const struct flow_key *k,
 	const struct profile *p, struct esp_sa_ref *out)
 {
-	struct choice named = *c;
 	struct esp_sa_ref any;
 
 	if (esp_sad_find_out(lc, p->out_twin, k, out) != 0) {
@@ -265,7 +247,7 @@ answer_sa(struct lcore *lc, const struct choice *c, const struct flow_key *k,
 		return DROP_ESP_NOSA;
 	}
 	/* C-7, as for connect: two peers claim the flow. */
-	return choice_find(lc, &named, k, &any) == -ECONNREFUSED ? DROP_LATCH_AMBIGUOUS : DROP_NONE;
+	return choice_find(lc, c, k, &any) == -ECONNREFUSED ? DROP_LATCH_AMBIGUOUS : DROP_NONE;
 }
 
 /* O-8, O-10: what may not be opened by connect() may not be by accept() either. More protection
@@ -287,7 +269,7 @@ ask_tagged(struct lcore *lc, const struct latch *l, const struct flow_key *k,
 
 	if (p == NULL || p->p.local_id == 0 || p->p.peer_id == 0)
 		return DROP_LATCH_M5;
-	in = ref_of(lc, m, &p->p);
+	in = latch_tag_sa(lc, pkt_tag(lc, m), &p->p);
 	if (!may_spawn(lc, l, k, &s->c) || !wish_fits(lc, l->wish, &in) ||
 		(s->c.peer_id != 0 && s->c.peer_id != p->p.peer_id))
 		return DROP_LATCH_REQUEST;
@@ -448,32 +430,27 @@ stamp_clear(struct lcore *lc, struct latch *l, const struct flow_key *k, struct 
 	pkt_tag_set(lc, m, (struct tl_tag){.sad_index = TAG_BYPASS, .sad_gen = l->spd_version});
 }
 
-struct carrier {
-	const struct lcore *lc;
-	const struct latch *l;
-};
-
 static bool
 is_carrier(const struct esp_sa_ref *sa, const void *arg)
 {
-	const struct carrier *c = arg;
-	const struct latch_wish *w = c->l->wish;
+	const struct latch_seek *s = arg;
+	const struct latch_wish *w = s->l->wish;
 
 	/* N-4: a connection that asked for an SA of its own never shares one. */
 	if (w != NULL && (w->req.flags & TL_LATCH_UNIQUE) != 0 && !sa->unique)
 		return false;
-	return latch_congruent(c->lc, c->l, false, sa->profile);
+	return latch_congruent(s->lc, s->l, false, sa->profile);
 }
 
 /* The SA that carries the latch now; a newer one is preferred: make before break. */
 static bool
 find_carrier(struct lcore *lc, struct latch *l, const struct flow_key *k, struct esp_sa_ref *out)
 {
-	struct carrier c = {.lc = lc, .l = l};
+	struct latch_seek s = {.lc = lc, .l = l};
 
 	if (l->wish == NULL && esp_sad_find_out(lc, l->profile_out, k, out) == 0)
 		return true;
-	return spd_find_sa_if(lc, k, is_carrier, &c, out) == 0;
+	return spd_find_sa_if(lc, k, is_carrier, &s, out) == 0;
 }
 
 bool

@@ -25,6 +25,22 @@ end(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
 	return LATCH_ACT_RESET;
 }
 
+static void
+count_break(struct lcore *lc, struct latch *l)
+{
+	l->breaks++;
+	lc_count(lc, ST_LATCH_BREAK);
+}
+
+/* An ESTABLISHED latch waits. */
+static void
+begin_wait(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
+{
+	l->broken_ns = l->bad_ns = lc->now_ns;
+	latch_step(lc, l, STEP_BREAK, why);
+	latch_look_later(lc);
+}
+
 enum latch_act
 latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
 {
@@ -35,13 +51,10 @@ latch_break(struct lcore *lc, struct latch *l, enum tl_latch_reason why)
 		l->reason = (uint8_t)why;
 	if (l->state == TL_LATCH_LISTENER || l->state >= TL_LATCH_BROKEN)
 		return LATCH_ACT_NONE;
-	l->breaks++;
-	lc_count(lc, ST_LATCH_BREAK);
+	count_break(lc, l);
 	if (d == TL_LATCH_DISP_RESET || l->state != TL_LATCH_ESTABLISHED)
 		return end(lc, l, why);
-	l->broken_ns = l->bad_ns = lc->now_ns;
-	latch_step(lc, l, STEP_BREAK, why);
-	latch_look_later(lc);
+	begin_wait(lc, l, why);
 	return d == TL_LATCH_DISP_UNREACH ? LATCH_ACT_SOFT : LATCH_ACT_PAUSE;
 }
 
@@ -53,8 +66,7 @@ latch_conflict(struct lcore *lc, struct latch *l, enum tl_latch_reason why, bool
 	if (l->state == TL_LATCH_BROKEN)
 		l->bad_ns = lc->now_ns;
 	if (is_open && (l->state == TL_LATCH_ESTABLISHED || l->state == TL_LATCH_BROKEN)) {
-		l->breaks++;
-		lc_count(lc, ST_LATCH_BREAK);
+		count_break(lc, l);
 		act = end(lc, l, why);
 	} else {
 		act = latch_break(lc, l, why);
@@ -92,12 +104,7 @@ rule_agrees(const struct lcore *lc, const struct spd_rule *r, uint32_t profile)
 		return false;
 	if (p == NULL)
 		return r->action == SPD_BYPASS;
-	sa = (struct esp_sa_ref){.mode = p->p.mode,
-		.encr = p->p.encr,
-		.encr_bits = p->p.encr_bits,
-		.integ = p->p.integ,
-		.local_id = p->p.local_id,
-		.peer_id = p->p.peer_id};
+	sa = latch_profile_sa(&p->p, profile);
 	return r->action == SPD_PROTECT && spd_sa_fits(r, &sa);
 }
 
@@ -117,36 +124,23 @@ latch_policy_agrees(const struct lcore *lc, const struct latch *l, const struct 
 	return s == NULL || policy_agrees(lc, s, l, k);
 }
 
-struct conflict_seek {
-	const struct lcore *lc;
-	const struct latch *l;
-};
-
 static bool
-is_conflicting_in(const struct esp_sa_ref *sa, const void *arg)
+is_conflicting(const struct esp_sa_ref *sa, const void *arg)
 {
-	const struct conflict_seek *s = arg;
+	const struct latch_seek *s = arg;
 
-	return !latch_congruent(s->lc, s->l, true, sa->profile);
-}
-
-static bool
-is_conflicting_out(const struct esp_sa_ref *sa, const void *arg)
-{
-	const struct conflict_seek *s = arg;
-
-	return !latch_congruent(s->lc, s->l, false, sa->profile);
+	return !latch_congruent(s->lc, s->l, s->in, sa->profile);
 }
 
 /* C.1, third question, of all SAs: covering and not congruent. */
 static bool
 has_conflict(struct lcore *lc, const struct latch *l, const struct flow_key *k)
 {
-	struct conflict_seek s = {.lc = lc, .l = l};
+	struct latch_seek out = {.lc = lc, .l = l}, in = {.lc = lc, .l = l, .in = true};
 	struct esp_sa_ref sa;
 
-	return spd_find_sa_if(lc, k, is_conflicting_out, &s, &sa) == 0 ||
-	       spd_find_sa_in_if(lc, k, is_conflicting_in, &s, &sa) == 0;
+	return spd_find_sa_if(lc, k, is_conflicting, &out, &sa) == 0 ||
+	       spd_find_sa_in_if(lc, k, is_conflicting, &in, &sa) == 0;
 }
 
 bool
@@ -191,7 +185,7 @@ is_anothers(const struct lcore *lc, const struct latch *l, uint32_t profile)
 static bool
 is_of_others(const struct esp_sa_ref *sa, const void *arg)
 {
-	const struct conflict_seek *s = arg;
+	const struct latch_seek *s = arg;
 
 	return is_anothers(s->lc, s->l, sa->profile);
 }
@@ -206,7 +200,7 @@ static bool
 is_taken_over(struct lcore *lc, const struct latch *l, const struct flow_key *k,
 	const struct esp_sa_conf *added)
 {
-	struct conflict_seek s = {.lc = lc, .l = l};
+	struct latch_seek s = {.lc = lc, .l = l};
 	struct esp_sa_ref sa;
 
 	if (latch_drops_peer(lc, l))
@@ -427,7 +421,6 @@ static enum latch_act
 peer_gone(struct lcore *lc, struct latch *l, const struct flow_key *k, enum tl_latch_reason why)
 {
 	uint8_t asked = l->wish == NULL ? TL_LATCH_DEAD_DEFAULT : l->wish->disp.on_peer_dead;
-	enum latch_act act;
 
 	if (k->proto == IPPROTO_N_UDP && why == TL_LATCH_PEER_REBOOT)
 		return end(lc, l, why);
@@ -439,16 +432,12 @@ peer_gone(struct lcore *lc, struct latch *l, const struct flow_key *k, enum tl_l
 		return LATCH_ACT_NONE;
 	}
 	if (asked == TL_LATCH_DEAD_WAIT && l->state == TL_LATCH_ESTABLISHED) {
-		l->breaks++;
-		lc_count(lc, ST_LATCH_BREAK);
-		l->broken_ns = l->bad_ns = lc->now_ns;
-		latch_step(lc, l, STEP_BREAK, why);
+		count_break(lc, l);
+		begin_wait(lc, l, why);
 		return LATCH_ACT_PAUSE;
 	}
-	if (asked == TL_LATCH_DEAD_DEFAULT && lc->latch->conf.dpd == LATCH_DPD_BREAK) {
-		act = latch_break(lc, l, why);
-		return act;
-	}
+	if (asked == TL_LATCH_DEAD_DEFAULT && lc->latch->conf.dpd == LATCH_DPD_BREAK)
+		return latch_break(lc, l, why);
 	return end(lc, l, why);
 }
 

@@ -112,6 +112,26 @@ wish_fits(const struct lcore *lc, const struct latch_wish *w, const struct esp_s
 	return suite_is_listed(&w->req, sa->encr, sa->encr_bits, sa->integ);
 }
 
+struct esp_sa_ref
+latch_profile_sa(const struct latch_profile *p, uint32_t handle)
+{
+	return (struct esp_sa_ref){.profile = handle,
+		.mode = p->mode,
+		.encr = p->encr,
+		.encr_bits = p->encr_bits,
+		.integ = p->integ,
+		.local_id = p->local_id,
+		.peer_id = p->peer_id};
+}
+
+struct esp_sa_ref
+latch_tag_sa(const struct lcore *lc, const struct tl_tag *t, const struct latch_profile *p)
+{
+	struct esp_sa_ref sa;
+
+	return esp_sad_ref(lc, t, &sa) ? sa : latch_profile_sa(p, t->profile);
+}
+
 struct seek {
 	const struct lcore *lc;
 	const struct choice *c;

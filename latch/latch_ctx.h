@@ -72,7 +72,6 @@ struct latch_ctx {
 	struct latch_db db;
 	latch_alert_fn *owner[256]; /* by protocol */
 	struct tmr t_look;          /* runs while latches are BROKEN */
-	struct lcore *lc;
 	uint32_t nb_broken, nb_wanted, nb_starved;
 	const struct latch *open[LATCH_OPEN_MAX]; /* listeners that take clear connections */
 	uint32_t nb_open;
@@ -146,8 +145,25 @@ bool wish_fits(const struct lcore *lc, const struct latch_wish *w, const struct 
 /* Asks key managers for an SA of this kind (P-3, P-16). */
 void choice_acquire(struct lcore *lc, const struct choice *c, const struct flow_key *k);
 
+/*
+ * An SA as its profile has it: what is asked of it when the SA itself is gone, which changes
+ * nothing of what it was (F-3). No generation: nobody knows for whom it was made.
+ */
+struct esp_sa_ref latch_profile_sa(const struct latch_profile *p, uint32_t handle);
+
+/* The SA of a tag, by its profile p if it is gone. */
+struct esp_sa_ref latch_tag_sa(
+	const struct lcore *lc, const struct tl_tag *t, const struct latch_profile *p);
+
 /* C.1, first question: does a profile match the latch, in this direction? */
 bool latch_congruent(const struct lcore *lc, const struct latch *l, bool in, uint32_t profile);
+
+/* For who looks for SAs by their relation to a latch, in one direction. */
+struct latch_seek {
+	const struct lcore *lc;
+	const struct latch *l;
+	bool in;
+};
 
 /* C.2: the part of it about certificates and keys, by the rule of the latch. */
 bool latch_evidence_agrees(const struct lcore *lc, const struct latch *l,
@@ -187,6 +203,9 @@ struct latch_wish *wish_get(struct latch_wish *w);
 bool latch_is_privileged(const struct lcore *lc);
 
 /* ---- latch_info.c ---- */
+
+/* A whole object as getsockopt gives it; -EMSGSIZE with the size in *len if it is larger (E.4). */
+int latch_give(const void *src, size_t size, void *val, socklen_t *len);
 
 void latch_sockaddr(struct sockaddr_storage *out, const struct ip_addr *a, rte_be16_t port);
 

@@ -49,18 +49,6 @@ profile_of(const struct lcore *lc, const struct tl_dgram_tag *tag, const struct 
 	return 0;
 }
 
-static struct esp_sa_ref
-ref_of_profile(const struct profile *p, uint32_t handle)
-{
-	return (struct esp_sa_ref){.profile = handle,
-		.mode = p->p.mode,
-		.encr = p->p.encr,
-		.encr_bits = p->p.encr_bits,
-		.integ = p->p.integ,
-		.local_id = p->p.local_id,
-		.peer_id = p->p.peer_id};
-}
-
 enum drop_reason
 latch_dgram_check(struct lcore *lc, const struct latch *l, const struct rte_mbuf *m)
 {
@@ -72,7 +60,7 @@ latch_dgram_check(struct lcore *lc, const struct latch *l, const struct rte_mbuf
 		return DROP_NONE;
 	if (p == NULL)
 		return wish_asks_protection(l->wish) ? DROP_LATCH_REQUEST : DROP_NONE;
-	sa = ref_of_profile(p, handle);
+	sa = latch_profile_sa(&p->p, handle);
 	if ((l->wish->req.flags & TL_LATCH_BYPASS) != 0 || !wish_fits(lc, l->wish, &sa))
 		return DROP_LATCH_REQUEST;
 	return DROP_NONE;
@@ -122,7 +110,7 @@ ask_clear(struct lcore *lc, const struct spd_rule *r, struct rte_mbuf *m)
 static int
 policy_allows(const struct lcore *lc, const struct spd_rule *r, const struct profile *p)
 {
-	struct esp_sa_ref as = ref_of_profile(p, p->out_twin);
+	struct esp_sa_ref as = latch_profile_sa(&p->p, p->out_twin);
 
 	if (r->action == SPD_BYPASS)
 		return lc->latch->conf.optional ? 0 : -EACCES;
@@ -175,7 +163,7 @@ wish_allows(const struct lcore *lc, const struct latch *l, const struct profile 
 
 	if (p == NULL)
 		return !wish_asks_protection(l->wish);
-	as = ref_of_profile(p, p->out_twin);
+	as = latch_profile_sa(&p->p, p->out_twin);
 	return l->wish == NULL ||
 	       ((l->wish->req.flags & TL_LATCH_BYPASS) == 0 && wish_fits(lc, l->wish, &as));
 }

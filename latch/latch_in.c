@@ -173,13 +173,7 @@ by_policy(struct lcore *lc, const struct rte_mbuf *m)
 		return drop_it(DROP_LATCH_M5);
 	if (r->action == SPD_BYPASS)
 		return accept_it;
-	if (!esp_sad_ref(lc, pkt_tag(lc, m), &sa)) /* it is gone, what it was is not (F-3) */
-		sa = (struct esp_sa_ref){.mode = p->mode,
-			.encr = p->encr,
-			.encr_bits = p->encr_bits,
-			.integ = p->integ,
-			.local_id = p->local_id,
-			.peer_id = p->peer_id};
+	sa = latch_tag_sa(lc, pkt_tag(lc, m), p);
 	return spd_sa_fits(r, &sa) ? accept_it : drop_it(DROP_SPD_PROTECTION);
 }
 

@@ -171,12 +171,12 @@ fill(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct t
 	}
 }
 
-static int
-give(const void *src, size_t size, void *val, socklen_t *len)
+int
+latch_give(const void *src, size_t size, void *val, socklen_t *len)
 {
 	if (*len < size) {
 		*len = (socklen_t)size;
-		return -EMSGSIZE; /* E.4: the needed size is returned */
+		return -EMSGSIZE;
 	}
 	memcpy(val, src, size);
 	*len = (socklen_t)size;
@@ -196,7 +196,7 @@ give_ident(struct lcore *lc, const struct latch *l, int opt, void *val, socklen_
 	else if (l->wish != NULL)
 		handle = opt == TL_LATCH_PEER_ID ? l->wish->peer_id : l->wish->local_id;
 	id = latch_ident_get(lc->latch->tables, handle);
-	return id == NULL ? -ENOTCONN : give(id, sizeof(*id), val, len);
+	return id == NULL ? -ENOTCONN : latch_give(id, sizeof(*id), val, len);
 }
 
 static int
@@ -206,7 +206,7 @@ give_request(const struct latch *l, void *val, socklen_t *len)
 
 	if (l->wish != NULL && l->wish->req.version != 0)
 		r = l->wish->req;
-	return give(&r, sizeof(r), val, len);
+	return latch_give(&r, sizeof(r), val, len);
 }
 
 static int
@@ -219,7 +219,7 @@ give_disposition(const struct lcore *lc, const struct latch *l, void *val, sockl
 	d.on_conflict = (uint8_t)latch_disposition(lc, l);
 	if (d.suspend_max_s == 0)
 		d.suspend_max_s = lc->latch->conf.suspend_max_s;
-	return give(&d, sizeof(d), val, len);
+	return latch_give(&d, sizeof(d), val, len);
 }
 
 static int
@@ -229,7 +229,7 @@ give_word(const struct latch *l, int opt, void *val, socklen_t *len)
 
 	if (l->wish != NULL)
 		v = opt == TL_LATCH_EVENTS ? l->wish->events : l->wish->errmode;
-	return give(&v, sizeof(v), val, len);
+	return latch_give(&v, sizeof(v), val, len);
 }
 
 int
@@ -244,7 +244,7 @@ latch_getopt(struct lcore *lc, const struct latch *l, const struct flow_key *k, 
 		/* A program that was built for an older version gets the fields that it knows. */
 		if (*len >= offsetof(struct tl_latch_info, resumes) && *len < sizeof(i))
 			i.size = (uint16_t)*len;
-		return give(&i, i.size, val, len);
+		return latch_give(&i, i.size, val, len);
 	case TL_LATCH_LOCAL_ID:
 	case TL_LATCH_PEER_ID:
 		return give_ident(lc, l, opt, val, len);

@@ -191,6 +191,17 @@ nl_begin(void *buf, uint16_t type, uint32_t seq, uint32_t pid, const void *head,
 	return h;
 }
 
+int
+nl_answer_value(struct nl_req *q, uint64_t value)
+{
+	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
+	struct nlmsghdr *h =
+		nl_begin(buf, q->h->nlmsg_type, q->h->nlmsg_seq, q->h->nlmsg_pid, NULL, 0);
+
+	mnl_attr_put_u64(h, TL_CTL_A_VALUE, value);
+	return nl_answer(q, h);
+}
+
 void
 nl_put_ident(struct nlmsghdr *h, uint16_t type, const struct tl_stack *s, uint32_t handle)
 {

@@ -73,6 +73,8 @@ void nl_put_flag(struct nlmsghdr *h, uint16_t type, bool set);
 
 /* Queues a message for the client that asked. Returns 0 or -ENOMEM. */
 int nl_answer(struct nl_req *q, const struct nlmsghdr *h);
+/* The same, a message of the request's type with TL_CTL_A_VALUE. */
+int nl_answer_value(struct nl_req *q, uint64_t value);
 
 /* Begins a dump for the client that asked. Returns 0 or -EBUSY. */
 int nl_dump(struct nl_req *q, ctl_row_fn *row, void *snapshot, size_t nb_snapshot);

@@ -14,17 +14,6 @@ LOG_MODULE(km, NOTICE);
 
 enum { INVERSE_MAX = 16 };
 
-static int
-answer_value(struct nl_req *q, uint64_t n)
-{
-	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
-	struct nlmsghdr *h =
-		nl_begin(buf, q->h->nlmsg_type, q->h->nlmsg_seq, q->h->nlmsg_pid, NULL, 0);
-
-	mnl_attr_put_u64(h, TL_CTL_A_VALUE, n);
-	return nl_answer(q, h);
-}
-
 /* ---- it comes and goes ---- */
 
 int
@@ -215,7 +204,7 @@ nl_km_peer(struct nl_req *q)
 	if (peer_id == 0 || event < TL_CTL_PEER_DEAD || event > TL_CTL_PEER_RESTART)
 		return nl_refuse(q, -EINVAL,
 			"expected TL_CTL_A_PEER_ID, and TL_CTL_A_PEER_EVENT from 1 to 3");
-	return answer_value(q, control_peer_event(q->k->s, peer_id, events[event]));
+	return nl_answer_value(q, control_peer_event(q->k->s, peer_id, events[event]));
 }
 
 static int
@@ -251,7 +240,7 @@ nl_km_refused(struct nl_req *q)
 		rc = nl_refuse(q, -EINVAL, "expected TL_CTL_A_TUPLE");
 	if (rc == 0)
 		rc = read_tuple(q, at[0], &k);
-	return rc != 0 ? rc : answer_value(q, control_refused(q->k->s, &k));
+	return rc != 0 ? rc : nl_answer_value(q, control_refused(q->k->s, &k));
 }
 
 /* ---- inverse acquire ---- */

@@ -282,15 +282,10 @@ read_filter(struct nl_req *q, struct latch_filter *f)
 static int
 answer_acted(struct nl_req *q, const struct latch_filter *f, uint32_t n)
 {
-	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
-	struct nlmsghdr *h;
-
 	if (n == 0 && f->handle != 0)
 		return nl_refuse(q, -ENOENT, "latch 0x%llx: it is not established, or gone",
 			(unsigned long long)f->handle);
-	h = nl_begin(buf, q->h->nlmsg_type, q->h->nlmsg_seq, q->h->nlmsg_pid, NULL, 0);
-	mnl_attr_put_u64(h, TL_CTL_A_VALUE, n);
-	return nl_answer(q, h);
+	return nl_answer_value(q, n);
 }
 
 int

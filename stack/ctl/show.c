@@ -340,17 +340,25 @@ put_end(struct table *t, const struct ip_addr *a, rte_be16_t port)
 		t, "%s:%u", ip_addr_is_any(a) ? "*" : ip_addr_str(a, text), rte_be_to_cpu_16(port));
 }
 
+/* What every transport's sockets have. */
+static void
+put_socket(struct fill *f, const char *proto, const char *state, const struct flow_key *k,
+	const struct latch *l)
+{
+	table_put(f->t, "%u", f->lc->id);
+	table_put(f->t, "%s", proto);
+	table_put(f->t, "%s", state);
+	put_end(f->t, &k->local, k->lport);
+	put_end(f->t, &k->remote, k->rport);
+	table_put(f->t, "%s", l == NULL ? "-" : tl_latch_state_name(l->state));
+}
+
 static void
 socket_row(const struct tcp_row *i, void *arg)
 {
 	struct fill *f = arg;
 
-	table_put(f->t, "%u", f->lc->id);
-	table_put(f->t, "tcp");
-	table_put(f->t, "%s", i->state);
-	put_end(f->t, &i->key.local, i->key.lport);
-	put_end(f->t, &i->key.remote, i->key.rport);
-	table_put(f->t, "%s", i->latch == NULL ? "-" : tl_latch_state_name(i->latch->state));
+	put_socket(f, "tcp", i->state, &i->key, i->latch);
 	table_put(f->t, "%u", i->sndq_bytes);
 	table_put(f->t, "%u", i->rcvq_bytes);
 	table_put(f->t, "%u", i->snd_wnd_bytes);
@@ -366,12 +374,7 @@ udp_socket_row(const struct udp_row *i, void *arg)
 {
 	struct fill *f = arg;
 
-	table_put(f->t, "%u", f->lc->id);
-	table_put(f->t, "udp");
-	table_put(f->t, "%s", i->state);
-	put_end(f->t, &i->key.local, i->key.lport);
-	put_end(f->t, &i->key.remote, i->key.rport);
-	table_put(f->t, "%s", i->latch == NULL ? "-" : tl_latch_state_name(i->latch->state));
+	put_socket(f, "udp", i->state, &i->key, i->latch);
 	table_put(f->t, "%u", i->sndq_bytes);
 	table_put(f->t, "%u", i->rcvq_bytes);
 	for (uint32_t k = 0; k < 6; k++)
