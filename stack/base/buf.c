@@ -76,6 +76,12 @@ chunk_put(struct lcore *lc, struct buf_chunk *c)
 	rte_stack_push(lc->buf->unused, &obj, 1);
 }
 
+static struct buf_chunk *
+next_of(struct buf_chunk *c)
+{
+	return atomic_load_explicit(&c->next, memory_order_acquire);
+}
+
 void
 buf_init(struct buf *b, uint32_t limit_bytes)
 {
@@ -140,6 +146,23 @@ buf_fits(const struct lcore *lc, const struct buf *b, size_t len)
 	return chunks <= rte_stack_count(lc->buf->unused);
 }
 
+/* The place for bytes at position end: *n of them, at least one; NULL if there is no chunk. */
+static uint8_t *
+place(struct lcore *lc, struct buf *b, uint64_t end, size_t *n)
+{
+	struct buf_chunk *c = b->tail;
+	size_t used = c == NULL ? CHUNK_BYTES : (size_t)(end - c->base);
+
+	if (used == CHUNK_BYTES) {
+		c = grow(lc, b, end);
+		if (c == NULL)
+			return NULL;
+		used = 0;
+	}
+	*n = RTE_MIN(*n, CHUNK_BYTES - used);
+	return c->data + used;
+}
+
 size_t
 buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len)
 {
@@ -149,23 +172,69 @@ buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len)
 	if (len > room)
 		len = room;
 	while (done < len) {
-		struct buf_chunk *c = b->tail;
-		size_t used = c == NULL ? CHUNK_BYTES : (size_t)(end - c->base);
-		size_t n;
+		size_t n = len - done;
+		uint8_t *to = place(lc, b, end, &n);
 
-		if (used == CHUNK_BYTES) {
-			c = grow(lc, b, end);
-			if (c == NULL)
-				break;
-			used = 0;
-		}
-		n = RTE_MIN(len - done, CHUNK_BYTES - used);
-		rte_memcpy(c->data + used, (const uint8_t *)src + done, n);
+		if (to == NULL)
+			break;
+		rte_memcpy(to, (const uint8_t *)src + done, n);
 		done += n;
 		end += n;
 	}
 	atomic_store_explicit(&b->end, end, memory_order_release);
 	return done;
+}
+
+bool
+buf_stage(struct lcore *lc, struct buf *b, const void *src, size_t len, uint32_t *sum)
+{
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+	bool is_odd = false;
+	size_t done = 0;
+
+	if (len > buf_room(b))
+		return false;
+	b->staged_from = b->tail;
+	while (done < len) {
+		size_t n = len - done;
+		uint8_t *to = place(lc, b, end + done, &n);
+
+		if (to == NULL) {
+			buf_unstage(lc, b);
+			return false;
+		}
+		*sum = csum_join(*sum, csum_copy(to, (const uint8_t *)src + done, n, 0), is_odd);
+		is_odd ^= (n & 1) != 0;
+		done += n;
+	}
+	return true;
+}
+
+void
+buf_commit(struct buf *b, size_t len)
+{
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+
+	atomic_store_explicit(&b->end, end + len, memory_order_release);
+}
+
+void
+buf_unstage(struct lcore *lc, struct buf *b)
+{
+	struct buf_chunk *keep = b->staged_from;
+	struct buf_chunk *c = keep == NULL ? b->head : next_of(keep);
+
+	while (c != NULL) {
+		struct buf_chunk *next = next_of(c);
+
+		chunk_put(lc, c);
+		c = next;
+	}
+	b->tail = keep;
+	if (keep == NULL)
+		b->head = b->cur = NULL;
+	else
+		atomic_store_explicit(&keep->next, NULL, memory_order_relaxed);
 }
 
 size_t
@@ -205,9 +274,20 @@ buf_copy_out(struct buf *b, uint64_t pos, void *dst, size_t len)
 uint32_t
 buf_copy_csum(struct buf *b, uint64_t pos, void *dst, size_t len, uint32_t sum)
 {
-	/* A span may end at an odd place, so the sum runs over the copy, which is still in L1. */
-	buf_copy_out(b, pos, dst, len);
-	return csum_add(dst, len, sum);
+	uint8_t *out = dst;
+	bool is_odd = false;
+
+	while (len > 0) {
+		const uint8_t *span;
+		size_t n = RTE_MIN(buf_span(b, pos, &span), len);
+
+		sum = csum_join(sum, csum_copy(out, span, n, 0), is_odd);
+		is_odd ^= (n & 1) != 0;
+		out += n;
+		pos += n;
+		len -= n;
+	}
+	return sum;
 }
 
 void

@@ -25,8 +25,9 @@ struct buf {
 	struct buf_chunk *head; /* consumer */
 	struct buf_chunk *cur;  /* consumer: chunk of the last buf_span(), so a walk is short */
 	struct buf_chunk *tail; /* producer */
-	_Atomic uint64_t start; /* written by the consumer */
-	_Atomic uint64_t end;   /* written by the producer */
+	struct buf_chunk *staged_from; /* producer: the tail before buf_stage() */
+	_Atomic uint64_t start;        /* written by the consumer */
+	_Atomic uint64_t end;          /* written by the producer */
 	uint32_t limit_bytes;
 	bool modest; /* set by the owner: no second chunk while the pool is nearly empty */
 };
@@ -74,6 +75,19 @@ bool buf_fits(const struct lcore *lc, const struct buf *b, size_t len);
 
 /* Producer: copies up to len bytes in. Returns how many fitted (limit, or no chunk left). */
 size_t buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len);
+
+/*
+ * Producer: copies len bytes behind the end and adds them to an Internet checksum, without anybody
+ * seeing them. False, and nothing happened but to *sum, if they do not all fit. Before anything
+ * else is done with b one of the next two follows.
+ */
+bool buf_stage(struct lcore *lc, struct buf *b, const void *src, size_t len, uint32_t *sum);
+
+/* The len bytes that were staged are appended. */
+void buf_commit(struct buf *b, size_t len);
+
+/* They are forgotten. */
+void buf_unstage(struct lcore *lc, struct buf *b);
 
 /*
  * Consumer: the contiguous bytes at absolute position pos, start <= pos < end. Sets *span and

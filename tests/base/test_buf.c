@@ -237,6 +237,71 @@ START_TEST(buffer_knows_whether_all_of_it_fits)
 }
 END_TEST
 
+/* At every place around the end of a chunk; odd pieces too. */
+START_TEST(staged_bytes_are_seen_when_they_are_committed)
+{
+	static uint8_t out[2 * CHUNK];
+
+	for (uint32_t at = CHUNK - 40; at < CHUNK + 3; at++) {
+		uint32_t sum = 0;
+
+		buf_clear(&e->lc, &b);
+		buf_init(&b, BIG);
+		ck_assert_uint_eq(buf_append(&e->lc, &b, data, at), at);
+		ck_assert(buf_stage(&e->lc, &b, data + at, 37, &sum));
+		ck_assert_uint_eq(csum_finish(sum), csum_finish(csum_add(data + at, 37, 0)));
+		ck_assert_uint_eq(buf_len(&b), at);
+		buf_commit(&b, 37);
+		ck_assert_uint_eq(buf_append(&e->lc, &b, data + at + 37, 100), 100);
+		ck_assert_uint_eq(buf_len(&b), at + 137);
+		buf_copy_out(&b, 0, out, at + 137);
+		ck_assert_mem_eq(out, data, at + 137);
+	}
+}
+END_TEST
+
+START_TEST(unstaged_bytes_were_never_there)
+{
+	static uint8_t out[3 * CHUNK];
+	static const uint32_t before[] = {0, 1, CHUNK - 1, CHUNK, CHUNK + 1};
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		uint32_t at = before[i], sum = 0, chunks;
+
+		buf_clear(&e->lc, &b);
+		buf_init(&b, BIG);
+		buf_append(&e->lc, &b, data, at);
+		chunks = buf_pool_in_use(e->lc.buf);
+		ck_assert(buf_stage(&e->lc, &b, data + 5000, 2 * CHUNK - 100, &sum));
+		buf_unstage(&e->lc, &b);
+		ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), chunks);
+		ck_assert_uint_eq(buf_len(&b), at);
+		ck_assert_uint_eq(buf_append(&e->lc, &b, data + at, 300), 300);
+		buf_copy_out(&b, 0, out, at + 300);
+		ck_assert_mem_eq(out, data, at + 300);
+	}
+}
+END_TEST
+
+START_TEST(stage_takes_all_or_nothing)
+{
+	uint32_t sum = 0, chunks;
+
+	buf_init(&b, 1000);
+	ck_assert(!buf_stage(&e->lc, &b, data, 1001, &sum));
+	ck_assert(buf_stage(&e->lc, &b, data, 1000, &sum));
+	buf_unstage(&e->lc, &b);
+	buf_init(&b, UINT32_MAX);
+	while (buf_fits(&e->lc, &b, 2 * CHUNK))
+		buf_append(&e->lc, &b, data, CHUNK);
+	chunks = buf_pool_in_use(e->lc.buf);
+	ck_assert(!buf_stage(&e->lc, &b, data, 2 * CHUNK, &sum));
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), chunks);
+	ck_assert(buf_stage(&e->lc, &b, data, CHUNK, &sum));
+	buf_commit(&b, CHUNK);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -255,6 +320,9 @@ main(void)
 	tcase_add_test(c, modest_buffer_takes_no_second_chunk_of_a_nearly_empty_pool);
 	tcase_add_test(c, buffer_knows_whether_it_can_take_a_byte);
 	tcase_add_test(c, buffer_knows_whether_all_of_it_fits);
+	tcase_add_test(c, staged_bytes_are_seen_when_they_are_committed);
+	tcase_add_test(c, unstaged_bytes_were_never_there);
+	tcase_add_test(c, stage_takes_all_or_nothing);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

@@ -63,6 +63,22 @@ START_TEST(pieces_of_even_length_add_up)
 }
 END_TEST
 
+/* RFC 1071 s2 */
+START_TEST(pieces_that_begin_at_an_odd_byte_are_joined)
+{
+	uint8_t data[301];
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 37 + 1);
+	for (size_t cut = 0; cut < sizeof(data); cut++) {
+		uint32_t sum = csum_add(data, cut, 0);
+
+		sum = csum_join(sum, csum_add(data + cut, sizeof(data) - cut, 0), cut % 2 != 0);
+		ck_assert_uint_eq(csum_finish(sum), naive(data, sizeof(data)));
+	}
+}
+END_TEST
+
 START_TEST(no_carry_is_lost_in_a_full_packet)
 {
 	static uint8_t data[65535];
@@ -132,6 +148,7 @@ main(void)
 	tcase_add_test(c, example_of_the_rfc);
 	tcase_add_test(c, every_length_and_alignment_agrees_with_the_naive_sum);
 	tcase_add_test(c, pieces_of_even_length_add_up);
+	tcase_add_test(c, pieces_that_begin_at_an_odd_byte_are_joined);
 	tcase_add_test(c, no_carry_is_lost_in_a_full_packet);
 	tcase_add_test(c, packet_with_its_checksum_gives_zero);
 	tcase_add_test(c, pseudo_header_of_ipv4);

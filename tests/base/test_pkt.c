@@ -31,7 +31,7 @@ START_TEST(fresh_packet_is_empty_untagged_and_zeroed)
 	for (uint32_t i = 0; i < 2000; i++) {
 		m = pkt_alloc(&e->lc);
 		ck_assert(!pkt_is_tagged(&e->lc, m));
-		ck_assert_mem_eq(pkt_meta(m), &zero, sizeof(zero));
+		ck_assert_mem_eq(pkt_meta(m), &zero, PKT_META_FRESH);
 		ck_assert_uint_eq(m->pkt_len, 0);
 		ck_assert_uint_ge(rte_pktmbuf_headroom(m), PKT_HEADROOM);
 		rte_pktmbuf_free(m);
