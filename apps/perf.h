@@ -23,6 +23,9 @@ struct perf_opts {
 	uint32_t mtu_bytes;
 	const char *suite; /* limit: NULL for all */
 	uint32_t sessions; /* server: end after so many connections, 0: never */
+	uint32_t workers;  /* pair: of each side */
+	bool esp;          /* pair: protected */
+	bool stages;       /* pair: print where the cycles go */
 	bool json;
 };
 
@@ -47,6 +50,9 @@ int perf_scale(const struct perf_opts *o);
 
 /* What the compare of a latch costs. EAL runs. */
 int perf_latch(const struct perf_opts *o);
+
+/* Client and server in this process, without a wire; file: keys on top, or NULL. EAL is started. */
+int perf_pair(const struct perf_opts *o, const char *file);
 
 /* The bare port: no stack, only its device. */
 int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);

@@ -8,6 +8,8 @@
  *   rr        the client sends a request of a size, the server answers with as much
  *   exchange  both send the same number of pseudo-random bytes and print digests of each direction
  */
+#include "apps/perf_sock.h"
+
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
@@ -58,17 +60,6 @@ struct conn {
 	uint8_t held[HELD_BYTES];
 };
 
-struct perf {
-	const struct perf_opts *o;
-	struct tl_stack *stack;
-	struct conn *conns;
-	uint32_t open, ended, failed;
-	bool opened;
-	uint64_t opened_ns, first_ns, last_ns;
-	uint8_t *buf;   /* scratch for receiving */
-	uint8_t *chunk; /* what bulk and rr send */
-};
-
 static void
 digest_start(struct conn *c)
 {
@@ -89,7 +80,7 @@ digest_text(EVP_MD_CTX *md, char out[65])
 }
 
 static struct conn *
-conn_new(struct tl_worker *w, struct perf *p, int fd, bool is_server)
+conn_new(struct tl_worker *w, struct perf_run *p, int fd, bool is_server)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	int on = 1;
@@ -123,7 +114,7 @@ generate(struct conn *c, uint8_t *out, size_t len)
 }
 
 static void
-conn_over(struct tl_worker *w, struct perf *p, struct conn *c, int error)
+conn_over(struct tl_worker *w, struct perf_run *p, struct conn *c, int error)
 {
 	socklen_t len = sizeof(c->latch);
 
@@ -182,7 +173,7 @@ finish_sending(struct tl_worker *w, struct conn *c)
 
 /* Client: the hello, which must fit in an empty buffer. Returns false at an error. */
 static bool
-greet(struct tl_worker *w, struct perf *p, struct conn *c)
+greet(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	struct hello h = {.magic = htobe32(HELLO_MAGIC),
 		.kind = htobe32(p->o->kind),
@@ -201,7 +192,7 @@ greet(struct tl_worker *w, struct perf *p, struct conn *c)
 }
 
 static bool
-is_done_sending(const struct perf *p, const struct conn *c, uint64_t now_ns)
+is_done_sending(const struct perf_run *p, const struct conn *c, uint64_t now_ns)
 {
 	if (c->hello.bytes != 0)
 		return c->tx_bytes >= c->hello.bytes;
@@ -210,7 +201,7 @@ is_done_sending(const struct perf *p, const struct conn *c, uint64_t now_ns)
 
 /* Returns false at an error. */
 static bool
-send_bulk(struct tl_worker *w, struct perf *p, struct conn *c)
+send_bulk(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	while (!is_done_sending(p, c, tl_now_ns(w))) {
 		size_t len = c->hello.size;
@@ -254,7 +245,7 @@ send_exchange(struct tl_worker *w, struct conn *c)
 
 /* rr, both ends: sends what is owed. */
 static bool
-send_owed(struct tl_worker *w, struct perf *p, struct conn *c)
+send_owed(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	while (c->owed > 0) {
 		ssize_t n = send_some(w, c, p->chunk, c->owed < BUF_BYTES ? c->owed : BUF_BYTES);
@@ -268,7 +259,7 @@ send_owed(struct tl_worker *w, struct perf *p, struct conn *c)
 }
 
 static bool
-send_side(struct tl_worker *w, struct perf *p, struct conn *c)
+send_side(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	switch (c->hello.kind) {
 	case PERF_BULK:
@@ -282,7 +273,7 @@ send_side(struct tl_worker *w, struct perf *p, struct conn *c)
 
 /* Client of rr: a whole answer came. */
 static void
-answered(struct tl_worker *w, struct perf *p, struct conn *c)
+answered(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	uint64_t now = tl_now_ns(w), took = now - c->asked_ns;
 
@@ -299,7 +290,7 @@ answered(struct tl_worker *w, struct perf *p, struct conn *c)
 }
 
 static void
-received(struct tl_worker *w, struct perf *p, struct conn *c, const uint8_t *buf, size_t n)
+received(struct tl_worker *w, struct perf_run *p, struct conn *c, const uint8_t *buf, size_t n)
 {
 	uint64_t before = c->rx_bytes;
 
@@ -341,7 +332,7 @@ take_hello(struct conn *c, const uint8_t *buf, size_t n)
 
 /* Returns 1 to go on, 0 at the end of the stream, -1 at an error. */
 static int
-receive(struct tl_worker *w, struct perf *p, struct conn *c)
+receive(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	for (;;) {
 		ssize_t n = tl_recv(w, c->fd, p->buf, BUF_BYTES, 0), used = 0;
@@ -363,7 +354,7 @@ receive(struct tl_worker *w, struct perf *p, struct conn *c)
 }
 
 static void
-act(struct tl_worker *w, struct perf *p, struct conn *c)
+act(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
 	int rc, err = 0;
 	socklen_t len = sizeof(err);
@@ -400,7 +391,7 @@ is_drained(struct tl_worker *w, const struct conn *c)
 }
 
 static void
-accept_all(struct tl_worker *w, struct perf *p, struct conn *l)
+accept_all(struct tl_worker *w, struct perf_run *p, struct conn *l)
 {
 	for (;;) {
 		int fd = tl_accept(w, l->fd, NULL, NULL);
@@ -433,7 +424,7 @@ wanted(const struct conn *c)
 
 /* Closed only when drained: the program may end right afterwards, and its stack with it. */
 static void
-finish_drained(struct tl_worker *w, struct perf *p)
+finish_drained(struct tl_worker *w, struct perf_run *p)
 {
 	for (struct conn *c = p->conns; c != NULL; c = c->next) {
 		if (c->listening || c->reported)
@@ -449,7 +440,7 @@ finish_drained(struct tl_worker *w, struct perf *p)
 }
 
 static void
-turn(struct tl_worker *w, struct perf *p)
+turn(struct tl_worker *w, struct perf_run *p)
 {
 	struct tl_event ev[EVENTS];
 	int n = tl_wait(w, ev, EVENTS);
@@ -468,10 +459,10 @@ turn(struct tl_worker *w, struct perf *p)
 	finish_drained(w, p);
 }
 
-static void
-server_turn(struct tl_worker *w, void *arg)
+void
+perf_server_turn(struct tl_worker *w, void *arg)
 {
-	struct perf *p = arg;
+	struct perf_run *p = arg;
 
 	if (!p->opened) {
 		int fd = tl_socket(w, AF_INET6, SOCK_STREAM, 0);
@@ -499,7 +490,7 @@ server_turn(struct tl_worker *w, void *arg)
 
 /* False: it is too early. */
 static bool
-open_clients(struct tl_worker *w, struct perf *p)
+open_clients(struct tl_worker *w, struct perf_run *p)
 {
 	if (p->opened_ns == 0)
 		p->opened_ns = tl_now_ns(w);
@@ -530,10 +521,10 @@ open_clients(struct tl_worker *w, struct perf *p)
 	return true;
 }
 
-static void
-client_turn(struct tl_worker *w, void *arg)
+void
+perf_client_turn(struct tl_worker *w, void *arg)
 {
-	struct perf *p = arg;
+	struct perf_run *p = arg;
 
 	if (!p->opened) {
 		p->opened = open_clients(w, p);
@@ -546,7 +537,7 @@ client_turn(struct tl_worker *w, void *arg)
 }
 
 static void
-conns_free(struct perf *p)
+conns_free(struct perf_run *p)
 {
 	while (p->conns != NULL) {
 		struct conn *c = p->conns;
@@ -566,7 +557,7 @@ struct totals {
 };
 
 static struct totals
-totals_of(struct perf *p)
+totals_of(struct perf_run *p)
 {
 	struct totals t = {.rr_min_us = 1e12};
 	uint64_t sum = 0;
@@ -596,8 +587,8 @@ totals_of(struct perf *p)
 	return t;
 }
 
-static void
-summary(struct perf *p, const char *end)
+void
+perf_run_summary(struct perf_run *p, const char *end)
 {
 	struct totals t = totals_of(p);
 
@@ -618,38 +609,60 @@ summary(struct perf *p, const char *end)
 	fflush(stdout);
 }
 
+int
+perf_run_open(struct perf_run *p, struct tl_stack *s, const struct perf_opts *o)
+{
+	*p = (struct perf_run){.o = o, .stack = s};
+	p->buf = malloc(BUF_BYTES);
+	p->chunk = calloc(1, BUF_BYTES);
+	return p->buf == NULL || p->chunk == NULL ? -ENOMEM : 0;
+}
+
+bool
+perf_run_is_over(const struct perf_run *p)
+{
+	return p->opened && p->open == 0;
+}
+
+uint32_t
+perf_run_close(struct perf_run *p)
+{
+	uint32_t failed = p->failed;
+
+	conns_free(p);
+	return failed;
+}
+
 static int
 drive(struct tl_stack *s, const struct perf_opts *o, tl_turn_fn *fn, const char *end)
 {
-	struct perf p = {.o = o, .stack = s};
+	struct perf_run p;
+	bool is_over;
 	int rc;
 
 	if (tl_nb_workers(s) != 1) {
 		fprintf(stderr, "tl-perf: drives one worker; set stack.workers=1\n");
 		return EXIT_CONFIG;
 	}
-	p.buf = malloc(BUF_BYTES);
-	p.chunk = calloc(1, BUF_BYTES);
-	if (p.buf == NULL || p.chunk == NULL)
+	if (perf_run_open(&p, s, o) != 0)
 		return 1;
 	stop_on_signals(s);
 	rc = tl_run(s, fn, &p);
 	stop_on_signals(NULL);
 	if (rc == 0)
-		summary(&p, end);
-	rc = rc != 0 || p.failed != 0 || (fn == client_turn && p.open != 0) ? 1 : 0;
-	conns_free(&p);
-	return rc;
+		perf_run_summary(&p, end);
+	is_over = fn != perf_client_turn || perf_run_is_over(&p);
+	return perf_run_close(&p) != 0 || rc != 0 || !is_over ? 1 : 0;
 }
 
 int
 perf_server(struct tl_stack *s, const struct perf_opts *o)
 {
-	return drive(s, o, server_turn, "server");
+	return drive(s, o, perf_server_turn, "server");
 }
 
 int
 perf_client(struct tl_stack *s, const struct perf_opts *o)
 {
-	return drive(s, o, client_turn, "client");
+	return drive(s, o, perf_client_turn, "client");
 }

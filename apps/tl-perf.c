@@ -22,6 +22,9 @@ usage(FILE *out)
 	      "CONNECTIONS]\n"
 	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
 	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
+	      "  tl-perf pair-bulk | pair-rr [-f FILE] [-m MTU] [-w WORKERS] [-E] [-C] [-t "
+	      "SECONDS]\n"
+	      "                                     both ends in one process, without a wire\n"
 	      "  tl-perf limit    [-S SUITE | -k 128|256] [-l BYTES]     the crypto of this core\n"
 	      "  tl-perf suites                     what there is: algorithms, key lengths, "
 	      "engines\n"
@@ -43,7 +46,10 @@ usage(FILE *out)
 	      "                         CBC-256+SHA256, CTR-128+SHA256, NULL+SHA256, GMAC-128 or\n"
 	      "                         CCM-128; all of them\n"
 	      "  -k, --key-bits N       limit: 128 or 256, for GCM-128 or GCM-256\n"
-	      "  -m, --mtu BYTES        wire: frame size less 14\n"
+	      "  -m, --mtu BYTES        pair: of the port; wire: frame size less 14; 1500\n"
+	      "  -w, --workers N        pair: workers of each side, 1\n"
+	      "  -E, --esp              pair: AES-GCM-128, ESN, replay window 64, latched\n"
+	      "  -C, --cycles           pair: cycles by stage\n"
 	      "  -j, --json             one JSON object a line\n"
 	      "  -V, --version\n"
 	      "  -h, --help\n",
@@ -144,6 +150,15 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 	case 'm':
 		o->mtu_bytes = (uint32_t)number("--mtu", optarg, 9216);
 		break;
+	case 'w':
+		o->workers = (uint32_t)number("--workers", optarg, 16);
+		break;
+	case 'E':
+		o->esp = true;
+		break;
+	case 'C':
+		o->stages = true;
+		break;
 	case 'j':
 		o->json = true;
 		break;
@@ -168,6 +183,9 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 		{"suite", required_argument, NULL, 'S'},
 		{"key-bits", required_argument, NULL, 'k'},
 		{"mtu", required_argument, NULL, 'm'},
+		{"workers", required_argument, NULL, 'w'},
+		{"esp", no_argument, NULL, 'E'},
+		{"cycles", no_argument, NULL, 'C'},
 		{"json", no_argument, NULL, 'j'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
@@ -175,11 +193,14 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:S:k:m:jVh", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:S:k:m:w:ECjVh", longs, NULL)) !=
+		-1)
 		one_option(opt, c, a, o);
 	a->mode = optind < argc ? argv[optind] : "";
 	if (optind + 1 < argc)
 		refuse("unexpected argument", argv[optind + 1]);
+	if (o->workers == 0)
+		refuse("--workers", "expected at least 1");
 	if (o->connections == 0)
 		refuse("--connections", "expected at least 1");
 	if (strcmp(a->mode, "limit") == 0 && o->size_bytes > 16000)
@@ -244,6 +265,17 @@ run_bare(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
 	return strcmp(a->mode, "esp") == 0 ? perf_esp(o) : perf_scale(o);
 }
 
+/* Client and server in one process. */
+static int
+run_pair(const struct args *a, struct perf_opts *o)
+{
+	o->kind = strcmp(a->mode, "pair-rr") == 0 ? PERF_RR : PERF_BULK;
+	if (o->size_bytes == 0)
+		o->size_bytes = o->kind == PERF_RR ? 64 : 65536;
+	end_parse("10.7.0.1", o->port, &o->addr);
+	return perf_pair(o, a->file);
+}
+
 static int
 dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 {
@@ -264,16 +296,18 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_bare(c, a, o);
 	if (strcmp(a->mode, "wire-tx") == 0 || strcmp(a->mode, "wire-rx") == 0)
 		return run_wire(c, a, o);
+	if (strcmp(a->mode, "pair-bulk") == 0 || strcmp(a->mode, "pair-rr") == 0)
+		return run_pair(a, o);
 	fprintf(stderr,
-		"tl-perf: expected server, bulk, rr, exchange, limit, suites, esp, scale, latch, "
-		"wire-tx or wire-rx\n");
+		"tl-perf: expected server, bulk, rr, exchange, pair-bulk, pair-rr, limit, suites, "
+		"esp, scale, latch, wire-tx or wire-rx\n");
 	return EXIT_CONFIG;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct perf_opts o = {.connections = 1, .seconds = 5, .mtu_bytes = 1500};
+	struct perf_opts o = {.connections = 1, .workers = 1, .seconds = 5, .mtu_bytes = 1500};
 	struct args a = {.port = 5201};
 	struct tl_conf *c = tl_conf_new();
 	int rc;

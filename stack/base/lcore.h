@@ -54,6 +54,7 @@ struct lcore {
 	struct run_ctx *run;
 	struct capture_tap *capture; /* NULL: no packet is copied */
 	struct except_ctx *except;   /* NULL: no packet goes to the host's kernel */
+	struct stage_clock *stages;  /* NULL: nobody wants to know where the cycles go */
 	/* Sees each packet that is dropped, before it is freed; NULL: nobody does. */
 	void (*on_drop)(struct lcore *lc, const struct rte_mbuf *m, enum drop_reason r);
 

@@ -6,11 +6,15 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
+#include "stack/base/stage.h"
 #include "stack/base/tmr.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
 #include "stack/udp/udp.h"
 #include "tcp/tcp.h"
+
+/* Of one turn: what came in meanwhile wants its turn too. */
+enum { OUT_BURSTS = 4 };
 
 uint64_t
 clock_ns(struct lcore *lc)
@@ -74,24 +78,33 @@ loop_once(struct lcore *lc)
 	for (uint32_t i = 0; i < lc->nb_ports; i++) {
 		lc->now_ns = clock_ns(lc);
 		port_rx(lc, lc->port[i], &v);
+		stage_end(lc, STAGE_PORT_RX);
 		work += v.n;
 		if (v.n > 0)
 			rx_path(lc, &v);
 	}
 	work += rx_handoff(lc);
+	stage_end(lc, STAGE_OTHER_IN);
 	lc->now_ns = clock_ns(lc);
 	if (lc->except != NULL)
 		work += except_turn(lc);
 	work += tmr_run(lc); /* expiries mark pcbs, like input does */
 	work += msg_run(lc); /* what control asked for since the last turn */
-	sock_events(lc);     /* the program reads and writes; what it wrote leaves in this turn */
+	stage_end(lc, STAGE_TIMERS);
+	sock_events(lc); /* the program reads and writes; what it wrote leaves in this turn */
+	stage_end(lc, STAGE_PROGRAM);
 	out_frames(lc);
-	while (port_room(lc) > 0 && out_next(lc, &v) > 0) {
+	for (uint32_t i = 0; i < OUT_BURSTS && port_room(lc) > 0 && out_next(lc, &v) > 0; i++) {
+		stage_end(lc, STAGE_TCP_OUT);
 		work += v.n;
 		tx_path(lc, &v);
 		out_frames(lc);
+		port_flush(lc); /* while the burst is in the cache */
+		stage_end(lc, STAGE_PORT_TX);
 	}
+	stage_end(lc, STAGE_TCP_OUT);
 	port_flush(lc);
+	stage_end(lc, STAGE_PORT_TX);
 	drain_check(lc);
 	lc->turn_work = (uint16_t)RTE_MIN(work, (uint32_t)UINT16_MAX);
 }

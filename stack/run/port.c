@@ -19,17 +19,23 @@ enum { PORT_DESC = 512 };
 void
 port_rx(struct lcore *lc, struct port *p, struct pkt_vec *v)
 {
+	uint64_t bytes = 0;
+
 	v->n = p->ops->rx(lc, p, v->m, PKT_BURST);
 	for (uint32_t i = 0; i < v->n; i++) {
 		struct rte_mbuf *m = v->m[i];
 		struct pkt_meta *pm = pkt_meta(m);
 
+		if (i + 1 < v->n)
+			rte_prefetch0(pkt_meta(v->m[i + 1]));
+		rte_prefetch0(pkt_data(m, 0));
 		pkt_tag_clear(lc, m); /* F-5, F-6: a sender's flag survives some drivers */
-		memset(pm, 0, sizeof(*pm));
+		pkt_meta_init(pm);
 		pm->port = p->index;
 		pm->key.realm = p->realm;
-		lc_count_n(lc, ST_RX_BYTES, m->pkt_len);
+		bytes += m->pkt_len;
 	}
+	lc_count_n(lc, ST_RX_BYTES, bytes);
 	lc_count_n(lc, ST_RX_PKTS, v->n);
 }
 

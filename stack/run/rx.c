@@ -6,6 +6,7 @@
  */
 #include "esp/esp.h"
 #include "latch/latch.h"
+#include "stack/base/stage.h"
 #include "stack/net/arp.h"
 #include "stack/net/eth.h"
 #include "stack/net/icmp.h"
@@ -78,16 +79,19 @@ rx_transports(struct lcore *lc, struct pkt_sort *s)
 	if (lc->except != NULL)
 		except_ike(lc, s);
 	latch_in(lc, s); /* the verdict: latch of the flow's owner, else RFC 4301 s5.2 step 3b */
+	stage_end(lc, STAGE_LATCH_IN);
 	if (unlikely(lc->capture != NULL))
 		capture_in(lc, s);
 	if (lc->except != NULL)
 		except_listed(lc, s);
 	tcp_in(lc, &s->v[NX_TCP]);
+	stage_end(lc, STAGE_TCP_IN);
 	udp_in(lc, &s->v[NX_UDP]);
 	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
 	icmp_in(lc, &s->v[NX_ICMP]);
 	icmp_in(lc, &about_esp); /* F-51: judged by the SA that it quotes */
 	other_in(lc, &s->v[NX_OTHER]);
+	stage_end(lc, STAGE_OTHER_IN);
 }
 
 static void
@@ -96,8 +100,10 @@ rx_ip(struct lcore *lc, struct pkt_sort *s)
 	/* Two rounds at most: ESP inside ESP is dropped. */
 	while (s->v[NX_IP].n > 0 || s->v[NX_ESP].n > 0) {
 		ip_in(lc, s);
+		stage_end(lc, STAGE_IP_IN);
 		esp_udp_in(lc, s);            /* RFC 3948: NX_UDP to NX_ESP */
 		esp_in(lc, &s->v[NX_ESP], s); /* tunnel: NX_IP again; transport: its L4 */
+		stage_end(lc, STAGE_ESP_IN);
 	}
 	nd_in(lc, &s->v[NX_ND]); /* of the link, in clear: no policy is asked (RFC 4861 s11) */
 	steer(lc, &s->v[NX_TCP]);
@@ -112,6 +118,7 @@ rx_path(struct lcore *lc, struct pkt_vec *in)
 
 	pkt_sort_reset(&s);
 	eth_in(lc, in, &s);
+	stage_end(lc, STAGE_ETH_IN);
 	rx_ip(lc, &s);
 }
 
