@@ -462,13 +462,32 @@ seg_break(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	tcp_latch_alert(lc, &pcb->latch, latch_conflict(lc, &pcb->latch, why, is_open));
 }
 
+/* What the fast path did not see through. */
+static bool
+is_csum_right(const struct tcp_seg *seg)
+{
+	const struct pkt_meta *pm = pkt_meta(seg->m);
+	uint32_t sum;
+
+	if ((pm->flags & PKT_F_CSUM_OK) != 0)
+		return true;
+	sum = csum_add(pkt_data(seg->m, pm->l4_off), pm->l4_len, csum_pseudo(&pm->key, pm->l4_len));
+	return csum_finish(sum) == 0;
+}
+
 static void
 seg_arrives(struct lcore *lc, struct tcp_seg *seg)
 {
 	const struct pkt_meta *pm = pkt_meta(seg->m);
 	struct tcp_pcb *pcb = pm->flow == NULL ? NULL : container_of(pm->flow, struct tcp_pcb, fe);
 
-	if (pm->verdict != VERDICT_ACCEPT && pm->verdict != VERDICT_BREAK)
+	if (likely(pm->verdict == VERDICT_ACCEPT && pcb != NULL) && tcp_fast(lc, pcb, seg)) {
+		tcp_pcb_check(lc, pcb);
+		return;
+	}
+	if (!is_csum_right(seg))
+		seg->why = DROP_TCP_CSUM;
+	else if (pm->verdict != VERDICT_ACCEPT && pm->verdict != VERDICT_BREAK)
 		seg->why = DROP_LATCH_CLOSED;
 	else if (pcb != NULL && is_new_incarnation(lc, pcb, seg))
 		reincarnate(lc, pcb, seg);
@@ -484,13 +503,13 @@ seg_arrives(struct lcore *lc, struct tcp_seg *seg)
 		tcp_pcb_check(lc, pcb);
 }
 
-/* Pass 1: is this a segment at all? DROP_NONE and seg filled, or why not. */
+/* Pass 1: is this a segment at all? DROP_NONE and seg filled, or why not. The checksum comes later,
+ * when it is known whether the text will be copied. */
 static enum drop_reason
 seg_parse(struct lcore *lc, struct rte_mbuf *m, struct tcp_seg *seg)
 {
 	const struct pkt_meta *pm = pkt_meta(m);
 	enum drop_reason why;
-	uint32_t sum;
 
 	lc_count(lc, ST_TCP_SEG_IN);
 	if ((uint32_t)pm->l4_off + pm->l4_len > m->data_len)
@@ -502,12 +521,6 @@ seg_parse(struct lcore *lc, struct rte_mbuf *m, struct tcp_seg *seg)
 		return why;
 	if (pm->key.lport == 0 || pm->key.rport == 0)
 		return DROP_TCP_PORT;
-	if ((pm->flags & PKT_F_CSUM_OK) == 0) {
-		sum = csum_add(
-			pkt_data(m, pm->l4_off), pm->l4_len, csum_pseudo(&pm->key, pm->l4_len));
-		if (csum_finish(sum) != 0)
-			return DROP_TCP_CSUM;
-	}
 	seg->m = m;
 	seg->off = (uint16_t)(seg->off + pm->l4_off);
 	return DROP_NONE;

@@ -13,10 +13,16 @@ void tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s
 /* RFC 5961 s7: an ACK for a segment that may be forged, as long as the worker's budget lasts. */
 void tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb);
 
+/* tcp_fast.c: takes a plain segment whose verdict is ACCEPT, or drops it for its checksum; false
+ * and nothing has changed: it is not plain, and its checksum not known. */
+bool tcp_fast(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
+
 /* tcp_rcv.c */
 void tcp_rcv_start(struct tcp_pcb *pcb, const struct tcp_seg *seg);
 /* Text of an acceptable segment; sets seg->fin_now when the FIN's turn has come. */
 void tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
+/* len octets, the next in order, are in the buffer and nothing is held. */
+void tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len);
 /* What the window field would stand for now, in bytes; SWS avoidance applied. */
 uint32_t tcp_rcv_window(const struct tcp_pcb *pcb);
 /* The application read: marks an ACK if the window opened enough to tell. */

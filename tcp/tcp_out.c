@@ -81,7 +81,7 @@ seg_finish(struct tcp_pcb *pcb, const struct tcp_seg *s, struct rte_mbuf *m)
 	uint8_t *p = pkt_data(m, 0);
 	uint16_t cksum;
 
-	sum = csum_add(p, hlen, sum);
+	sum += tcp_wire_sum(p, s, pkt_meta(m)->key.lport, pkt_meta(m)->key.rport);
 	if (s->len > 0) {
 		uint64_t pos = buf_start(&pcb->snd);
 

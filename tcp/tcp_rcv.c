@@ -306,6 +306,15 @@ ack_policy(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
 		tcp_tmr_delack(lc, pcb);
 }
 
+void
+tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
+{
+	pcb->rcv_nxt += len;
+	pcb->dupack_due = 0;
+	ack_policy(lc, pcb, len);
+	tcp_wake(lc, pcb);
+}
+
 static void
 in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {

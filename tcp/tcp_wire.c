@@ -10,6 +10,11 @@
 #include <string.h>
 #include <rte_tcp.h>
 
+#include "stack/base/csum.h"
+
+/* RFC 7323 appendix A: two NOPs, kind, length. */
+#define TS_WORD UINT32_C(0x0101080a)
+
 enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WS = 3, OPT_SACK_PERM = 4, OPT_TS = 8 };
 
 static uint16_t
@@ -125,14 +130,16 @@ tcp_wire_hlen(const struct tcp_seg *s)
 {
 	uint32_t n = TCP_HLEN_MIN;
 
+	if ((s->opts & TCP_O_TS) != 0)
+		n += TCP_OPT_TS_LEN;
+	if (likely((s->opts & ~TCP_O_TS) == 0))
+		return n;
 	if ((s->opts & TCP_O_MSS) != 0)
 		n += 4;
 	if ((s->opts & TCP_O_WS) != 0)
 		n += 4;
 	if ((s->opts & TCP_O_SACK_PERM) != 0)
 		n += 4;
-	if ((s->opts & TCP_O_TS) != 0)
-		n += TCP_OPT_TS_LEN;
 	return n;
 }
 
@@ -152,27 +159,41 @@ emit_opts(uint8_t *p, const struct tcp_seg *s)
 		p += 4;
 	}
 	if ((s->opts & TCP_O_TS) != 0) {
-		put32(p, (uint32_t)OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10u);
+		put32(p, TS_WORD);
 		put32(p + 4, s->ts_val);
 		put32(p + 8, s->ts_ecr);
 	}
 }
 
 uint32_t
+tcp_wire_sum(const uint8_t *p, const struct tcp_seg *s, rte_be16_t sport, rte_be16_t dport)
+{
+	uint32_t hlen = tcp_wire_hlen(s);
+	uint64_t sum;
+
+	if ((s->opts & ~TCP_O_TS) != 0)
+		return csum_add(p, hlen, 0);
+	/* From the values: what was just written is not in the cache yet. */
+	sum = (uint64_t)sport + dport + rte_cpu_to_be_32(s->seq) + rte_cpu_to_be_32(s->ack) +
+	      rte_cpu_to_be_32(hlen / 4 << 28 | (uint32_t)s->flags << 16 | s->wnd);
+	if ((s->opts & TCP_O_TS) != 0)
+		sum += (uint64_t)rte_cpu_to_be_32(TS_WORD) + rte_cpu_to_be_32(s->ts_val) +
+		       rte_cpu_to_be_32(s->ts_ecr);
+	return csum_fold(sum);
+}
+
+uint32_t
 tcp_wire_emit(uint8_t *p, const struct tcp_seg *s, rte_be16_t sport, rte_be16_t dport)
 {
-	struct rte_tcp_hdr h = {
-		.src_port = sport,
-		.dst_port = dport,
-		.sent_seq = rte_cpu_to_be_32(s->seq),
-		.recv_ack = rte_cpu_to_be_32(s->ack),
-		.tcp_flags = s->flags,
-		.rx_win = rte_cpu_to_be_16(s->wnd),
-	};
 	uint32_t hlen = tcp_wire_hlen(s);
 
-	h.data_off = (uint8_t)(hlen / 4 << 4);
-	memcpy(p, &h, sizeof(h));
-	emit_opts(p + sizeof(h), s);
+	memcpy(p, &sport, 2);
+	memcpy(p + 2, &dport, 2);
+	put32(p + 4, s->seq);
+	put32(p + 8, s->ack);
+	put32(p + 12, hlen / 4 << 28 | (uint32_t)s->flags << 16 | s->wnd);
+	put32(p + 16, 0); /* checksum, urgent pointer */
+	if (hlen > TCP_HLEN_MIN)
+		emit_opts(p + TCP_HLEN_MIN, s);
 	return hlen;
 }

@@ -70,6 +70,10 @@ enum drop_reason tcp_wire_parse(const uint8_t *p, uint32_t len, struct tcp_seg *
 /* Size of the header that tcp_wire_emit() would write. */
 uint32_t tcp_wire_hlen(const struct tcp_seg *s);
 
+/* The Internet checksum's sum of the header that tcp_wire_emit() wrote at p. */
+uint32_t tcp_wire_sum(
+	const uint8_t *p, const struct tcp_seg *s, rte_be16_t sport, rte_be16_t dport);
+
 /* Writes ports, header and options at p, checksum field zero. Returns tcp_wire_hlen(). */
 uint32_t tcp_wire_emit(uint8_t *p, const struct tcp_seg *s, rte_be16_t sport, rte_be16_t dport);
 
