@@ -193,9 +193,10 @@ by_latch(struct lcore *lc, struct latch *l, const struct rte_mbuf *m, bool again
 	}
 }
 
-/* Sets verdict and owner; returns false if the packet was dropped. */
+/* Sets verdict and owner; returns false if the packet was dropped. last: the owner of the packet
+ * before, which owns this one too more often than not. */
 static bool
-judge(struct lcore *lc, struct rte_mbuf *m)
+judge(struct lcore *lc, struct rte_mbuf *m, struct flow_ent *last)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 	/* Only compared: the entry itself may be gone. */
@@ -207,7 +208,9 @@ judge(struct lcore *lc, struct rte_mbuf *m)
 		pkt_drop(lc, m, DROP_ESP_STALE);
 		return false;
 	}
-	pm->flow = flow_find(lc, &pm->key);
+	pm->flow = last != NULL && last->linked && flow_key_eq(&last->key, &pm->key)
+			   ? last
+			   : flow_find(lc, &pm->key);
 	j = pm->flow != NULL ? by_latch(lc, pm->flow->latch, m, pm->flow == counted)
 			     : by_policy(lc, m);
 	pm->verdict = (uint8_t)j.verdict;
@@ -223,11 +226,14 @@ latch_in(struct lcore *lc, struct pkt_sort *s)
 {
 	for (enum pkt_next nx = NX_TCP; nx < NX_MAX; nx++) {
 		struct pkt_vec *v = &s->v[nx];
+		struct flow_ent *last = NULL;
 		uint32_t kept = 0;
 
 		for (uint32_t i = 0; i < v->n; i++) {
-			if (judge(lc, v->m[i]))
-				v->m[kept++] = v->m[i];
+			if (!judge(lc, v->m[i], last))
+				continue;
+			last = pkt_meta(v->m[i])->flow;
+			v->m[kept++] = v->m[i];
 		}
 		v->n = kept;
 	}
@@ -240,5 +246,5 @@ latch_recheck(struct lcore *lc, struct rte_mbuf *m)
 {
 	if (likely(lc->latch->flow_version == lc->flow->version && !lc->latch->stale))
 		return true;
-	return judge(lc, m);
+	return judge(lc, m, NULL);
 }

@@ -80,13 +80,10 @@ enum {
  */
 struct pkt_meta {
 	struct flow_key key;
-	struct rte_mbuf *link;  /* pkt_queue */
-	struct flow_ent *flow;  /* latch_in: owner of the 5-tuple, valid as latch.h says */
-	struct esp_sa *sa;      /* send, between spd_out and esp_out, within one turn */
-	struct ip_addr tun_src; /* send, tunnel != 0: outer addresses, from spd_out */
-	struct ip_addr tun_dst;
-	struct ip_addr nexthop; /* send: after routing */
-	uint16_t l3_off;        /* all offsets count from the start of the mbuf's data */
+	struct rte_mbuf *link; /* pkt_queue */
+	struct flow_ent *flow; /* latch_in: owner of the 5-tuple, valid as latch.h says */
+	struct esp_sa *sa;     /* send, between spd_out and esp_out, within one turn */
+	uint16_t l3_off;       /* all offsets count from the start of the mbuf's data */
 	uint16_t l4_off;
 	uint16_t l4_len; /* header and payload, ESP trailer excluded */
 	uint8_t nxt;     /* IANA protocol of what l4_off points at */
@@ -105,7 +102,27 @@ struct pkt_meta {
 	uint8_t problem_code;
 	uint16_t problem_at; /* of the offending byte, from the start of the IP header */
 	uint8_t place;       /* enum pkt_place */
+
+	/* From here on nothing is zeroed: set before it is read. */
+	struct ip_addr nexthop; /* send: after routing */
+	struct ip_addr tun_src; /* send, tunnel != 0: outer addresses, from spd_out */
+	struct ip_addr tun_dst;
 };
+
+/* What pkt_meta_init() zeroes, in pieces that a compiler clears without a loop. */
+enum { PKT_META_PIECE = 32, PKT_META_FRESH = offsetof(struct pkt_meta, nexthop) };
+_Static_assert(PKT_META_FRESH == 3 * PKT_META_PIECE, "three pieces");
+
+/* A fresh packet's metadata. */
+static inline void
+pkt_meta_init(struct pkt_meta *pm)
+{
+	uint8_t *p = (uint8_t *)pm;
+
+	memset(p, 0, PKT_META_PIECE);
+	memset(p + PKT_META_PIECE, 0, PKT_META_PIECE);
+	memset(p + 2 * PKT_META_PIECE, 0, PKT_META_PIECE);
+}
 
 /* Where the IP header of a packet is, for who looks at it from outside (captures). */
 enum pkt_place {
@@ -169,6 +186,15 @@ static inline void
 pkt_vec_add(struct pkt_vec *v, struct rte_mbuf *m)
 {
 	v->m[v->n++] = m;
+}
+
+/* Takes every packet of v; what a stage emits may go there. */
+static inline void
+pkt_vec_take(struct pkt_vec *v, struct pkt_vec *into)
+{
+	into->n = v->n;
+	memcpy(into->m, v->m, v->n * sizeof(v->m[0]));
+	v->n = 0;
 }
 
 static inline void

@@ -49,19 +49,18 @@ parse_vlan(const struct port *p, const struct rte_mbuf *m, struct link *l)
 static enum drop_reason
 parse(const struct port *p, const struct rte_mbuf *m, struct link *l)
 {
-	struct rte_ether_hdr h;
+	const struct rte_ether_hdr *h = (const struct rte_ether_hdr *)pkt_data(m, 0);
 
-	if (m->data_len < sizeof(h))
+	if (m->data_len < sizeof(*h))
 		return DROP_ETH_SHORT;
-	memcpy(&h, pkt_data(m, 0), sizeof(h));
 	/* IEEE 802: a group address never names a sender. */
-	if (rte_is_multicast_ether_addr(&h.src_addr))
+	if (rte_is_multicast_ether_addr(&h->src_addr))
 		return DROP_ETH_SRC;
-	l->group_dst = rte_is_multicast_ether_addr(&h.dst_addr);
-	if (!l->group_dst && !rte_is_same_ether_addr(&h.dst_addr, &p->mac))
+	l->group_dst = rte_is_multicast_ether_addr(&h->dst_addr);
+	if (!l->group_dst && !rte_is_same_ether_addr(&h->dst_addr, &p->mac))
 		return DROP_ETH_NOT_OURS;
-	l->type = rte_be_to_cpu_16(h.ether_type);
-	l->len = sizeof(h);
+	l->type = rte_be_to_cpu_16(h->ether_type);
+	l->len = sizeof(*h);
 	return parse_vlan(p, m, l);
 }
 
@@ -130,24 +129,27 @@ bool
 eth_push(const struct port *p, struct rte_mbuf *m, const struct rte_ether_addr *dst,
 	uint16_t ethertype)
 {
-	struct rte_ether_hdr h = {.dst_addr = *dst, .src_addr = p->mac};
+	const uint32_t hlen = sizeof(struct rte_ether_hdr);
+	rte_be16_t type;
 	bool tagged = p->vlan != 0;
 	char *at;
 
 	if (p->bare_ip)
 		return true;
-	at = rte_pktmbuf_prepend(m, (uint16_t)(sizeof(h) + (tagged ? VLAN_HDR_LEN : 0)));
+	at = rte_pktmbuf_prepend(m, (uint16_t)(hlen + (tagged ? VLAN_HDR_LEN : 0)));
 	if (at == NULL)
 		return false;
 	if (tagged) {
 		rte_be16_t tag[2] = {rte_cpu_to_be_16(p->vlan), rte_cpu_to_be_16(ethertype)};
 
-		memcpy(at + sizeof(h), tag, sizeof(tag));
+		memcpy(at + hlen, tag, sizeof(tag));
 		ethertype = RTE_ETHER_TYPE_VLAN;
 	}
-	h.ether_type = rte_cpu_to_be_16(ethertype);
-	memcpy(at, &h, sizeof(h));
-	pkt_meta(m)->l3_off = (uint16_t)(sizeof(h) + (tagged ? VLAN_HDR_LEN : 0));
+	type = rte_cpu_to_be_16(ethertype);
+	memcpy(at, dst, RTE_ETHER_ADDR_LEN);
+	memcpy(at + RTE_ETHER_ADDR_LEN, &p->mac, RTE_ETHER_ADDR_LEN);
+	memcpy(at + 2 * RTE_ETHER_ADDR_LEN, &type, sizeof(type));
+	pkt_meta(m)->l3_off = (uint16_t)(hlen + (tagged ? VLAN_HDR_LEN : 0));
 	return true;
 }
 
@@ -161,22 +163,46 @@ eth_send(struct lcore *lc, struct port *p, struct rte_mbuf *m, const struct rte_
 		pkt_drop(lc, m, DROP_NOBUF);
 }
 
+/* The neighbour of the packet before. Asking for it again in the same burst changes nothing. */
+struct last_neigh {
+	struct ip_addr nexthop;
+	const struct port *port; /* NULL: not known */
+	struct rte_ether_addr mac;
+};
+
+/* False: m waits for an answer, or was dropped. */
+static bool
+resolve(struct lcore *lc, struct port *p, struct rte_mbuf *m, struct last_neigh *last)
+{
+	const struct ip_addr *nexthop = &pkt_meta(m)->nexthop;
+	bool is_known;
+
+	if (last->port == p && ip_addr_eq(&last->nexthop, nexthop))
+		return true;
+	last->nexthop = *nexthop;
+	is_known = ip_addr_is_v4(nexthop)
+			   ? arp_resolve(lc, p, ip_addr_to_v4(nexthop), m, &last->mac)
+			   : nd_resolve(lc, p, nexthop, m, &last->mac);
+	last->port = is_known ? p : NULL;
+	return is_known;
+}
+
 void
 eth_out(struct lcore *lc, struct pkt_vec *v)
 {
+	struct last_neigh last = {.port = NULL};
+
 	for (uint32_t i = 0; i < v->n; i++) {
 		struct rte_mbuf *m = v->m[i];
 		struct pkt_meta *pm = pkt_meta(m);
 		struct port *p = lc->port[pm->port];
-		struct rte_ether_addr mac;
 
 		if (p->bare_ip)
 			port_put(lc, p, m);
-		else if (!ip_addr_is_v4(&pm->nexthop)) {
-			if (nd_resolve(lc, p, &pm->nexthop, m, &mac))
-				eth_send(lc, p, m, &mac, RTE_ETHER_TYPE_IPV6);
-		} else if (arp_resolve(lc, p, ip_addr_to_v4(&pm->nexthop), m, &mac))
-			eth_send(lc, p, m, &mac, RTE_ETHER_TYPE_IPV4);
+		else if (resolve(lc, p, m, &last))
+			eth_send(lc, p, m, &last.mac,
+				ip_addr_is_v4(&pm->nexthop) ? RTE_ETHER_TYPE_IPV4
+							    : RTE_ETHER_TYPE_IPV6);
 	}
 	v->n = 0;
 }

@@ -40,9 +40,10 @@ is_version_6(const struct rte_mbuf *m)
 void
 ip_in(struct lcore *lc, struct pkt_sort *s)
 {
-	struct pkt_vec in = s->v[NX_IP];
+	struct pkt_vec in;
 
-	s->v[NX_IP].n = 0;
+	pkt_vec_take(&s->v[NX_IP], &in);
+	ip4_burst(lc);
 	for (uint32_t i = 0; i < in.n; i++) {
 		if (is_version_6(in.m[i]))
 			ip6_in(lc, in.m[i], s);
@@ -87,27 +88,32 @@ outer_fields(const struct pkt_meta *pm)
 	return f;
 }
 
+static enum drop_reason
+push_inner(struct lcore *lc, struct rte_mbuf *m)
+{
+	struct pkt_meta *pm = pkt_meta(m);
+	struct ip_fields f = inner_fields(pm);
+	enum drop_reason r = push_header(lc, m, &f);
+
+	pm->nxt = ip_addr_is_v4(f.dst) ? IPPROTO_N_IPIP : IPPROTO_N_IPV6;
+	return r;
+}
+
 void
 ip_out_inner(struct lcore *lc, struct pkt_vec *v)
 {
-	struct pkt_vec in = *v;
+	uint32_t kept = 0;
 
-	v->n = 0;
-	for (uint32_t i = 0; i < in.n; i++) {
-		struct rte_mbuf *m = in.m[i];
-		struct pkt_meta *pm = pkt_meta(m);
-		struct ip_fields f = inner_fields(pm);
-		enum drop_reason r = DROP_NONE;
+	for (uint32_t i = 0; i < v->n; i++) {
+		struct rte_mbuf *m = v->m[i];
+		enum drop_reason r = pkt_meta(m)->tunnel == 0 ? DROP_NONE : push_inner(lc, m);
 
-		if (pm->tunnel != 0) {
-			r = push_header(lc, m, &f);
-			pm->nxt = ip_addr_is_v4(f.dst) ? IPPROTO_N_IPIP : IPPROTO_N_IPV6;
-		}
 		if (r == DROP_NONE)
-			pkt_vec_add(v, m);
+			v->m[kept++] = m;
 		else
 			pkt_drop(lc, m, r);
 	}
+	v->n = kept;
 }
 
 /* Fragments may outnumber what the vector holds: then what is ready leaves at once, in order. */
@@ -134,21 +140,41 @@ find_route(const struct lcore *lc, const struct pkt_meta *pm, const struct ip_ad
 	return !route_is_ours(lc, dst, pm->key.realm);
 }
 
+/* The route of the packet before; the next one of a burst often goes the same way. */
+struct last_route {
+	struct route route;
+	struct ip_addr dst;
+	uint32_t realm;
+	bool is_known;
+};
+
+static bool
+find_route_again(const struct lcore *lc, const struct pkt_meta *pm, const struct ip_addr *dst,
+	struct last_route *last)
+{
+	if (last->is_known && last->realm == pm->key.realm && ip_addr_eq(&last->dst, dst))
+		return true;
+	last->is_known = find_route(lc, pm, dst, &last->route);
+	last->dst = *dst;
+	last->realm = pm->key.realm;
+	return last->is_known;
+}
+
 static void
-packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v)
+packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v, struct last_route *last)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 	struct ip_fields f = outer_fields(pm);
 	uint32_t l4_bytes = m->pkt_len;
+	const struct route *route = &last->route;
 	enum drop_reason r;
-	struct route route;
 
-	if (!find_route(lc, pm, f.dst, &route)) {
+	if (!find_route_again(lc, pm, f.dst, last)) {
 		pkt_drop(lc, m, DROP_ROUTE_NONE);
 		return;
 	}
 	r = push_header(lc, m, &f);
-	if (r == DROP_NONE && f.df && m->pkt_len > route.mtu_bytes)
+	if (r == DROP_NONE && f.df && m->pkt_len > route->mtu_bytes)
 		r = DROP_IP_TOOBIG;
 	if (r != DROP_NONE) {
 		pkt_drop(lc, m, r);
@@ -156,20 +182,21 @@ packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v)
 	}
 	pm->l3_off = 0;
 	pm->l4_off = (uint16_t)(m->pkt_len - l4_bytes);
-	pm->port = route.port;
-	pm->nexthop = route.nexthop;
-	if (m->pkt_len <= route.mtu_bytes)
+	pm->port = route->port;
+	pm->nexthop = route->nexthop;
+	if (m->pkt_len <= route->mtu_bytes)
 		emit(lc, m, v);
 	else
-		frag_out(lc, m, route.mtu_bytes, emit, v);
+		frag_out(lc, m, route->mtu_bytes, emit, v);
 }
 
 void
 ip_out(struct lcore *lc, struct pkt_vec *v)
 {
-	struct pkt_vec in = *v;
+	struct last_route last = {.is_known = false};
+	struct pkt_vec in;
 
-	v->n = 0;
+	pkt_vec_take(v, &in);
 	for (uint32_t i = 0; i < in.n; i++)
-		packet_out(lc, in.m[i], v);
+		packet_out(lc, in.m[i], v, &last);
 }

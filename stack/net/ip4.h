@@ -8,6 +8,9 @@
 int ip4_create(struct lcore *lc);
 void ip4_destroy(struct lcore *lc);
 
+/* A burst begins: what was true of addresses in the last one may be no more. */
+void ip4_burst(struct lcore *lc);
+
 /* One received packet with its header at meta's l3_off; takes ownership. As ip_in() says. */
 void ip4_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s);
 
