@@ -48,9 +48,13 @@ static bool
 stage(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, uint32_t *sum)
 {
 	const struct pkt_meta *pm = pkt_meta(seg->m);
+	const uint8_t *h = pkt_data(seg->m, pm->l4_off);
 	uint32_t hlen = (uint32_t)(seg->off - pm->l4_off);
+	uint64_t words = csum_pseudo(&pm->key, pm->l4_len);
 
-	*sum = csum_add(pkt_data(seg->m, pm->l4_off), hlen, csum_pseudo(&pm->key, pm->l4_len));
+	for (uint32_t i = 0; i < hlen / 4; i++)
+		words += csum_word(h, i);
+	*sum = csum_fold(words);
 	if (seg->len == 0)
 		return true;
 	return buf_stage(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len, sum);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <rte_memcpy.h>
 #include <rte_malloc.h>
-#include <rte_stack.h>
+#include <rte_prefetch.h>
 
 #include "stack/base/assert.h"
 #include "stack/base/csum.h"
@@ -21,12 +21,42 @@ struct buf_chunk {
 	uint8_t data[CHUNK_BYTES];
 };
 
-/* A stack, so that the chunk given back last, which is still in the cache, is taken first. */
+/* The chunk given back last, which is still in the cache, is taken first. Its worker's alone. */
 struct buf_pool {
-	struct rte_stack *unused;
+	struct buf_chunk *unused; /* linked by next */
 	struct buf_chunk *chunks;
 	uint32_t nb;
+	uint32_t nb_unused;
 };
+
+static struct buf_chunk *
+next_of(const struct buf_chunk *c)
+{
+	return atomic_load_explicit(&c->next, memory_order_acquire);
+}
+
+static void
+chunk_put(struct buf_pool *p, struct buf_chunk *c)
+{
+	atomic_store_explicit(&c->next, p->unused, memory_order_relaxed);
+	p->unused = c;
+	p->nb_unused++;
+}
+
+/* NULL if there is none. */
+static struct buf_chunk *
+chunk_get(struct buf_pool *p)
+{
+	struct buf_chunk *c = p->unused;
+
+	if (c == NULL)
+		return NULL;
+	p->unused = atomic_load_explicit(&c->next, memory_order_relaxed);
+	p->nb_unused--;
+	if (p->unused != NULL)
+		rte_prefetch0(p->unused);
+	return c;
+}
 
 int
 buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **out)
@@ -36,18 +66,14 @@ buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **
 	if (p == NULL)
 		return -ENOMEM;
 	p->nb = nb;
-	p->unused = rte_stack_create(name, nb, socket_id, 0);
 	p->chunks =
 		rte_malloc_socket(name, sizeof(*p->chunks) * nb, RTE_CACHE_LINE_SIZE, socket_id);
-	if (p->unused == NULL || p->chunks == NULL) {
+	if (p->chunks == NULL) {
 		buf_pool_free(p);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < nb; i++) {
-		void *c = &p->chunks[nb - 1 - i];
-
-		rte_stack_push(p->unused, &c, 1);
-	}
+	for (uint32_t i = 0; i < nb; i++)
+		chunk_put(p, &p->chunks[nb - 1 - i]);
 	*out = p;
 	return 0;
 }
@@ -57,7 +83,6 @@ buf_pool_free(struct buf_pool *p)
 {
 	if (p == NULL)
 		return;
-	rte_stack_free(p->unused);
 	rte_free(p->chunks);
 	free(p);
 }
@@ -65,21 +90,7 @@ buf_pool_free(struct buf_pool *p)
 uint32_t
 buf_pool_in_use(const struct buf_pool *p)
 {
-	return p->nb - rte_stack_count(p->unused);
-}
-
-static void
-chunk_put(struct lcore *lc, struct buf_chunk *c)
-{
-	void *obj = c;
-
-	rte_stack_push(lc->buf->unused, &obj, 1);
-}
-
-static struct buf_chunk *
-next_of(struct buf_chunk *c)
-{
-	return atomic_load_explicit(&c->next, memory_order_acquire);
+	return p->nb - p->nb_unused;
 }
 
 void
@@ -93,7 +104,7 @@ static bool
 may_grow(const struct lcore *lc, const struct buf *b)
 {
 	const struct buf_pool *p = lc->buf;
-	uint32_t avail = rte_stack_count(p->unused);
+	uint32_t avail = p->nb_unused;
 
 	if (b->modest && b->tail != NULL && avail < p->nb / RESERVE_DIV)
 		return false;
@@ -104,12 +115,10 @@ may_grow(const struct lcore *lc, const struct buf *b)
 static struct buf_chunk *
 grow(struct lcore *lc, struct buf *b, uint64_t end)
 {
-	void *obj;
-	struct buf_chunk *c;
+	struct buf_chunk *c = may_grow(lc, b) ? chunk_get(lc->buf) : NULL;
 
-	if (!may_grow(lc, b) || rte_stack_pop(lc->buf->unused, &obj, 1) == 0)
+	if (c == NULL)
 		return NULL;
-	c = obj;
 	atomic_init(&c->next, NULL);
 	c->base = end;
 	if (b->tail == NULL)
@@ -143,7 +152,7 @@ buf_fits(const struct lcore *lc, const struct buf *b, size_t len)
 	if (len <= here)
 		return true;
 	chunks = (len - here + CHUNK_BYTES - 1) / CHUNK_BYTES;
-	return chunks <= rte_stack_count(lc->buf->unused);
+	return chunks <= lc->buf->nb_unused;
 }
 
 /* The place for bytes at position end: *n of them, at least one; NULL if there is no chunk. */
@@ -227,7 +236,7 @@ buf_unstage(struct lcore *lc, struct buf *b)
 	while (c != NULL) {
 		struct buf_chunk *next = next_of(c);
 
-		chunk_put(lc, c);
+		chunk_put(lc->buf, c);
 		c = next;
 	}
 	b->tail = keep;
@@ -308,7 +317,7 @@ buf_drop(struct lcore *lc, struct buf *b, size_t n)
 		b->head = atomic_load_explicit(&c->next, memory_order_acquire);
 		if (b->cur == c)
 			b->cur = b->head;
-		chunk_put(lc, c);
+		chunk_put(lc->buf, c);
 	}
 	atomic_store_explicit(&b->start, start, memory_order_release);
 }
@@ -320,7 +329,7 @@ buf_clear(struct lcore *lc, struct buf *b)
 		struct buf_chunk *c = b->head;
 
 		b->head = atomic_load_explicit(&c->next, memory_order_relaxed);
-		chunk_put(lc, c);
+		chunk_put(lc->buf, c);
 	}
 	b->cur = NULL;
 	b->tail = NULL;
