@@ -25,6 +25,7 @@ struct perf_opts {
 	uint32_t sessions; /* server: end after so many connections, 0: never */
 	uint32_t workers;  /* pair: of each side */
 	bool esp;          /* pair: protected */
+	bool zero_copy;    /* bulk: lends memory instead of copying */
 	bool stages;       /* pair: print where the cycles go */
 	bool json;
 };

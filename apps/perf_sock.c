@@ -32,7 +32,9 @@ enum {
 	HELLO_BYTES = 24,
 	BUF_BYTES = 256 * 1024,
 	HELD_BYTES = 32768,
-	EVENTS = 64
+	EVENTS = 64,
+	SLOTS = 32,
+	PIECES = 16
 };
 
 struct hello {
@@ -199,6 +201,44 @@ is_done_sending(const struct perf_run *p, const struct conn *c, uint64_t now_ns)
 	return now_ns - c->started_ns >= p->o->seconds * 1000000000u;
 }
 
+/* The next of the buffers that a program would fill in turn; 0 bytes if that one is under way. */
+static const uint8_t *
+next_buffer(struct tl_worker *w, struct perf_run *p, size_t len)
+{
+	struct tl_done done[SLOTS];
+	uint32_t slots = (uint32_t)(BUF_BYTES / len);
+	int n;
+
+	if (slots > SLOTS)
+		slots = SLOTS;
+	for (n = tl_send_done(w, done, SLOTS); n > 0; n--)
+		p->slots_busy &= ~(1u << done[n - 1].cookie);
+	p->slot %= slots;
+	return (p->slots_busy & 1u << p->slot) != 0 ? NULL : p->chunk + p->slot * len;
+}
+
+static ssize_t
+send_lent(struct tl_worker *w, struct perf_run *p, struct conn *c, const uint8_t *buf, size_t len)
+{
+	if (buf == NULL)
+		return 0;
+	if (tl_send_zc(w, c->fd, buf, len, p->slot) != 0)
+		return errno == EAGAIN ? 0 : -1;
+	p->slots_busy |= 1u << p->slot;
+	return (ssize_t)len;
+}
+
+static ssize_t
+send_next(struct tl_worker *w, struct perf_run *p, struct conn *c, size_t len)
+{
+	const uint8_t *buf = next_buffer(w, p, len);
+	ssize_t n = p->o->zero_copy ? send_lent(w, p, c, buf, len) : send_some(w, c, buf, len);
+
+	if (n > 0)
+		p->slot++;
+	return n;
+}
+
 /* Returns false at an error. */
 static bool
 send_bulk(struct tl_worker *w, struct perf_run *p, struct conn *c)
@@ -209,7 +249,7 @@ send_bulk(struct tl_worker *w, struct perf_run *p, struct conn *c)
 
 		if (c->hello.bytes != 0 && len > c->hello.bytes - c->tx_bytes)
 			len = c->hello.bytes - c->tx_bytes;
-		n = send_some(w, c, p->chunk, len);
+		n = send_next(w, p, c, len);
 		if (n <= 0)
 			return n == 0;
 		c->tx_bytes += (uint64_t)n;
@@ -330,10 +370,31 @@ take_hello(struct conn *c, const uint8_t *buf, size_t n)
 	return (ssize_t)used;
 }
 
+/* The same without copies: what comes is looked at where it is. */
+static int
+receive_lent(struct tl_worker *w, struct conn *c)
+{
+	struct tl_piece piece[PIECES];
+
+	for (;;) {
+		int n = tl_recv_peek(w, c->fd, piece, PIECES);
+		size_t bytes = 0;
+
+		if (n <= 0)
+			return n == 0 ? 0 : errno == EAGAIN ? 1 : -1;
+		for (int i = 0; i < n; i++)
+			bytes += piece[i].bytes;
+		c->rx_bytes += bytes;
+		tl_recv_release(w, c->fd, bytes);
+	}
+}
+
 /* Returns 1 to go on, 0 at the end of the stream, -1 at an error. */
 static int
 receive(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
+	if (p->o->zero_copy && c->is_server && c->greeted && c->hello.kind == PERF_BULK)
+		return receive_lent(w, c);
 	for (;;) {
 		ssize_t n = tl_recv(w, c->fd, p->buf, BUF_BYTES, 0), used = 0;
 

@@ -17,6 +17,8 @@ struct perf_run {
 	uint64_t opened_ns, first_ns, last_ns;
 	uint8_t *buf;   /* scratch for receiving */
 	uint8_t *chunk; /* what bulk and rr send */
+	uint32_t slot;  /* the part of it that is sent next */
+	uint32_t slots_busy;
 };
 
 /* Returns 0 or -ENOMEM; o outlives p. */

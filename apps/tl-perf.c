@@ -50,6 +50,7 @@ usage(FILE *out)
 	      "  -w, --workers N        pair: workers of each side, 1\n"
 	      "  -E, --esp              pair: AES-GCM-128, ESN, replay window 64, latched\n"
 	      "  -C, --cycles           pair: cycles by stage\n"
+	      "  -z, --zero-copy        bulk: lend memory instead of copying, at this end\n"
 	      "  -j, --json             one JSON object a line\n"
 	      "  -V, --version\n"
 	      "  -h, --help\n",
@@ -156,6 +157,9 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 	case 'E':
 		o->esp = true;
 		break;
+	case 'z':
+		o->zero_copy = true;
+		break;
 	case 'C':
 		o->stages = true;
 		break;
@@ -186,6 +190,7 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 		{"workers", required_argument, NULL, 'w'},
 		{"esp", no_argument, NULL, 'E'},
 		{"cycles", no_argument, NULL, 'C'},
+		{"zero-copy", no_argument, NULL, 'z'},
 		{"json", no_argument, NULL, 'j'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
@@ -193,7 +198,7 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:S:k:m:w:ECjVh", longs, NULL)) !=
+	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:S:k:m:w:ECzjVh", longs, NULL)) !=
 		-1)
 		one_option(opt, c, a, o);
 	a->mode = optind < argc ? argv[optind] : "";

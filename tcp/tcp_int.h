@@ -103,6 +103,16 @@ void tcp_usr_fin(struct lcore *lc, struct tcp_pcb *pcb);
 /* RFC 9293 s3.10.5: RST where the RFC says so, then CLOSED with err. */
 void tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err);
 
+/* 0, or the negative errno of a send() now: the error of the connection is told once. */
+ssize_t tcp_usr_may_send(struct sock *s);
+/* What a read says that finds no octet: 0 at the end of the stream, or a negative errno. */
+ssize_t tcp_usr_recv_nothing(struct sock *s);
+
+/* tcp_zc.c */
+int tcp_zc_send(struct lcore *lc, struct sock *s, const void *mem, size_t len, uint64_t cookie);
+int tcp_zc_peek(struct lcore *lc, struct sock *s, struct tl_piece *piece, int max);
+int tcp_zc_release(struct lcore *lc, struct sock *s, size_t len);
+
 /* tcp_latch.c: what the end of its latch does to a connection. */
 latch_alert_fn tcp_latch_alert;
 

@@ -126,7 +126,7 @@ flush(struct lcore *lc, struct tcp_pcb *pcb, bool unreadable)
 	tcp_tmr_stop_all(lc, pcb);
 	tcp_rcv_purge(lc, pcb);
 	buf_clear(lc, &pcb->snd);
-	if (unreadable)
+	if (unreadable && pcb->rcv_lent == 0)
 		buf_clear(lc, &pcb->rcv);
 }
 

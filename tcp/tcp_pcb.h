@@ -175,6 +175,7 @@ struct tcp_pcb {
 
 	struct buf snd; /* position 0 is the octet iss + 1 */
 	struct buf rcv;
+	uint32_t rcv_lent; /* octets at the start of rcv that the program looks at */
 
 	/* A listener's own. */
 	struct tcp_pcb_list half;  /* SYN_RCVD */

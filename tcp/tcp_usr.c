@@ -354,25 +354,33 @@ note_want(struct lcore *lc, struct tcp_pcb *pcb)
 		tcp_tmr_starved(lc, pcb);
 }
 
-/* RFC 9293 s3.10.2. */
-static ssize_t
-usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags)
+ssize_t
+tcp_usr_may_send(struct sock *s)
 {
-	struct tcp_pcb *pcb = s->pcb;
-	size_t n;
+	const struct tcp_pcb *pcb = s->pcb;
 
-	if ((flags & MSG_OOB) != 0)
-		return -EOPNOTSUPP;
 	if (s->so_error != 0)
 		return take_error(s);
 	if (pcb->state == TCPS_LISTEN || (pcb->state == TCPS_CLOSED && !pcb->was_open))
 		return -ENOTCONN;
 	if (pcb->fin_queued || pcb->state == TCPS_CLOSED)
 		return -EPIPE;
-	if (!tcp_is_synced(pcb))
-		return -EAGAIN;
-	if (len == 0)
-		return 0;
+	return tcp_is_synced(pcb) ? 0 : -EAGAIN;
+}
+
+/* RFC 9293 s3.10.2. */
+static ssize_t
+usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	ssize_t rc;
+	size_t n;
+
+	if ((flags & MSG_OOB) != 0)
+		return -EOPNOTSUPP;
+	rc = tcp_usr_may_send(s);
+	if (rc != 0 || len == 0)
+		return rc;
 	n = buf_append(lc, &pcb->snd, buf, len);
 	if (n < len)
 		note_want(lc, pcb);
@@ -393,6 +401,12 @@ recv_nothing(const struct tcp_pcb *pcb, size_t len)
 	return -EAGAIN;
 }
 
+ssize_t
+tcp_usr_recv_nothing(struct sock *s)
+{
+	return s->so_error != 0 ? take_error(s) : recv_nothing(s->pcb, 1);
+}
+
 /* RFC 9293 s3.10.3. */
 static ssize_t
 usr_recv(struct lcore *lc, struct sock *s, void *buf, size_t len, int flags)
@@ -404,6 +418,8 @@ usr_recv(struct lcore *lc, struct sock *s, void *buf, size_t len, int flags)
 		return -EINVAL;
 	if (s->so_error != 0)
 		return take_error(s);
+	if (pcb->rcv_lent > 0)
+		return -EBUSY;
 	n = RTE_MIN(len, (size_t)buf_len(&pcb->rcv));
 	if (n == 0)
 		return recv_nothing(pcb, len);
@@ -592,6 +608,9 @@ const struct sock_ops tcp_sock_ops = {
 	.connect = usr_connect,
 	.send = usr_send,
 	.recv = usr_recv,
+	.send_zc = tcp_zc_send,
+	.peek = tcp_zc_peek,
+	.release = tcp_zc_release,
 	.shutdown = usr_shutdown,
 	.close = usr_close,
 	.setopt = tcp_opt_set,

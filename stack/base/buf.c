@@ -12,21 +12,33 @@
 #include "stack/base/csum.h"
 #include "stack/base/lcore.h"
 
-/* An even length keeps every chunk boundary on a 16-bit word of the checksum of a whole chunk. */
-enum { CHUNK_BYTES = 8192 - 32, RESERVE_DIV = 8 };
+enum { CHUNK_BYTES = BUF_CHUNK_BYTES, NOTES_MAX = 4096, RESERVE_DIV = 8 };
 
+/* A chunk of the pool with its bytes behind it, or a note about memory of the program. */
 struct buf_chunk {
 	_Atomic(struct buf_chunk *) next;
 	uint64_t base; /* absolute position of data[0] */
+	uint8_t *data;
+	uint64_t cookie;     /* of a note */
+	uint32_t size_bytes; /* that belong here; fewer than there are when a note follows */
+	int error;           /* of a note that is done */
+	bool is_note;
+} __rte_cache_aligned;
+
+struct pool_chunk {
+	struct buf_chunk c;
 	uint8_t data[CHUNK_BYTES];
 };
 
 /* The chunk given back last, which is still in the cache, is taken first. Its worker's alone. */
 struct buf_pool {
 	struct buf_chunk *unused; /* linked by next */
-	struct buf_chunk *chunks;
+	struct pool_chunk *chunks;
 	uint32_t nb;
 	uint32_t nb_unused;
+	struct buf_chunk *notes, *unused_notes;
+	struct buf_chunk *done, *last_done; /* notes whose memory is the program's again */
+	uint32_t nb_notes;                  /* in buffers, or done and not told */
 };
 
 static struct buf_chunk *
@@ -58,6 +70,36 @@ chunk_get(struct buf_pool *p)
 	return c;
 }
 
+static void
+note_put(struct buf_pool *p, struct buf_chunk *c)
+{
+	atomic_store_explicit(&c->next, p->unused_notes, memory_order_relaxed);
+	p->unused_notes = c;
+	p->nb_notes--;
+}
+
+/* The program hears of it in the order of these calls. */
+static void
+note_done(struct buf_pool *p, struct buf_chunk *c, int error)
+{
+	c->error = error;
+	atomic_store_explicit(&c->next, NULL, memory_order_relaxed);
+	if (p->done == NULL)
+		p->done = c;
+	else
+		atomic_store_explicit(&p->last_done->next, c, memory_order_relaxed);
+	p->last_done = c;
+}
+
+static void
+release(struct buf_pool *p, struct buf_chunk *c, int error)
+{
+	if (c->is_note)
+		note_done(p, c, error);
+	else
+		chunk_put(p, c);
+}
+
 int
 buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **out)
 {
@@ -68,12 +110,16 @@ buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **
 	p->nb = nb;
 	p->chunks =
 		rte_malloc_socket(name, sizeof(*p->chunks) * nb, RTE_CACHE_LINE_SIZE, socket_id);
-	if (p->chunks == NULL) {
+	p->notes = calloc(NOTES_MAX, sizeof(*p->notes));
+	if (p->chunks == NULL || p->notes == NULL) {
 		buf_pool_free(p);
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < nb; i++)
-		chunk_put(p, &p->chunks[nb - 1 - i]);
+		chunk_put(p, &p->chunks[nb - 1 - i].c);
+	for (uint32_t i = 0; i < NOTES_MAX; i++)
+		note_put(p, &p->notes[i]);
+	p->nb_notes = 0;
 	*out = p;
 	return 0;
 }
@@ -84,13 +130,14 @@ buf_pool_free(struct buf_pool *p)
 	if (p == NULL)
 		return;
 	rte_free(p->chunks);
+	free(p->notes);
 	free(p);
 }
 
 uint32_t
 buf_pool_in_use(const struct buf_pool *p)
 {
-	return p->nb - p->nb_unused;
+	return p->nb - p->nb_unused + p->nb_notes;
 }
 
 void
@@ -111,14 +158,10 @@ may_grow(const struct lcore *lc, const struct buf *b)
 	return avail > 0;
 }
 
-/* Adds a chunk whose first byte is at position end. The consumer sees it through `next`. */
-static struct buf_chunk *
-grow(struct lcore *lc, struct buf *b, uint64_t end)
+/* c becomes the last one; the consumer sees it through `next`. */
+static void
+chain(struct buf *b, struct buf_chunk *c, uint64_t end)
 {
-	struct buf_chunk *c = may_grow(lc, b) ? chunk_get(lc->buf) : NULL;
-
-	if (c == NULL)
-		return NULL;
 	atomic_init(&c->next, NULL);
 	c->base = end;
 	if (b->tail == NULL)
@@ -126,7 +169,28 @@ grow(struct lcore *lc, struct buf *b, uint64_t end)
 	else
 		atomic_store_explicit(&b->tail->next, c, memory_order_release);
 	b->tail = c;
+}
+
+/* Adds a chunk whose first byte is at position end. */
+static struct buf_chunk *
+grow(struct lcore *lc, struct buf *b, uint64_t end)
+{
+	struct buf_chunk *c = may_grow(lc, b) ? chunk_get(lc->buf) : NULL;
+
+	if (c == NULL)
+		return NULL;
+	c->data = container_of(c, struct pool_chunk, c)->data;
+	c->size_bytes = CHUNK_BYTES;
+	c->is_note = false;
+	chain(b, c, end);
 	return c;
+}
+
+/* Room in the last chunk for what follows position end. */
+static uint32_t
+room_at(const struct buf *b, uint64_t end)
+{
+	return b->tail == NULL ? 0 : b->tail->size_bytes - (uint32_t)(end - b->tail->base);
 }
 
 bool
@@ -136,7 +200,7 @@ buf_can_append(const struct lcore *lc, const struct buf *b)
 
 	if (buf_room(b) == 0)
 		return false;
-	if (b->tail != NULL && end - b->tail->base < CHUNK_BYTES)
+	if (room_at(b, end) > 0)
 		return true;
 	return may_grow(lc, b);
 }
@@ -145,7 +209,7 @@ bool
 buf_fits(const struct lcore *lc, const struct buf *b, size_t len)
 {
 	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
-	size_t here = b->tail == NULL ? 0 : CHUNK_BYTES - (size_t)(end - b->tail->base), chunks;
+	size_t here = room_at(b, end), chunks;
 
 	if (len > buf_room(b))
 		return false;
@@ -160,16 +224,16 @@ static uint8_t *
 place(struct lcore *lc, struct buf *b, uint64_t end, size_t *n)
 {
 	struct buf_chunk *c = b->tail;
-	size_t used = c == NULL ? CHUNK_BYTES : (size_t)(end - c->base);
+	uint32_t room = room_at(b, end);
 
-	if (used == CHUNK_BYTES) {
+	if (room == 0) {
 		c = grow(lc, b, end);
 		if (c == NULL)
 			return NULL;
-		used = 0;
+		room = CHUNK_BYTES;
 	}
-	*n = RTE_MIN(*n, CHUNK_BYTES - used);
-	return c->data + used;
+	*n = RTE_MIN(*n, (size_t)room);
+	return c->data + (end - c->base);
 }
 
 size_t
@@ -192,6 +256,43 @@ buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len)
 	}
 	atomic_store_explicit(&b->end, end, memory_order_release);
 	return done;
+}
+
+bool
+buf_append_note(struct lcore *lc, struct buf *b, const void *mem, uint32_t len, uint64_t cookie)
+{
+	struct buf_pool *p = lc->buf;
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+	struct buf_chunk *c = p->unused_notes;
+
+	if (c == NULL || len > buf_room(b))
+		return false;
+	p->unused_notes = next_of(c);
+	p->nb_notes++;
+	c->data = (uint8_t *)(uintptr_t)mem; /* only read */
+	c->size_bytes = len;
+	c->cookie = cookie;
+	c->is_note = true;
+	if (b->tail != NULL)
+		b->tail->size_bytes = (uint32_t)(end - b->tail->base);
+	chain(b, c, end);
+	atomic_store_explicit(&b->end, end + len, memory_order_release);
+	return true;
+}
+
+bool
+buf_note_done(struct lcore *lc, uint64_t *cookie, int *error)
+{
+	struct buf_pool *p = lc->buf;
+	struct buf_chunk *c = p->done;
+
+	if (c == NULL)
+		return false;
+	p->done = next_of(c);
+	*cookie = c->cookie;
+	*error = c->error;
+	note_put(p, c);
+	return true;
 }
 
 bool
@@ -256,12 +357,12 @@ buf_span(struct buf *b, uint64_t pos, const uint8_t **span)
 	tl_assert(pos >= buf_start(b) && pos < end);
 	if (pos < c->base)
 		c = b->head;
-	while (pos - c->base >= CHUNK_BYTES)
-		c = atomic_load_explicit(&c->next, memory_order_acquire);
+	while (pos - c->base >= c->size_bytes)
+		c = next_of(c);
 	b->cur = c;
 	off = (size_t)(pos - c->base);
 	*span = c->data + off;
-	return RTE_MIN(CHUNK_BYTES - off, (size_t)(end - pos));
+	return RTE_MIN(c->size_bytes - off, (size_t)(end - pos));
 }
 
 void
@@ -299,6 +400,21 @@ buf_copy_csum(struct buf *b, uint64_t pos, void *dst, size_t len, uint32_t sum)
 	return sum;
 }
 
+/* error: what the owners of noted memory hear. */
+static void
+clear(struct lcore *lc, struct buf *b, int error)
+{
+	while (b->head != NULL) {
+		struct buf_chunk *c = b->head;
+
+		b->head = next_of(c);
+		release(lc->buf, c, error);
+	}
+	b->cur = NULL;
+	b->tail = NULL;
+	atomic_store_explicit(&b->start, buf_end(b), memory_order_release);
+}
+
 void
 buf_drop(struct lcore *lc, struct buf *b, size_t n)
 {
@@ -308,16 +424,16 @@ buf_drop(struct lcore *lc, struct buf *b, size_t n)
 	if (n == 0)
 		return;
 	if (start == buf_end(b)) {
-		buf_clear(lc, b);
+		clear(lc, b, 0);
 		return;
 	}
-	while (start - b->head->base >= CHUNK_BYTES) {
+	while (start - b->head->base >= b->head->size_bytes) {
 		struct buf_chunk *c = b->head;
 
 		b->head = atomic_load_explicit(&c->next, memory_order_acquire);
 		if (b->cur == c)
 			b->cur = b->head;
-		chunk_put(lc->buf, c);
+		release(lc->buf, c, 0);
 	}
 	atomic_store_explicit(&b->start, start, memory_order_release);
 }
@@ -325,13 +441,5 @@ buf_drop(struct lcore *lc, struct buf *b, size_t n)
 void
 buf_clear(struct lcore *lc, struct buf *b)
 {
-	while (b->head != NULL) {
-		struct buf_chunk *c = b->head;
-
-		b->head = atomic_load_explicit(&c->next, memory_order_relaxed);
-		chunk_put(lc->buf, c);
-	}
-	b->cur = NULL;
-	b->tail = NULL;
-	atomic_store_explicit(&b->start, buf_end(b), memory_order_release);
+	clear(lc, b, ECANCELED);
 }

@@ -17,6 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a chunk of the pool: with what describes it, a power of two. */
+enum { BUF_CHUNK_BYTES = 8192 - 64 };
+
 struct lcore;
 struct buf_chunk;
 struct buf_pool;
@@ -36,7 +39,7 @@ struct buf {
 int buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **out);
 void buf_pool_free(struct buf_pool *p);
 
-/* Chunks taken from the pool now: 0 when every buffer is empty. */
+/* Chunks taken from the pool now, and notes that nobody heard of: 0 when every buffer is empty. */
 uint32_t buf_pool_in_use(const struct buf_pool *p);
 
 void buf_init(struct buf *b, uint32_t limit_bytes);
@@ -75,6 +78,17 @@ bool buf_fits(const struct lcore *lc, const struct buf *b, size_t len);
 
 /* Producer: copies up to len bytes in. Returns how many fitted (limit, or no chunk left). */
 size_t buf_append(struct lcore *lc, struct buf *b, const void *src, size_t len);
+
+/*
+ * Producer: appends memory of somebody else, who leaves it as it is until buf_note_done() tells the
+ * cookie. False, and nothing happened: it does not fit whole, or too much memory is noted already.
+ */
+bool buf_append_note(
+	struct lcore *lc, struct buf *b, const void *mem, uint32_t len, uint64_t cookie);
+
+/* The next memory that no buffer of this worker refers to any more: *error is 0 if all of it was
+ * dropped as read, else ECANCELED. False: none. */
+bool buf_note_done(struct lcore *lc, uint64_t *cookie, int *error);
 
 /*
  * Producer: copies len bytes behind the end and adds them to an Internet checksum, without anybody

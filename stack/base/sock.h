@@ -26,6 +26,7 @@ struct sock_addr {
 };
 
 struct iovec;
+struct tl_piece;
 
 /* One call of sendmsg() or recvmsg(). */
 struct sock_msg {
@@ -52,6 +53,11 @@ struct sock_ops {
 	/* Datagrams; NULL: send() and recv() piece by piece. */
 	ssize_t (*sendmsg)(struct lcore *lc, struct sock *s, const struct sock_msg *msg, int flags);
 	ssize_t (*recvmsg)(struct lcore *lc, struct sock *s, struct sock_msg *msg, int flags);
+	/* Without copies, of streams; NULL: there is none. As tl_sock.h says. */
+	int (*send_zc)(
+		struct lcore *lc, struct sock *s, const void *mem, size_t len, uint64_t cookie);
+	int (*peek)(struct lcore *lc, struct sock *s, struct tl_piece *piece, int max);
+	int (*release)(struct lcore *lc, struct sock *s, size_t len);
 	int (*shutdown)(struct lcore *lc, struct sock *s, int how);
 	/* The socket object is gone afterwards; the transport may live on (FIN, TIME-WAIT). */
 	void (*close)(struct lcore *lc, struct sock *s);

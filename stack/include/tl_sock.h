@@ -148,6 +148,60 @@ ssize_t tl_send(struct tl_worker *w, int fd, const void *buf, size_t len, int fl
 ssize_t tl_recv(struct tl_worker *w, int fd, void *buf, size_t len, int flags);
 
 /**
+ * Sends from the program's own memory, which is read when segments leave, and again when they are
+ * lost: it stays as it is until tl_send_done() tells the cookie, also after tl_close(). Streams
+ * only. All of it is taken, in the order of other sends, or nothing.
+ * @param mem     is only read
+ * @param len     1 to the size of the send buffer, whose room it takes like any other byte
+ * @param cookie  comes back; any number
+ * @return 0; or -1: EAGAIN (the buffer has not so much room, or 4096 pieces of this worker are
+ * under way), EMSGSIZE (SO_SNDBUF is smaller than that), EINVAL (len 0), EOPNOTSUPP (a datagram
+ *   socket), and what tl_send() says of the connection
+ */
+int tl_send_zc(struct tl_worker *w, int fd, const void *mem, size_t len, uint64_t cookie);
+
+/** Memory that tl_send_zc() took and the stack will not look at again. */
+struct tl_done {
+	uint64_t cookie;
+	int error; /**< 0: the peer acknowledged every byte; ECANCELED: the connection ended before
+		    */
+};
+
+/**
+ * Tells which memory is the program's again, of all sockets of this worker, in the order in which
+ * that happened. A program that uses tl_send_zc() calls it in each turn.
+ * @param done  is filled
+ * @param max   entries at done
+ * @return number of entries filled, 0 to max
+ */
+int tl_send_done(struct tl_worker *w, struct tl_done *done, int max);
+
+/** Bytes of a stream where the stack keeps them. */
+struct tl_piece {
+	const void *at;
+	size_t bytes;
+};
+
+/**
+ * Shows what was received, from the first byte that was not given back, without copying it. The
+ * pieces stay as they are until tl_recv_release(), tl_close() or a new tl_connect(), whatever
+ * becomes of the connection. They fill the receive buffer: the peer's window grows when they are
+ * given back. A second call shows the same again, and what came since. tl_recv() is EBUSY
+ * meanwhile, and tl_close() counts what was not given back as unread. Streams only.
+ * @param piece  is filled
+ * @param max    entries at piece, 1 or more
+ * @return number of entries filled; 0 at the end of the stream; or -1: EAGAIN (nothing yet), EINVAL
+ *   (max), EOPNOTSUPP (a datagram socket), ENOTCONN, or the error of the connection
+ */
+int tl_recv_peek(struct tl_worker *w, int fd, struct tl_piece *piece, int max);
+
+/**
+ * Gives back the first bytes that tl_recv_peek() showed.
+ * @return 0; or -1: EINVAL (more than was shown), EOPNOTSUPP (a datagram socket)
+ */
+int tl_recv_release(struct tl_worker *w, int fd, size_t bytes);
+
+/**
  * Sends a datagram, or appends to a stream, which ignores the address. A datagram is one packet
  * buffer at most: 1976 bytes where no port has an MTU above 1792; beyond the path's MTU it leaves
  * in fragments.
@@ -214,15 +268,13 @@ enum { TL_TCP_STATE = 0x7401 };
 /**
  * Sets an option; int unless said otherwise.
  *
- * | level        | option       | value                                                           |
- * |--------------|--------------|-----------------------------------------------------------------|
- * | SOL_SOCKET   | SO_REUSEADDR | not 0: shares a bound port with others that say so, no listener |
- * | SOL_SOCKET   | SO_RCVBUF    | bytes, brought into 4096 to 64 MiB; never below what is promised
- * | | SOL_SOCKET   | SO_SNDBUF    | bytes, brought into 4096 to 64 MiB | | SOL_SOCKET   | SO_LINGER
- * | struct linger; only 0 seconds has an effect                     | | IPPROTO_TCP  | TCP_NODELAY
- * | not 0: small segments do not wait (RFC 9293 s3.7.4)             | | IPPROTO_TCP  | TCP_MAXSEG
- * | bytes, 88 to 32767: upper limit of the MSS                      | | IPPROTO_IPV6 | IPV6_V6ONLY
- * | not 0: no IPv4; AF_INET6 sockets, before tl_bind()              |
+ * - SOL_SOCKET, SO_REUSEADDR: not 0: shares a bound port with others that say so, no listener
+ * - SOL_SOCKET, SO_RCVBUF: bytes, brought into 4096 to 64 MiB; never below what is promised
+ * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB
+ * - SOL_SOCKET, SO_LINGER: struct linger; only 0 seconds has an effect
+ * - IPPROTO_TCP, TCP_NODELAY: not 0: small segments do not wait (RFC 9293 s3.7.4)
+ * - IPPROTO_TCP, TCP_MAXSEG: bytes, 88 to 32767: upper limit of the MSS
+ * - IPPROTO_IPV6, IPV6_V6ONLY: not 0: no IPv4; AF_INET6 sockets, before tl_bind()
  *
  * @param val  is copied
  * @param len  bytes at val

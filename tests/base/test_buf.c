@@ -5,7 +5,7 @@
 #include "stack/base/csum.h"
 #include "tests/util/lc_env.h"
 
-enum { CHUNK = 8192 - 32, BIG = 100000 };
+enum { CHUNK = BUF_CHUNK_BYTES, BIG = 100000 };
 
 static struct env *e;
 static struct buf b;

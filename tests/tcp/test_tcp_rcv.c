@@ -435,16 +435,16 @@ START_TEST(receive_buffer_leaves_the_last_chunks_to_others)
 	pcb_established();
 	buf_init(&hog, UINT32_MAX);
 	while (buf_pool_in_use(t.lc->buf) < 230)
-		buf_append(t.lc, &hog, pattern(), 8160);
+		buf_append(t.lc, &hog, pattern(), BUF_CHUNK_BYTES);
 	for (uint32_t i = 0; i < 6; i++)
 		rx_at(i * MSS, MSS, 0);
-	ck_assert_uint_eq(buf_len(&t.p->rcv), 8160);
+	ck_assert_uint_eq(buf_len(&t.p->rcv), BUF_CHUNK_BYTES);
 	ck_assert_uint_eq(buf_pool_in_use(t.lc->buf), 231);
 	ck_assert_uint_eq(env_drops(DROP_TCP_MEM), 1);
 	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
-	ck_assert_uint_eq(read_all(), 8160);
+	ck_assert_uint_eq(read_all(), BUF_CHUNK_BYTES);
 	rx_at(5 * MSS, MSS, 0);
-	ck_assert_uint_eq(read_all(), 6 * MSS - 8160);
+	ck_assert_uint_eq(read_all(), 6 * MSS - BUF_CHUNK_BYTES);
 	buf_clear(t.lc, &hog);
 	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
 }
