@@ -10,15 +10,17 @@
 #include "apps/common.h"
 #include "stack/include/tl.h"
 
-enum perf_kind { PERF_BULK = 1, PERF_RR = 2, PERF_EXCHANGE = 3 };
+enum perf_kind { PERF_BULK = 1, PERF_RR = 2, PERF_EXCHANGE = 3, PERF_CRR = 4, PERF_OPEN = 5 };
 
 struct perf_opts {
 	enum perf_kind kind;
 	union end addr; /* of the server */
 	uint16_t port;
-	uint32_t connections;
-	uint32_t size_bytes; /* of a request, or of one tl_send() */
-	uint64_t bytes;      /* of each connection; 0: by time */
+	uint32_t connections; /* at once; crr, open: being opened at once */
+	uint32_t ports;       /* of the server, from port on */
+	uint64_t total;       /* crr, open: connections in all; 0: by time */
+	uint32_t size_bytes;  /* of a request, or of one tl_send() */
+	uint64_t bytes;       /* of each connection; 0: by time */
 	uint64_t seconds;
 	uint32_t mtu_bytes;
 	const char *suite; /* limit: NULL for all */
@@ -52,8 +54,9 @@ int perf_scale(const struct perf_opts *o);
 /* What the compare of a latch costs. EAL runs. */
 int perf_latch(const struct perf_opts *o);
 
-/* Client and server in this process, without a wire; file: keys on top, or NULL. EAL is started. */
-int perf_pair(const struct perf_opts *o, const char *file);
+/* Client and server in this process, without a wire; file: keys of both, or NULL; set: more of
+ * them, as --set has them, NULL at the end. Starts EAL. */
+int perf_pair(const struct perf_opts *o, const char *file, char *const *set);
 
 /* The bare port: no stack, only its device. */
 int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);

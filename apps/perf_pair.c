@@ -194,6 +194,7 @@ conf_of(const struct perf_opts *o, int side, const char *file)
 
 	if (c == NULL)
 		abort();
+	set(c, "eal.memory-mb", "448"); /* of both stacks */
 	set(c, "port link.device", "memory");
 	set(c, "port link.address", side == SERVER ? "10.7.0.1/24" : "10.7.0.2/24");
 	snprintf(text, sizeof(text), "%u", o->mtu_bytes);
@@ -254,7 +255,7 @@ lane_run(void *arg)
 			side_turn(&l->side[k],
 				1000000000u +
 					(uint64_t)((double)(rte_rdtsc() - base) * ns_per_tsc));
-		if (!l->is_done && perf_run_is_over(&l->side[CLIENT].run)) {
+		if (!l->is_done && l->side[CLIENT].run.is_over) {
 			l->is_done = true;
 			atomic_fetch_add(&p->nb_done, 1);
 		}
@@ -332,7 +333,7 @@ run_lanes(struct pair *p)
 }
 
 int
-perf_pair(const struct perf_opts *o, const char *file)
+perf_pair(const struct perf_opts *o, const char *file, char *const *set_args)
 {
 	struct pair p = {.o = o, .nb_lanes = o->workers};
 	struct tl_error e = {""};
@@ -340,6 +341,8 @@ perf_pair(const struct perf_opts *o, const char *file)
 
 	for (int k = 0; k < SIDES; k++) {
 		p.conf[k] = conf_of(o, k, file);
+		for (char *const *at = set_args; *at != NULL; at++)
+			conf_set_arg(p.conf[k], *at);
 		if ((k == 0 && tl_eal_init(p.conf[k], &e) != 0) ||
 			tl_create(p.conf[k], &p.stack[k], &e) != 0)
 			die_config(&e);

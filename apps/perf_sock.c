@@ -6,6 +6,8 @@
  * obeys it, so one server serves every kind of client:
  *   bulk      the client sends, the server reads, both close
  *   rr        the client sends a request of a size, the server answers with as much
+ *   crr       one request and its answer, then both close, and the next connection begins
+ *   open      nothing: it is opened and stays
  *   exchange  both send the same number of pseudo-random bytes and print digests of each direction
  */
 #include "apps/perf_sock.h"
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <openssl/evp.h>
 
 #include "apps/common.h"
@@ -46,25 +49,27 @@ struct hello {
 
 struct conn {
 	int fd;
-	bool is_server, listening, greeted, sent_fin, got_fin, over, reported;
+	bool is_server, listening, greeted, sent_fin, got_fin, over, draining;
 	struct hello hello; /* host order */
 	size_t hello_at;
 	uint64_t tx_bytes, rx_bytes, owed; /* owed: bytes the server still has to answer */
-	uint64_t requests;
 	uint64_t started_ns, ended_ns, asked_ns;
-	uint64_t rr_min_ns, rr_max_ns, rr_sum_ns;
 	uint64_t rng;
 	int error;
 	struct tl_latch_info latch;
 	EVP_MD_CTX *tx_md, *rx_md;
 	size_t held_at, held_bytes; /* exchange: generated and not yet sent */
-	struct conn *next;
-	uint8_t held[HELD_BYTES];
+	uint8_t *held;              /* HELD_BYTES */
+	struct conn *next_done;
+	TAILQ_ENTRY(conn) all;
 };
 
 static void
 digest_start(struct conn *c)
 {
+	c->held = malloc(HELD_BYTES);
+	if (c->held == NULL)
+		abort();
 	c->tx_md = EVP_MD_CTX_new();
 	c->rx_md = EVP_MD_CTX_new();
 	EVP_DigestInit_ex(c->tx_md, EVP_sha256(), NULL);
@@ -91,13 +96,11 @@ conn_new(struct tl_worker *w, struct perf_run *p, int fd, bool is_server)
 		abort();
 	c->fd = fd;
 	c->is_server = is_server;
-	c->rr_min_ns = UINT64_MAX;
-	c->next = p->conns;
 	c->started_ns = tl_now_ns(w);
 	c->rng = 0x9e3779b97f4a7c15u * (is_server ? 3 : 5) + tl_now_ns(w);
-	p->conns = c;
+	TAILQ_INSERT_TAIL(&p->conns, c, all);
 	p->open++;
-	if (p->o->kind == PERF_RR)
+	if (p->o->kind == PERF_RR || p->o->kind == PERF_CRR)
 		tl_setsockopt(w, fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof(on));
 	return c;
 }
@@ -125,6 +128,10 @@ conn_over(struct tl_worker *w, struct perf_run *p, struct conn *c, int error)
 	c->ended_ns = tl_now_ns(w);
 	tl_getsockopt(w, c->fd, SOL_TL_IPSEC, TL_LATCH_INFO, &c->latch, &len);
 	tl_close(w, c->fd);
+	if (!c->draining) {
+		c->next_done = p->done;
+		p->done = c;
+	}
 	p->open--;
 	p->ended++;
 	p->failed += error != 0;
@@ -196,6 +203,8 @@ greet(struct tl_worker *w, struct perf_run *p, struct conn *c)
 static bool
 is_done_sending(const struct perf_run *p, const struct conn *c, uint64_t now_ns)
 {
+	if (c->hello.kind == PERF_CRR)
+		return c->rx_bytes >= c->hello.size;
 	if (c->hello.bytes != 0)
 		return c->tx_bytes >= c->hello.bytes;
 	return now_ns - c->started_ns >= p->o->seconds * 1000000000u;
@@ -305,6 +314,7 @@ send_side(struct tl_worker *w, struct perf_run *p, struct conn *c)
 	case PERF_BULK:
 		return c->is_server || send_bulk(w, p, c);
 	case PERF_RR:
+	case PERF_CRR:
 		return send_owed(w, p, c);
 	default:
 		return send_exchange(w, c);
@@ -315,12 +325,9 @@ send_side(struct tl_worker *w, struct perf_run *p, struct conn *c)
 static void
 answered(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
-	uint64_t now = tl_now_ns(w), took = now - c->asked_ns;
+	uint64_t now = tl_now_ns(w);
 
-	c->requests++;
-	c->rr_sum_ns += took;
-	c->rr_min_ns = took < c->rr_min_ns ? took : c->rr_min_ns;
-	c->rr_max_ns = took > c->rr_max_ns ? took : c->rr_max_ns;
+	hist_add(&p->rr, now - c->asked_ns);
 	if (is_done_sending(p, c, now)) {
 		finish_sending(w, c);
 		return;
@@ -337,7 +344,7 @@ received(struct tl_worker *w, struct perf_run *p, struct conn *c, const uint8_t 
 	c->rx_bytes += n;
 	if (c->hello.kind == PERF_EXCHANGE)
 		EVP_DigestUpdate(c->rx_md, buf, n);
-	if (c->hello.kind != PERF_RR)
+	if (c->hello.kind != PERF_RR && c->hello.kind != PERF_CRR)
 		return;
 	if (c->is_server)
 		c->owed += n;
@@ -361,8 +368,7 @@ take_hello(struct conn *c, const uint8_t *buf, size_t n)
 	c->hello.kind = be32toh(c->hello.kind);
 	c->hello.bytes = be64toh(c->hello.bytes);
 	c->hello.size = be64toh(c->hello.size);
-	if (c->hello.magic != HELLO_MAGIC || c->hello.kind < PERF_BULK ||
-		c->hello.kind > PERF_EXCHANGE)
+	if (c->hello.magic != HELLO_MAGIC || c->hello.kind < PERF_BULK || c->hello.kind > PERF_OPEN)
 		return -1;
 	c->greeted = true;
 	if (c->hello.kind == PERF_EXCHANGE)
@@ -414,6 +420,31 @@ receive(struct tl_worker *w, struct perf_run *p, struct conn *c)
 	}
 }
 
+/* Both directions end. What follows another is closed at once; else the last byte is waited for,
+ * because the program may end then. */
+static void
+close_later(struct tl_worker *w, struct perf_run *p, struct conn *c)
+{
+	if (c->hello.kind == PERF_CRR) {
+		conn_over(w, p, c, 0);
+		return;
+	}
+	if (!c->draining) {
+		c->draining = true;
+		c->next_done = p->done;
+		p->done = c;
+	}
+}
+
+/* Nothing more is asked of it. */
+static void
+is_open(struct tl_worker *w, struct perf_run *p, struct conn *c)
+{
+	c->greeted = c->sent_fin = true;
+	p->idle++;
+	p->last_ns = tl_now_ns(w);
+}
+
 static void
 act(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
@@ -423,6 +454,10 @@ act(struct tl_worker *w, struct perf_run *p, struct conn *c)
 	tl_getsockopt(w, c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
 	if (err != 0) {
 		conn_over(w, p, c, err);
+		return;
+	}
+	if (!c->is_server && p->o->kind == PERF_OPEN) {
+		is_open(w, p, c);
 		return;
 	}
 	rc = c->is_server || c->greeted ? c->got_fin ? 1 : receive(w, p, c)
@@ -436,6 +471,8 @@ act(struct tl_worker *w, struct perf_run *p, struct conn *c)
 		rc = -1;
 	if (rc < 0)
 		conn_over(w, p, c, errno);
+	else if (c->got_fin && c->sent_fin && !c->over)
+		close_later(w, p, c);
 }
 
 /* Both directions have ended and every byte was acknowledged. */
@@ -445,8 +482,6 @@ is_drained(struct tl_worker *w, const struct conn *c)
 	char state[32] = "";
 	socklen_t len = sizeof(state);
 
-	if (!c->got_fin || !c->sent_fin)
-		return false;
 	tl_getsockopt(w, c->fd, IPPROTO_TCP, TL_TCP_STATE, state, &len);
 	return strcmp(state, "TIME-WAIT") == 0 || strcmp(state, "CLOSED") == 0;
 }
@@ -472,7 +507,7 @@ wants_out(const struct conn *c)
 		return false;
 	if (!c->greeted)
 		return !c->is_server;
-	if (c->hello.kind == PERF_RR)
+	if (c->hello.kind == PERF_RR || c->hello.kind == PERF_CRR)
 		return c->owed > 0;
 	return c->hello.kind == PERF_EXCHANGE || !c->is_server;
 }
@@ -483,20 +518,44 @@ wanted(const struct conn *c)
 	return (c->got_fin ? 0u : TL_EV_IN) | (wants_out(c) ? TL_EV_OUT : 0u) | TL_EV_ERR;
 }
 
-/* Closed only when drained: the program may end right afterwards, and its stack with it. */
 static void
-finish_drained(struct tl_worker *w, struct perf_run *p)
+conn_free(struct perf_run *p, struct conn *c)
 {
-	for (struct conn *c = p->conns; c != NULL; c = c->next) {
-		if (c->listening || c->reported)
-			continue;
+	p->tx_bytes += c->tx_bytes;
+	p->rx_bytes += c->rx_bytes;
+	TAILQ_REMOVE(&p->conns, c, all);
+	EVP_MD_CTX_free(c->tx_md);
+	EVP_MD_CTX_free(c->rx_md);
+	free(c->held);
+	free(c);
+}
+
+static bool
+is_worth_a_line(const struct perf_run *p, const struct conn *c)
+{
+	if (c->error != 0 || c->hello.kind == PERF_EXCHANGE)
+		return true;
+	return c->hello.kind < PERF_CRR && (p->o->json || c->is_server);
+}
+
+/* Closes what is drained; reports and forgets what is over. */
+static void
+finish_done(struct tl_worker *w, struct perf_run *p)
+{
+	struct conn *c = p->done, *next;
+
+	for (p->done = NULL; c != NULL; c = next) {
+		next = c->next_done;
 		if (!c->over && is_drained(w, c))
 			conn_over(w, p, c, 0);
-		if (!c->over)
+		if (!c->over) {
+			c->next_done = p->done;
+			p->done = c;
 			continue;
-		c->reported = true;
-		if (p->o->json || c->is_server || c->error != 0 || c->hello.kind == PERF_EXCHANGE)
+		}
+		if (is_worth_a_line(p, c))
 			report(p->o, c);
+		conn_free(p, c);
 	}
 }
 
@@ -517,7 +576,27 @@ turn(struct tl_worker *w, struct perf_run *p)
 		if (!c->over)
 			tl_watch(w, c->fd, wanted(c), c);
 	}
-	finish_drained(w, p);
+	finish_done(w, p);
+}
+
+static bool
+listen_on(struct tl_worker *w, struct perf_run *p, uint16_t port)
+{
+	int fd = tl_socket(w, AF_INET6, SOCK_STREAM, 0);
+	union end a = end_any(port);
+	struct conn *c;
+
+	if (tl_bind(w, fd, &a.sa, sizeof(a)) != 0 || tl_listen(w, fd, 4096) != 0) {
+		fprintf(stderr, "tl-perf: port %u: %s\n", port, strerror(errno));
+		p->failed++;
+		tl_stop(p->stack);
+		return false;
+	}
+	c = conn_new(w, p, fd, true);
+	c->listening = true;
+	p->open--;
+	tl_watch(w, fd, TL_EV_IN, c);
+	return true;
 }
 
 void
@@ -526,21 +605,11 @@ perf_server_turn(struct tl_worker *w, void *arg)
 	struct perf_run *p = arg;
 
 	if (!p->opened) {
-		int fd = tl_socket(w, AF_INET6, SOCK_STREAM, 0);
-		union end a = end_any(p->o->port);
-		struct conn *c;
-
 		p->opened = true;
-		if (tl_bind(w, fd, &a.sa, sizeof(a)) != 0 || tl_listen(w, fd, 1024) != 0) {
-			fprintf(stderr, "tl-perf: port %u: %s\n", p->o->port, strerror(errno));
-			p->failed++;
-			tl_stop(p->stack);
-			return;
+		for (uint32_t i = 0; i < p->o->ports; i++) {
+			if (!listen_on(w, p, (uint16_t)(p->o->port + i)))
+				return;
 		}
-		c = conn_new(w, p, fd, true);
-		c->listening = true;
-		p->open--;
-		tl_watch(w, fd, TL_EV_IN, c);
 		printf("listening\n");
 		fflush(stdout);
 	}
@@ -549,35 +618,73 @@ perf_server_turn(struct tl_worker *w, void *arg)
 		tl_stop(p->stack);
 }
 
-/* False: it is too early. */
+/* The next server port in turn, so that there are more pairs of ports than one port has. */
+static union end
+next_address(struct perf_run *p)
+{
+	union end a = p->o->addr;
+	uint32_t port = p->o->port + (uint32_t)(p->started++ % p->o->ports);
+
+	if (a.sa.sa_family == AF_INET6)
+		a.in6.sin6_port = htons((uint16_t)port);
+	else
+		a.in.sin_port = htons((uint16_t)port);
+	return a;
+}
+
+enum opened { OPENED, OPEN_FAILED, OPEN_TOO_EARLY };
+
+static enum opened
+open_one(struct tl_worker *w, struct perf_run *p)
+{
+	int fd = tl_socket(w, p->o->addr.sa.sa_family, SOCK_STREAM, 0);
+	union end to = next_address(p);
+
+	if (fd >= 0 && tl_connect(w, fd, &to.sa, sizeof(to)) != 0 && errno != EINPROGRESS) {
+		bool early = p->started == 1 && errno == EADDRNOTAVAIL &&
+			     tl_now_ns(w) - p->opened_ns < DAD_WAIT_NS;
+
+		/* Our own IPv6 address is still being tried. */
+		if (early)
+			p->started = 0;
+		else
+			fprintf(stderr, "tl-perf: connect: %s\n", strerror(errno));
+		tl_close(w, fd);
+		if (early)
+			return OPEN_TOO_EARLY;
+		fd = -1;
+	}
+	if (fd < 0) {
+		p->failed++;
+		return OPEN_FAILED;
+	}
+	tl_watch(w, fd, TL_EV_OUT, conn_new(w, p, fd, false));
+	return OPENED;
+}
+
+/* One after the other as earlier ones end, or are open. */
+static bool
+goes_on(const struct tl_worker *w, const struct perf_run *p)
+{
+	if (p->o->kind != PERF_CRR && p->o->kind != PERF_OPEN)
+		return p->started < p->o->connections;
+	if (p->failed > 0) /* it will not get better */
+		return false;
+	if (p->o->total != 0)
+		return p->started < p->o->total;
+	return tl_now_ns(w) - p->first_ns < p->o->seconds * 1000000000u;
+}
+
 static bool
 open_clients(struct tl_worker *w, struct perf_run *p)
 {
 	if (p->opened_ns == 0)
 		p->opened_ns = tl_now_ns(w);
-	p->first_ns = tl_now_ns(w);
-	for (uint32_t i = 0; i < p->o->connections; i++) {
-		int fd = tl_socket(w, p->o->addr.sa.sa_family, SOCK_STREAM, 0);
-		struct conn *c;
-
-		if (fd >= 0 && tl_connect(w, fd, &p->o->addr.sa, sizeof(p->o->addr)) != 0 &&
-			errno != EINPROGRESS) {
-			/* Our own IPv6 address is still being tried. */
-			if (i == 0 && errno == EADDRNOTAVAIL &&
-				tl_now_ns(w) - p->opened_ns < DAD_WAIT_NS) {
-				tl_close(w, fd);
-				return false;
-			}
-			fprintf(stderr, "tl-perf: connect: %s\n", strerror(errno));
-			tl_close(w, fd);
-			fd = -1;
-		}
-		if (fd < 0) {
-			p->failed++;
-			continue;
-		}
-		c = conn_new(w, p, fd, false);
-		tl_watch(w, fd, TL_EV_OUT, c);
+	if (p->started == 0)
+		p->first_ns = tl_now_ns(w);
+	while (p->open - p->idle < p->o->connections && goes_on(w, p)) {
+		if (open_one(w, p) == OPEN_TOO_EARLY)
+			return false;
 	}
 	return true;
 }
@@ -587,55 +694,30 @@ perf_client_turn(struct tl_worker *w, void *arg)
 {
 	struct perf_run *p = arg;
 
-	if (!p->opened) {
-		p->opened = open_clients(w, p);
-		if (!p->opened)
+	if (!p->opened || goes_on(w, p)) {
+		if (!open_clients(w, p))
 			return;
+		p->opened = true;
 	}
 	turn(w, p);
-	if (p->open == 0)
+	if (p->open == p->idle && !goes_on(w, p)) {
+		p->is_over = true;
 		tl_stop(p->stack);
-}
-
-static void
-conns_free(struct perf_run *p)
-{
-	while (p->conns != NULL) {
-		struct conn *c = p->conns;
-
-		p->conns = c->next;
-		EVP_MD_CTX_free(c->tx_md);
-		EVP_MD_CTX_free(c->rx_md);
-		free(c);
 	}
-	free(p->buf);
-	free(p->chunk);
 }
 
 struct totals {
-	double seconds, gbit_s, cycles_per_packet, busy, rr_avg_us, rr_min_us, rr_max_us;
-	uint64_t bytes, packets, requests, rexmt;
+	double seconds, gbit_s, cycles_per_packet, busy;
+	uint64_t bytes, packets, rexmt;
 };
 
 static struct totals
 totals_of(struct perf_run *p)
 {
-	struct totals t = {.rr_min_us = 1e12};
-	uint64_t sum = 0;
+	struct totals t = {.bytes = p->tx_bytes + p->rx_bytes};
 
-	for (const struct conn *c = p->conns; c != NULL; c = c->next) {
+	for (const struct conn *c = TAILQ_FIRST(&p->conns); c != NULL; c = TAILQ_NEXT(c, all))
 		t.bytes += c->tx_bytes + c->rx_bytes;
-		t.requests += c->requests;
-		sum += c->rr_sum_ns;
-		if (c->requests > 0) {
-			t.rr_min_us = (double)c->rr_min_ns / 1e3 < t.rr_min_us
-					      ? (double)c->rr_min_ns / 1e3
-					      : t.rr_min_us;
-			t.rr_max_us = (double)c->rr_max_ns / 1e3 > t.rr_max_us
-					      ? (double)c->rr_max_ns / 1e3
-					      : t.rr_max_us;
-		}
-	}
 	t.seconds = p->last_ns > p->first_ns ? (double)(p->last_ns - p->first_ns) / 1e9 : 0;
 	t.gbit_s = t.seconds > 0 ? (double)t.bytes * 8 / t.seconds / 1e9 : 0;
 	t.packets = ctl_stat(p->stack, "rx-packets") + ctl_stat(p->stack, "tx-packets");
@@ -644,8 +726,36 @@ totals_of(struct perf_run *p)
 	t.cycles_per_packet = t.packets == 0 ? 0
 					     : (double)ctl_stat(p->stack, "busy-ns") *
 						       ctl_tsc_ghz() / (double)t.packets;
-	t.rr_avg_us = t.requests == 0 ? 0 : (double)sum / (double)t.requests / 1e3;
 	return t;
+}
+
+static void
+print_latency(const struct perf_run *p, double seconds)
+{
+	const struct hist *h = &p->rr;
+
+	printf(p->o->json
+			? "{\"requests\": %lu, \"per_second\": %.0f, \"min_us\": %.2f, \"avg_us\": "
+			  "%.2f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, "
+			  "\"max_us\": "
+			  "%.2f}\n"
+			: "%lu requests, %.0f/s, latency min %.2f avg %.2f p50 %.2f p99 %.2f p99.9 "
+			  "%.2f max %.2f us\n",
+		(unsigned long)h->n, (double)h->n / seconds, (double)h->min_ns / 1e3,
+		(double)h->sum_ns / (double)h->n / 1e3, hist_quantile(h, 0.5) / 1e3,
+		hist_quantile(h, 0.99) / 1e3, hist_quantile(h, 0.999) / 1e3,
+		(double)h->max_ns / 1e3);
+}
+
+static void
+print_connections(const struct perf_run *p, double seconds)
+{
+	uint64_t n = p->idle + p->ended;
+
+	printf(p->o->json ? "{\"connections\": %lu, \"per_second\": %.0f, \"open\": %u, \"ports\": "
+			    "%u}\n"
+			  : "%lu connections, %.0f/s, %u still open, %u server ports\n",
+		(unsigned long)n, seconds > 0 ? (double)n / seconds : 0, p->idle, p->o->ports);
 }
 
 void
@@ -661,12 +771,10 @@ perf_run_summary(struct perf_run *p, const char *end)
 			    "busy %.3f, %lu retransmits, %u failed\n",
 		end, t.seconds, (unsigned long)t.bytes, t.gbit_s, (unsigned long)t.packets,
 		t.cycles_per_packet, t.busy, (unsigned long)t.rexmt, p->failed);
-	if (t.requests > 0)
-		printf(p->o->json ? "{\"requests\": %lu, \"per_second\": %.0f, \"min_us\": %.1f, "
-				    "\"avg_us\": %.1f, \"max_us\": %.1f}\n"
-				  : "%lu requests, %.0f/s, latency min %.1f avg %.1f max %.1f us\n",
-			(unsigned long)t.requests, (double)t.requests / t.seconds, t.rr_min_us,
-			t.rr_avg_us, t.rr_max_us);
+	if (p->rr.n > 0)
+		print_latency(p, t.seconds);
+	if (p->o->kind == PERF_CRR || p->o->kind == PERF_OPEN)
+		print_connections(p, t.seconds);
 	fflush(stdout);
 }
 
@@ -674,15 +782,10 @@ int
 perf_run_open(struct perf_run *p, struct tl_stack *s, const struct perf_opts *o)
 {
 	*p = (struct perf_run){.o = o, .stack = s};
+	TAILQ_INIT(&p->conns);
 	p->buf = malloc(BUF_BYTES);
 	p->chunk = calloc(1, BUF_BYTES);
 	return p->buf == NULL || p->chunk == NULL ? -ENOMEM : 0;
-}
-
-bool
-perf_run_is_over(const struct perf_run *p)
-{
-	return p->opened && p->open == 0;
 }
 
 uint32_t
@@ -690,7 +793,10 @@ perf_run_close(struct perf_run *p)
 {
 	uint32_t failed = p->failed;
 
-	conns_free(p);
+	while (!TAILQ_EMPTY(&p->conns))
+		conn_free(p, TAILQ_FIRST(&p->conns));
+	free(p->buf);
+	free(p->chunk);
 	return failed;
 }
 
@@ -712,7 +818,7 @@ drive(struct tl_stack *s, const struct perf_opts *o, tl_turn_fn *fn, const char 
 	stop_on_signals(NULL);
 	if (rc == 0)
 		perf_run_summary(&p, end);
-	is_over = fn != perf_client_turn || perf_run_is_over(&p);
+	is_over = fn != perf_client_turn || p.is_over;
 	return perf_run_close(&p) != 0 || rc != 0 || !is_over ? 1 : 0;
 }
 

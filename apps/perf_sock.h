@@ -3,17 +3,26 @@
 #ifndef TL_APPS_PERF_SOCK_H
 #define TL_APPS_PERF_SOCK_H
 
+#include <sys/queue.h>
+
 #include "apps/perf.h"
+#include "apps/perf_hist.h"
 
 struct conn;
+TAILQ_HEAD(conn_list, conn);
 
 /* A program and what it counted; one for each worker that it runs on. */
 struct perf_run {
 	const struct perf_opts *o;
 	struct tl_stack *stack;
-	struct conn *conns;
-	uint32_t open, ended, failed;
-	bool opened;
+	struct conn_list conns;
+	struct conn *done; /* that end, or have ended */
+	uint64_t started, ended;
+	uint32_t open, failed;
+	uint32_t idle; /* of open: those that nothing more is asked of */
+	bool opened, is_over;
+	uint64_t tx_bytes, rx_bytes; /* of connections that are over */
+	struct hist rr;
 	uint64_t opened_ns, first_ns, last_ns;
 	uint8_t *buf;   /* scratch for receiving */
 	uint8_t *chunk; /* what bulk and rr send */
@@ -30,9 +39,6 @@ uint32_t perf_run_close(struct perf_run *p);
 /* Callbacks of a worker; arg is its struct perf_run. They stop the stack when all is done. */
 void perf_server_turn(struct tl_worker *w, void *arg);
 void perf_client_turn(struct tl_worker *w, void *arg);
-
-/* A client that has nothing more to do. */
-bool perf_run_is_over(const struct perf_run *p);
 
 /* Prints the totals; end: "client" or "server". */
 void perf_run_summary(struct perf_run *p, const char *end);

@@ -21,8 +21,11 @@ usage(FILE *out)
 	      "  tl-perf bulk     -f FILE -a ADDR [-p PORT] [-t SECONDS | -b BYTES] [-c "
 	      "CONNECTIONS]\n"
 	      "  tl-perf rr       -f FILE -a ADDR [-p PORT] [-t SECONDS] [-l BYTES]\n"
+	      "  tl-perf crr      -f FILE -a ADDR [-p PORT] [-P PORTS] [-t SECONDS] [-l BYTES]\n"
+	      "  tl-perf open     -f FILE -a ADDR [-p PORT] [-P PORTS] [-t SECONDS | -N TOTAL]\n"
 	      "  tl-perf exchange -f FILE -a ADDR [-p PORT] -b BYTES\n"
-	      "  tl-perf pair-bulk | pair-rr [-f FILE] [-m MTU] [-w WORKERS] [-E] [-C] [-t "
+	      "  tl-perf pair-bulk | pair-rr | pair-crr | pair-open [-f FILE] [-m MTU] [-w "
+	      "WORKERS] [-E] [-C] [-t "
 	      "SECONDS]\n"
 	      "                                     both ends in one process, without a wire\n"
 	      "  tl-perf limit    [-S SUITE | -k 128|256] [-l BYTES]     the crypto of this core\n"
@@ -41,6 +44,8 @@ usage(FILE *out)
 	      "  -b, --bytes BYTES      how much, in each connection and direction\n"
 	      "  -l, --length BYTES     of one write or request, 131072 (rr: 64)\n"
 	      "  -c, --connections N    at once, 1\n"
+	      "  -N, --total N          crr, open: connections in all\n"
+	      "  -P, --ports N          of the server, from --port on, 1\n"
 	      "  -n, --sessions N       server: end after so many connections\n"
 	      "  -S, --suite NAME       limit: GCM-128, GCM-256, CHACHA, CBC-128+SHA1,\n"
 	      "                         CBC-256+SHA256, CTR-128+SHA256, NULL+SHA256, GMAC-128 or\n"
@@ -57,11 +62,15 @@ usage(FILE *out)
 		out);
 }
 
+enum { SET_MAX = 64 };
+
 struct args {
 	const char *mode;
 	const char *file;
 	const char *address;
 	unsigned int port;
+	char *set[SET_MAX + 1]; /* pair: of both ends */
+	unsigned int nb_set;
 };
 
 static uint64_t
@@ -117,6 +126,7 @@ known_suite(const char *name)
 	exit(EXIT_CONFIG);
 }
 
+/* long: one case for each option. */
 static void
 one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 {
@@ -151,6 +161,12 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 	case 'm':
 		o->mtu_bytes = (uint32_t)number("--mtu", optarg, 9216);
 		break;
+	case 'N':
+		o->total = number("--total", optarg, UINT32_MAX);
+		break;
+	case 'P':
+		o->ports = (uint32_t)number("--ports", optarg, 60000);
+		break;
 	case 'w':
 		o->workers = (uint32_t)number("--workers", optarg, 16);
 		break;
@@ -165,6 +181,12 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 		break;
 	case 'j':
 		o->json = true;
+		break;
+	case 's':
+		if (a->nb_set == SET_MAX)
+			refuse("--set", "too many");
+		a->set[a->nb_set++] = optarg;
+		conf_set_arg(c, optarg);
 		break;
 	default:
 		common_option(opt, c, &a->file, usage);
@@ -187,6 +209,8 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 		{"suite", required_argument, NULL, 'S'},
 		{"key-bits", required_argument, NULL, 'k'},
 		{"mtu", required_argument, NULL, 'm'},
+		{"total", required_argument, NULL, 'N'},
+		{"ports", required_argument, NULL, 'P'},
 		{"workers", required_argument, NULL, 'w'},
 		{"esp", no_argument, NULL, 'E'},
 		{"cycles", no_argument, NULL, 'C'},
@@ -198,18 +222,39 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "f:s:a:p:t:b:l:c:n:S:k:m:w:ECzjVh", longs, NULL)) !=
-		-1)
+	while ((opt = getopt_long(
+			argc, argv, "f:s:a:p:t:b:l:c:n:N:P:S:k:m:w:ECzjVh", longs, NULL)) != -1)
 		one_option(opt, c, a, o);
 	a->mode = optind < argc ? argv[optind] : "";
 	if (optind + 1 < argc)
 		refuse("unexpected argument", argv[optind + 1]);
+	if (o->ports == 0 || o->port + o->ports > 65536)
+		refuse("--ports", "expected 1 to as many as there are from --port on");
 	if (o->workers == 0)
 		refuse("--workers", "expected at least 1");
 	if (o->connections == 0)
 		refuse("--connections", "expected at least 1");
 	if (strcmp(a->mode, "limit") == 0 && o->size_bytes > 16000)
 		refuse("--length", "limit: expected at most 16000");
+}
+
+/* What a client does; false: mode is not a client's. */
+static bool
+kind_of(const char *mode, enum perf_kind *kind)
+{
+	static const struct {
+		const char *mode;
+		enum perf_kind kind;
+	} kinds[] = {{"bulk", PERF_BULK}, {"rr", PERF_RR}, {"exchange", PERF_EXCHANGE},
+		{"crr", PERF_CRR}, {"open", PERF_OPEN}};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(mode, kinds[i].mode) == 0) {
+			*kind = kinds[i].kind;
+			return true;
+		}
+	}
+	return false;
 }
 
 static int
@@ -220,7 +265,7 @@ run_client(struct tl_conf *c, const struct args *a, struct perf_opts *o, enum pe
 
 	o->kind = kind;
 	if (o->size_bytes == 0)
-		o->size_bytes = kind == PERF_RR ? 64 : 131072;
+		o->size_bytes = kind == PERF_RR || kind == PERF_CRR ? 64 : 131072;
 	if (a->address == NULL || !end_parse(a->address, o->port, &o->addr)) {
 		fprintf(stderr, "tl-perf %s: expected --address ADDR, IPv4 or IPv6, got %s%s%s\n",
 			a->mode, a->address == NULL ? "none" : "\"",
@@ -274,24 +319,22 @@ run_bare(struct tl_conf *c, const struct args *a, const struct perf_opts *o)
 static int
 run_pair(const struct args *a, struct perf_opts *o)
 {
-	o->kind = strcmp(a->mode, "pair-rr") == 0 ? PERF_RR : PERF_BULK;
+	kind_of(a->mode + strlen("pair-"), &o->kind);
 	if (o->size_bytes == 0)
-		o->size_bytes = o->kind == PERF_RR ? 64 : 65536;
+		o->size_bytes = o->kind == PERF_BULK ? 65536 : 64;
 	end_parse("10.7.0.1", o->port, &o->addr);
-	return perf_pair(o, a->file);
+	return perf_pair(o, a->file, a->set);
 }
 
 static int
 dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 {
+	enum perf_kind kind;
+
 	if (strcmp(a->mode, "server") == 0)
 		return run_server(c, a, o);
-	if (strcmp(a->mode, "bulk") == 0)
-		return run_client(c, a, o, PERF_BULK);
-	if (strcmp(a->mode, "rr") == 0)
-		return run_client(c, a, o, PERF_RR);
-	if (strcmp(a->mode, "exchange") == 0)
-		return run_client(c, a, o, PERF_EXCHANGE);
+	if (kind_of(a->mode, &kind))
+		return run_client(c, a, o, kind);
 	if (strcmp(a->mode, "limit") == 0)
 		return perf_limit(o);
 	if (strcmp(a->mode, "suites") == 0)
@@ -301,18 +344,19 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_bare(c, a, o);
 	if (strcmp(a->mode, "wire-tx") == 0 || strcmp(a->mode, "wire-rx") == 0)
 		return run_wire(c, a, o);
-	if (strcmp(a->mode, "pair-bulk") == 0 || strcmp(a->mode, "pair-rr") == 0)
+	if (strncmp(a->mode, "pair-", 5) == 0 && kind_of(a->mode + 5, &kind))
 		return run_pair(a, o);
 	fprintf(stderr,
-		"tl-perf: expected server, bulk, rr, exchange, pair-bulk, pair-rr, limit, suites, "
-		"esp, scale, latch, wire-tx or wire-rx\n");
+		"tl-perf: expected server, bulk, rr, crr, open, exchange, one of the four with "
+		"pair- before it, limit, suites, esp, scale, latch, wire-tx or wire-rx\n");
 	return EXIT_CONFIG;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct perf_opts o = {.connections = 1, .workers = 1, .seconds = 5, .mtu_bytes = 1500};
+	struct perf_opts o = {
+		.connections = 1, .ports = 1, .workers = 1, .seconds = 5, .mtu_bytes = 1500};
 	struct args a = {.port = 5201};
 	struct tl_conf *c = tl_conf_new();
 	int rc;

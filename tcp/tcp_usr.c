@@ -13,6 +13,8 @@
 #include "stack/net/route.h"
 #include "tcp/tcp_int.h"
 
+enum { PORT_TRIES = 16 };
+
 static struct tcp_bound_list *
 bound_list(struct lcore *lc, rte_be16_t port)
 {
@@ -42,25 +44,35 @@ is_taken(struct lcore *lc, const struct tcp_pcb *self, const struct ip_addr *a, 
 	return false;
 }
 
+/* Neither a socket nor a connection to key's remote end uses it. With several workers, it leads
+ * back to this one. */
+static bool
+is_good_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key *key, uint32_t port)
+{
+	if (lc->nb_workers > 1 && port % lc->nb_workers != lc->id)
+		return false;
+	key->lport = rte_cpu_to_be_16((uint16_t)port);
+	return !is_taken(lc, pcb, &key->local, key->lport) && flow_find(lc, key) == NULL;
+}
+
 /*
- * RFC 6056 s3.3.1: a port from the ephemeral range, from a random start on, that neither a socket
- * nor a connection to key's remote end uses. With several workers, one that leads back to this
- * one. Returns 0 if there is none.
+ * RFC 6056: a port from the ephemeral range. Some are tried at random (s3.3.2), so that those in use
+ * never form long rows, and then all from a random one on (s3.3.1). Returns 0 if there is none.
  */
 static rte_be16_t
 pick_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key key)
 {
 	const struct tcp_conf *c = &lc->tcp->conf;
 	uint32_t n = c->port_last - c->port_first + 1u;
-	uint32_t start = rand_below(lc->rand, n);
+	uint32_t start;
 
+	for (uint32_t i = 0; i < PORT_TRIES * lc->nb_workers; i++) {
+		if (is_good_port(lc, pcb, &key, c->port_first + rand_below(lc->rand, n)))
+			return key.lport;
+	}
+	start = rand_below(lc->rand, n);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t port = c->port_first + (start + i) % n;
-
-		if (lc->nb_workers > 1 && port % lc->nb_workers != lc->id)
-			continue;
-		key.lport = rte_cpu_to_be_16((uint16_t)port);
-		if (!is_taken(lc, pcb, &key.local, key.lport) && flow_find(lc, &key) == NULL)
+		if (is_good_port(lc, pcb, &key, c->port_first + (start + i) % n))
 			return key.lport;
 	}
 	return 0;
