@@ -56,8 +56,8 @@ is_good_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key *key, 
 }
 
 /*
- * RFC 6056: a port from the ephemeral range. Some are tried at random (s3.3.2), so that those in use
- * never form long rows, and then all from a random one on (s3.3.1). Returns 0 if there is none.
+ * RFC 6056: a port from the ephemeral range. Some are tried at random (s3.3.2), so that those in
+ * use never form long rows, and then all from a random one on (s3.3.1). Returns 0 if there is none.
  */
 static rte_be16_t
 pick_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key key)

@@ -406,6 +406,24 @@ for command, missing in (("add sa a", "KEY=VALUE"), ("add sa", "NAME"), ("add", 
     rc, out, err = run("tl-pmd", "-c", f"{command}; quit", conf=GOOD)
     test(f'"{command}" says what is missing',
          rc == 1 and "incomplete" in out and missing in out, (rc, out, err))
+def objects(text):
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+# Client and server in one process: that each kind runs, in clear and protected, to its right end.
+for args, key, wanted in ((["pair-bulk", "-b", "5M"], "bytes", 5 << 20),
+                          (["pair-bulk", "-E", "-b", "5M", "-m", "9000"], "bytes", 5 << 20),
+                          (["pair-bulk", "-E", "-z", "-b", "5M"], "bytes", 5 << 20),
+                          (["pair-bulk", "-w", "2", "-b", "1M"], "bytes", 1 << 20),
+                          (["pair-rr", "-E", "-t", "0"], "requests", 1),
+                          (["pair-crr", "-E", "-N", "50", "-c", "4", "-P", "2"], "connections", 50),
+                          (["pair-open", "-E", "-N", "50", "-c", "4"], "connections", 50)):
+    rc, out, err = run("tl-perf", *args, "-C", "-j")
+    rows = objects(out)
+    values = [r[key] for r in rows if key in r]
+    stages = {r["stage"] for r in rows if "stage" in r}
+    test(f"tl-perf {' '.join(args)}", rc == 0 and values and min(values) >= wanted and
+         {"esp_in", "latch_in", "tcp_in"} <= stages, out + err)
 rc, out, err = run("tl-perf", "dance")
 test("tl-perf with an unknown mode exits 2", rc == 2 and "exchange" in err, err)
 print(f"1..{n}")
