@@ -27,6 +27,8 @@ struct perf_opts {
 	uint32_t sessions; /* server: end after so many connections, 0: never */
 	uint32_t workers;  /* pair: of each side */
 	bool esp;          /* pair: protected */
+	double loss_ppm;   /* pair: of a million frames, each way */
+	uint64_t delay_us; /* pair: each way */
 	bool zero_copy;    /* bulk: lends memory instead of copying */
 	bool stages;       /* pair: print where the cycles go */
 	bool json;

@@ -22,12 +22,19 @@
 #include "stack/ctl/show.h"
 #include "stack/run/run.h"
 
-enum { LINK_SLOTS = 64, SIDES = 2, SERVER = 0, CLIENT = 1 };
+enum { LINK_NEAR = 64, LINK_SLOTS = 1 << 15, SIDES = 2, SERVER = 0, CLIENT = 1 };
 
 /* One direction between two workers that one thread drives. */
 struct link {
 	uint32_t head, tail;
-	struct rte_mbuf *slot[LINK_SLOTS];
+	uint32_t room; /* frames that fit: few without a delay, so that they stay in the cache */
+	uint64_t delay_ns; /* from end to end */
+	uint64_t loss;     /* of 2^64 */
+	uint64_t rng, lost;
+	struct {
+		struct rte_mbuf *m;
+		uint64_t at_ns;
+	} slot[LINK_SLOTS];
 };
 
 struct side {
@@ -56,23 +63,48 @@ struct pair {
 	_Atomic uint32_t nb_done;
 };
 
+static void
+link_open(struct link *l, const struct perf_opts *o, uint64_t seed)
+{
+	l->delay_ns = o->delay_us * 1000u;
+	l->room = l->delay_ns == 0 ? LINK_NEAR : LINK_SLOTS;
+	l->loss = (uint64_t)(o->loss_ppm * (double)(UINT64_MAX / 1000000));
+	l->rng = 0x9e3779b97f4a7c15u * (seed + 1);
+}
+
+static uint64_t
+link_draw(struct link *l)
+{
+	l->rng ^= l->rng << 13;
+	l->rng ^= l->rng >> 7;
+	l->rng ^= l->rng << 17;
+	return l->rng;
+}
+
 static uint16_t
-link_get(struct link *l, struct rte_mbuf **m, uint16_t n)
+link_get(struct link *l, uint64_t now_ns, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t got = 0;
 
-	while (got < n && l->tail != l->head)
-		m[got++] = l->slot[l->tail++ % LINK_SLOTS];
+	while (got < n && l->tail != l->head && l->slot[l->tail % LINK_SLOTS].at_ns <= now_ns)
+		m[got++] = l->slot[l->tail++ % LINK_SLOTS].m;
 	return got;
 }
 
 static uint16_t
-link_put(struct link *l, struct rte_mbuf **m, uint16_t n)
+link_put(struct link *l, uint64_t now_ns, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t put = 0;
 
-	while (put < n && l->head - l->tail < LINK_SLOTS)
-		l->slot[l->head++ % LINK_SLOTS] = m[put++];
+	for (; put < n && l->head - l->tail < l->room; put++) {
+		if (l->loss != 0 && link_draw(l) < l->loss) {
+			rte_pktmbuf_free(m[put]);
+			l->lost++;
+			continue;
+		}
+		l->slot[l->head % LINK_SLOTS].m = m[put];
+		l->slot[l->head++ % LINK_SLOTS].at_ns = now_ns + l->delay_ns;
+	}
 	return put;
 }
 
@@ -81,7 +113,7 @@ link_clear(struct link *l)
 {
 	struct rte_mbuf *m;
 
-	while (link_get(l, &m, 1) == 1)
+	while (link_get(l, UINT64_MAX, &m, 1) == 1)
 		rte_pktmbuf_free(m);
 }
 
@@ -98,13 +130,13 @@ link_of(struct lcore *lc, struct port *p, bool receive)
 static uint16_t
 pair_rx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
 {
-	return link_get(link_of(lc, p, true), m, n);
+	return link_get(link_of(lc, p, true), lc->now_ns, m, n);
 }
 
 static uint16_t
 pair_tx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
 {
-	return link_put(link_of(lc, p, false), m, n);
+	return link_put(link_of(lc, p, false), lc->now_ns, m, n);
 }
 
 static const struct port_ops pair_ops = {.rx = pair_rx, .tx = pair_tx};
@@ -225,6 +257,7 @@ lane_open(struct pair *p, uint32_t i)
 		s->lc->port[0]->ctx = l;
 		s->lc->stages = p->o->stages ? &s->stages : NULL;
 		perf_run_open(&s->run, p->stack[k], p->o);
+		link_open(&s->out, p->o, 2 * i + (uint32_t)k);
 		tl_set_turn_fn(tl_worker(p->stack[k], i),
 			k == SERVER ? perf_server_turn : perf_client_turn, &s->run);
 	}

@@ -53,6 +53,8 @@ usage(FILE *out)
 	      "  -k, --key-bits N       limit: 128 or 256, for GCM-128 or GCM-256\n"
 	      "  -m, --mtu BYTES        pair: of the port; wire: frame size less 14; 1500\n"
 	      "  -w, --workers N        pair: workers of each side, 1\n"
+	      "  -L, --loss PERCENT     pair: frames lost at random, each way\n"
+	      "  -D, --delay US         pair: each way, in microseconds\n"
 	      "  -E, --esp              pair: AES-GCM-128, ESN, replay window 64, latched\n"
 	      "  -C, --cycles           pair: cycles by stage\n"
 	      "  -z, --zero-copy        bulk: lend memory instead of copying, at this end\n"
@@ -96,6 +98,19 @@ number(const char *opt, const char *text, uint64_t max)
 		exit(EXIT_CONFIG);
 	}
 	return n;
+}
+
+static double
+percent(const char *text)
+{
+	char *end;
+	double p = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(p >= 0 && p <= 100)) {
+		fprintf(stderr, "--loss: expected a percentage, got \"%s\"\n", text);
+		exit(EXIT_CONFIG);
+	}
+	return p;
 }
 
 static void
@@ -170,6 +185,12 @@ one_option(int opt, struct tl_conf *c, struct args *a, struct perf_opts *o)
 	case 'w':
 		o->workers = (uint32_t)number("--workers", optarg, 16);
 		break;
+	case 'L':
+		o->loss_ppm = percent(optarg) * 1e4;
+		break;
+	case 'D':
+		o->delay_us = number("--delay", optarg, 10000000);
+		break;
 	case 'E':
 		o->esp = true;
 		break;
@@ -212,6 +233,8 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 		{"total", required_argument, NULL, 'N'},
 		{"ports", required_argument, NULL, 'P'},
 		{"workers", required_argument, NULL, 'w'},
+		{"loss", required_argument, NULL, 'L'},
+		{"delay", required_argument, NULL, 'D'},
 		{"esp", no_argument, NULL, 'E'},
 		{"cycles", no_argument, NULL, 'C'},
 		{"zero-copy", no_argument, NULL, 'z'},
@@ -223,7 +246,7 @@ parse(int argc, char **argv, struct tl_conf *c, struct args *a, struct perf_opts
 	int opt;
 
 	while ((opt = getopt_long(
-			argc, argv, "f:s:a:p:t:b:l:c:n:N:P:S:k:m:w:ECzjVh", longs, NULL)) != -1)
+			argc, argv, "f:s:a:p:t:b:l:c:n:N:P:S:k:m:w:L:D:ECzjVh", longs, NULL)) != -1)
 		one_option(opt, c, a, o);
 	a->mode = optind < argc ? argv[optind] : "";
 	if (optind + 1 < argc)
