@@ -23,6 +23,7 @@ tcp_conf_default(struct tcp_conf *c)
 		.delack_us = 40000,
 		.syn_retries = 6,
 		.data_retries = 15,
+		.max_ranges = 16384,
 		.port_first = 49152,
 		.port_last = 65535,
 	};
@@ -47,10 +48,14 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	snprintf(name, sizeof(name), "tcp_%p", (void *)lc);
 	tc->pcbs = rte_mempool_create(name, conf->max_pcbs, sizeof(struct tcp_pcb), 0, 0, NULL,
 		NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
-	if (tc->pcbs == NULL) {
-		free(tc);
-		return -rte_errno;
-	}
+	if (tc->pcbs == NULL)
+		goto no_pcbs;
+	snprintf(name, sizeof(name), "tcps_%p", (void *)lc);
+	tc->ranges = rte_mempool_create(name, conf->max_pcbs + conf->max_ranges,
+		sizeof(struct tcp_range), 0, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY,
+		RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	if (tc->ranges == NULL)
+		goto no_ranges;
 	tc->conf = *conf;
 	TAILQ_INIT(&tc->all);
 	TAILQ_INIT(&tc->out);
@@ -68,6 +73,11 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	lc->tcp = tc;
 	latch_set_owner(lc, IPPROTO_N_TCP, tcp_latch_alert);
 	return 0;
+no_ranges:
+	rte_mempool_free(tc->pcbs);
+no_pcbs:
+	free(tc);
+	return -rte_errno;
 }
 
 void
@@ -92,6 +102,7 @@ tcp_destroy(struct lcore *lc)
 		tcp_pcb_free(lc, pcb);
 	}
 	rte_mempool_free(tc->pcbs);
+	rte_mempool_free(tc->ranges);
 	free(tc);
 	lc->tcp = NULL;
 }

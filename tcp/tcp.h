@@ -22,6 +22,11 @@ struct tcp_conf {
 	uint32_t data_retries; /* R2 of RFC 9293 s3.8.3, in retransmissions */
 	uint16_t port_first;   /* ephemeral ports, RFC 6335 s6 */
 	uint16_t port_last;
+	uint32_t max_ranges; /* of scoreboards, beyond one for each connection */
+	bool no_sack;
+	bool no_dsack;
+	bool no_tlp;
+	bool no_frto;
 	bool no_cookies; /* a flooded listener drops old half-open connections instead */
 };
 

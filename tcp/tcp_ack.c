@@ -46,20 +46,19 @@ set_wnd(struct tcp_pcb *pcb, const struct tcp_seg *seg)
 		pcb->persist_shift = 0;
 }
 
-/* RFC 6298 s3 (Karn): only octets sent once; RFC 7323 s4.1: or the echoed timestamp. */
+static uint32_t
+us_since(const struct lcore *lc, uint64_t ns)
+{
+	return (uint32_t)RTE_MIN((lc->now_ns - ns) / 1000, (uint64_t)TCP_RTO_MAX_US);
+}
+
+/* RFC 7323 s4.1: the echoed timestamp. */
 static void
-measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+measure_echo(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	uint32_t ms;
 
-	if (pcb->rtt_timing && seq_gt(seg->ack, pcb->rtt_seq)) {
-		pcb->rtt_timing = false;
-		tcp_rtt_sample(lc, pcb,
-			(uint32_t)RTE_MIN(
-				(lc->now_ns - pcb->rtt_ns) / 1000, (uint64_t)TCP_RTO_MAX_US));
-		return;
-	}
-	if (pcb->rtt_timing || !pcb->opt_ts || (seg->opts & TCP_O_TS) == 0 || seg->ts_ecr == 0)
+	if (!pcb->opt_ts || (seg->opts & TCP_O_TS) == 0 || seg->ts_ecr == 0)
 		return;
 	/* An echo from before the retransmission: the first ACK was lost, and the wait for the
 	 * timeout is not part of the round trip. */
@@ -71,6 +70,41 @@ measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 		tcp_rtt_sample(lc, pcb, ms * 1000);
 }
 
+/*
+ * RFC 6298 s3 (Karn): only octets sent once, else the echoed timestamp. srtt takes one sample in
+ * each round trip, as its weights want it; the least RTT sees them all.
+ */
+static void
+measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, const struct tcp_acked *a)
+{
+	/* Without SACK what was sent once may have arrived long before the hole was filled. */
+	bool known = a->first_ns != 0 && (pcb->opt_sack || !a->again);
+
+	if (known)
+		tcp_rack_rtt(lc, pcb, us_since(lc, a->last_ns));
+	if (a->bytes == 0 || seq_lt(pcb->snd_una, pcb->rtt_seq))
+		return;
+	if (known && !a->again)
+		tcp_rtt_sample(lc, pcb, us_since(lc, a->first_ns));
+	else
+		measure_echo(lc, pcb, seg);
+	pcb->rtt_seq = pcb->snd_nxt;
+}
+
+/* The SYN and its answer. */
+static void
+measure_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	/* last_send_ns is 0 where a cookie stood for the control block. */
+	if (pcb->syn_again || pcb->last_send_ns == 0)
+		measure_echo(lc, pcb, seg);
+	else
+		tcp_rtt_sample(lc, pcb, us_since(lc, pcb->last_send_ns));
+	if (pcb->srtt_us != 0)
+		tcp_rack_rtt(lc, pcb, pcb->srtt_us);
+	pcb->rtt_seq = pcb->snd_una;
+}
+
 void
 tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
@@ -80,8 +114,8 @@ tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);
 	set_wnd(pcb, seg);
 	tmr_stop(lc, &pcb->t_rexmt);
-	measure(lc, pcb, seg);
-	pcb->rtt_timing = false;
+	tcp_rec_start(pcb);
+	measure_syn(lc, pcb, seg);
 	/* RFC 6298 (5.7): without a sample, and with a SYN that was lost, begin with 3 s. */
 	if (pcb->srtt_us == 0)
 		pcb->rto_us = syn_lost ? 3 * TCP_RTO_INIT_US : TCP_RTO_INIT_US;
@@ -91,18 +125,17 @@ tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	pcb->cc.cwnd_bytes = syn_lost ? pcb->mss : tcp_cc_iw(pcb->mss);
 	pcb->cc.ssthresh_bytes = TCP_CWND_MAX;
 	pcb->cc.ops->start(&pcb->cc, lc->now_ns);
-	pcb->recover = pcb->snd_una - 1;
 	pcb->last_send_ns = lc->now_ns;
 	pcb->was_open = true;
 }
 
 static void
-ack_new(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+ack_new(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, struct tcp_acked *a)
 {
-	uint32_t bytes = seg->ack - pcb->snd_una, flight = tcp_flight(pcb);
 	uint32_t data = seg->ack - tcp_seq_of(pcb, buf_start(&pcb->snd));
 
-	measure(lc, pcb, seg);
+	a->bytes = seg->ack - pcb->snd_una;
+	tcp_sent_ack(lc, pcb, seg->ack, a);
 	pcb->snd_una = seg->ack;
 	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);
 	pcb->rexmt_cnt = 0;
@@ -110,14 +143,11 @@ ack_new(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	buf_drop(lc, &pcb->snd, RTE_MIN(data, buf_len(&pcb->snd)));
 	if (pcb->persist)
 		tcp_persist_end(lc, pcb);
-	tcp_rexmt_acked(lc, pcb, bytes, flight);
-	/* RFC 6298 (5.2), (5.3) */
+	/* RFC 6298 (5.2), (5.3); RFC 6582 s4, "Impatient" */
 	if (pcb->snd_una == pcb->snd_max)
 		tmr_stop(lc, &pcb->t_rexmt);
-	else if (!pcb->in_recovery || !pcb->partial_ack)
+	else if (pcb->opt_sack || pcb->ca != TCPR_RECOVERY || !pcb->rec.partial_ack)
 		tcp_rexmt_start(lc, pcb);
-	if (pcb->snd_una != tcp_snd_end(pcb))
-		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 	tcp_wake(lc, pcb);
 }
 
@@ -151,13 +181,38 @@ update_wnd(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	if (pcb->persist) {
 		/* What the probes carried is lost or was refused: begin again at snd_una. */
 		tcp_persist_end(lc, pcb);
-		pcb->snd_nxt = pcb->snd_una;
+		tcp_rec_resend(lc, pcb);
 		if (tcp_flight(pcb) > 0)
 			tcp_rexmt_start(lc, pcb);
 	}
 	if (pcb->snd_nxt != tcp_snd_end(pcb))
 		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 	tcp_wake(lc, pcb);
+}
+
+/* What the ACK says about what was sent: the scoreboard first, then what follows from it. */
+static void
+ack_sent_data(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	uint32_t before = pcb->snd_una;
+	struct tcp_acked a = {0};
+
+	/* RFC 7323 s4.1: an echo of nothing is none. */
+	a.has_echo = pcb->opt_ts && (seg->opts & TCP_O_TS) != 0 && seg->ts_ecr != 0;
+	a.echo_ms = seg->ts_ecr - pcb->ts_offset;
+	if (seq_gt(seg->ack, before))
+		ack_new(lc, pcb, seg, &a);
+	if (!pcb->opt_sack)
+		a.is_dup = is_dupack(pcb, seg) && a.bytes == 0;
+	else if (seg->sack_n > 0)
+		tcp_sack_in(lc, pcb, seg, before, &a);
+	if (a.bytes == 0 && a.sacked == 0 && !a.dsack && !a.is_dup && !pcb->rec.tlp)
+		return;
+	measure(lc, pcb, seg, &a);
+	tcp_rec_ack(lc, pcb, &a);
+	tcp_tlp_settle(lc, pcb);
+	if (pcb->snd_una != tcp_snd_end(pcb))
+		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }
 
 bool
@@ -172,10 +227,7 @@ tcp_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	/* RFC 9293 s3.8.6.1: open as long as the peer answers. An orphan has no such patience. */
 	if (pcb->persist && pcb->s != NULL)
 		pcb->rexmt_cnt = 0;
-	if (seq_gt(seg->ack, pcb->snd_una))
-		ack_new(lc, pcb, seg);
-	else if (is_dupack(pcb, seg))
-		tcp_rexmt_dupack(lc, pcb);
+	ack_sent_data(lc, pcb, seg);
 	if (seq_geq(seg->ack, pcb->snd_una))
 		update_wnd(lc, pcb, seg);
 	return true;

@@ -9,8 +9,8 @@
  *
  * The MAC covers the 5-tuple, the peer's ISN, time and MSS, and the profile of the SA that
  * protected the SYN, so that an ACK under another peer's SA makes no connection (F-22). It costs no
- * bit of the cookie: the profile is recomputed from the tag of the ACK. Window scaling travels in
- * the low bits of our timestamp.
+ * bit of the cookie: the profile is recomputed from the tag of the ACK. Window scaling and whether
+ * the peer permits SACK travel in the low bits of our timestamp.
  */
 #include <string.h>
 
@@ -23,7 +23,9 @@ enum {
 	TIME_SHIFT = 27,
 	MSS_SHIFT = 24,
 	MAC_MASK = 0xffffff,
-	WS_MASK = 0xf, /* of the timestamp; all ones: no window scaling */
+	WS_MASK = 0xf,   /* of the timestamp; all ones: no window scaling */
+	SACK_BIT = 0x10, /* of the timestamp: the peer permits SACK */
+	OPT_MASK = 0x1f,
 	ESP_ROOM = 96, /* no latch is there yet that would know how much ESP adds */
 };
 
@@ -83,11 +85,11 @@ own_mss(const struct lcore *lc, const struct tcp_seg *syn, uint16_t mtu_bytes)
 
 /* Never ahead of the clock, or the peer would take what follows for old (RFC 7323 s5.3). */
 static uint32_t
-stamp(const struct lcore *lc, uint32_t ws)
+stamp(const struct lcore *lc, uint32_t opts)
 {
-	uint32_t now = tcp_now_ms(lc), ts = (now & ~(uint32_t)WS_MASK) | ws;
+	uint32_t now = tcp_now_ms(lc), ts = (now & ~(uint32_t)OPT_MASK) | opts;
 
-	return ts > now ? ts - (WS_MASK + 1) : ts;
+	return ts > now ? ts - (OPT_MASK + 1) : ts;
 }
 
 void
@@ -115,6 +117,10 @@ tcp_cookie_send(
 			ws = RTE_MIN((uint32_t)syn->wscale, (uint32_t)TCP_WSCALE_MAX);
 			s.opts |= TCP_O_WS;
 			s.wscale = tcp_wscale_of(lsn->s->rcvbuf_bytes);
+		}
+		if ((syn->opts & TCP_O_SACK_PERM) != 0 && !lc->tcp->conf.no_sack) {
+			ws |= SACK_BIT;
+			s.opts |= TCP_O_SACK_PERM;
 		}
 		s.opts |= TCP_O_TS;
 		s.ts_val = stamp(lc, ws) + tcp_ts_offset(lc, k);
@@ -152,7 +158,10 @@ recall(const struct lcore *lc, const struct tcp_seg *seg, struct tcp_seg *syn)
 		return true;
 	syn->opts |= TCP_O_TS;
 	syn->ts_val = seg->ts_val;
-	ws = (seg->ts_ecr - tcp_ts_offset(lc, &pkt_meta(seg->m)->key)) & WS_MASK;
+	ws = (seg->ts_ecr - tcp_ts_offset(lc, &pkt_meta(seg->m)->key)) & OPT_MASK;
+	if ((ws & SACK_BIT) != 0)
+		syn->opts |= TCP_O_SACK_PERM;
+	ws &= WS_MASK;
 	if (ws <= TCP_WSCALE_MAX) {
 		syn->opts |= TCP_O_WS;
 		syn->wscale = (uint8_t)ws;

@@ -16,7 +16,7 @@ is_plain(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	if (pcb->state != TCPS_ESTABLISHED || pcb->doomed)
 		return false;
-	if ((seg->flags & (uint8_t)~TCP_F_PSH) != TCP_F_ACK)
+	if ((seg->flags & (uint8_t)~TCP_F_PSH) != TCP_F_ACK || seg->sack_n > 0)
 		return false;
 	/* RFC 7323 s5.3, R1: in time. */
 	if (pcb->opt_ts ? seg->opts != TCP_O_TS || seq_lt(seg->ts_val, pcb->ts_recent)

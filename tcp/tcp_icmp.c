@@ -40,9 +40,7 @@ too_big(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu)
 	tcp_pcb_update_mss(pcb);
 	if (!tcp_is_synced(pcb))
 		return;
-	pcb->snd_nxt = pcb->snd_una;
-	pcb->rtt_timing = false;
-	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	tcp_rec_resend(lc, pcb);
 }
 
 bool

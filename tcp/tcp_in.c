@@ -90,6 +90,9 @@ answer_unacceptable(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg 
 		return;
 	if (pcb->state == TCPS_TIME_WAIT && (seg->flags & TCP_F_FIN) != 0)
 		tcp_tmr_2msl(lc, pcb);
+	/* RFC 2883 s4.1: what lies wholly before the window came twice. */
+	if (seg->len > 0 && seq_leq(seg->seq + seg->len, pcb->rcv_nxt))
+		tcp_sack_dup(lc, pcb, seg->seq, seg->seq + seg->len);
 	if ((seg->flags & TCP_F_SYN) != 0 || tcp_seg_len(seg) == 0)
 		tcp_challenge_ack(lc, pcb);
 	else

@@ -33,8 +33,6 @@ bool tcp_rcv_ooo_ok(const struct tcp_pcb *pcb);
 
 /* tcp_rexmt.c */
 void tcp_rtt_sample(struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us);
-void tcp_rexmt_acked(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, uint32_t flight);
-void tcp_rexmt_dupack(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb);
 /* What was sent while nothing could leave is sent again at once (B.4, 5). */
@@ -42,8 +40,44 @@ void tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb);
 
+/* tcp_rec.c */
+void tcp_rec_start(struct tcp_pcb *pcb);
+/* An ACK told something; the scoreboard knows, snd_una has advanced by a->bytes. */
+void tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a);
+/* Losses were found without an ACK. */
+void tcp_rec_lost(struct lcore *lc, struct tcp_pcb *pcb);
+/* Congestion, and nothing is to be sent again. */
+void tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rec_timeout(struct lcore *lc, struct tcp_pcb *pcb);
+/* Everything in flight is sent again, and not because of congestion. */
+void tcp_rec_resend(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, bool again);
+
+/* tcp_rack.c */
+void tcp_rack_start(struct tcp_pcb *pcb);
+void tcp_rack_rtt(const struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us);
+void tcp_rack_update(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a);
+void tcp_rack_dsack(struct tcp_pcb *pcb);
+void tcp_rack_recovered(struct tcp_pcb *pcb);
+/* Marks what is lost by now and sets the timer for what may be; true if something is. */
+bool tcp_rack_detect(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rack_timeout(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_rack_timeout_losses(struct lcore *lc, struct tcp_pcb *pcb);
+/* Sets the probe's timer if one may be sent (RFC 8985 s7.2). */
+bool tcp_tlp_arm(struct lcore *lc, struct tcp_pcb *pcb);
+/* After an ACK: the timer waits for the probe where it may, for the RTO where it must. */
+void tcp_tlp_settle(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_tlp_timeout(struct lcore *lc, struct tcp_pcb *pcb);
+void tcp_tlp_sent(struct tcp_pcb *pcb, bool again);
+bool tcp_tlp_ack(struct tcp_pcb *pcb, const struct tcp_acked *a);
+
+/* tcp_prr.c */
+void tcp_prr_start(struct tcp_pcb *pcb, const struct tcp_acked *a);
+void tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more);
+
 /* tcp_tmr.c */
-void tcp_tmr_rexmt(struct lcore *lc, struct tcp_pcb *pcb, uint64_t after_us);
+/* What t_rexmt waits for now, and until when. */
+void tcp_tmr_at(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_timer kind, uint64_t at_ns);
 void tcp_tmr_delack(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_2msl(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb);

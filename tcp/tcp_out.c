@@ -120,8 +120,13 @@ fill_options(const struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *
 		s->ts_val = tcp_now_ms(lc) + pcb->ts_offset;
 		s->ts_ecr = (s->flags & TCP_F_ACK) != 0 ? pcb->ts_recent : 0;
 	}
-	if ((s->flags & TCP_F_SYN) == 0)
+	if ((s->flags & TCP_F_SYN) == 0) {
+		if (pcb->opt_sack)
+			tcp_sack_fill(pcb, s);
 		return;
+	}
+	if (pcb->opt_sack)
+		s->opts |= TCP_O_SACK_PERM;
 	s->opts |= TCP_O_MSS;
 	s->mss = tcp_pcb_own_mss(pcb);
 	if (pcb->opt_ws) {
@@ -140,23 +145,51 @@ ack_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 	pcb->last_ack_sent = pcb->rcv_nxt;
 	pcb->rcv_adv = seq_max(pcb->rcv_adv, pcb->rcv_nxt + wnd);
 	pcb->rcv_unacked = 0;
+	/* RFC 2883 s4, (1): a duplicate is reported once. */
+	pcb->rsack.dup.l = pcb->rsack.dup.r;
 	tmr_stop(lc, &pcb->t_delack);
 }
 
-/* Octets have left: RTT timing, retransmission timer, counters. */
+/* Text or a FIN has left, and was no probe of a window: into the scoreboard. */
+static void
+note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
+{
+	uint32_t len = tcp_seg_len(s);
+	bool again = seq_lt(s->seq, pcb->snd_nxt);
+
+	if (again) {
+		struct tcp_range *r = (pcb->out_flags & TCP_OUT_TLP) != 0
+					      ? tcp_sent_tail(lc, pcb, len)
+					      : tcp_sent_next_lost(pcb);
+
+		tcp_sent_again(lc, pcb, r, len);
+	} else {
+		tcp_sent_add(lc, pcb, s->seq, s->seq + len);
+		/* Karn: a probe carried the first octet before. */
+		if (unlikely(seq_lt(s->seq, pcb->snd_max)))
+			TAILQ_LAST(&pcb->sent.by_seq, tcp_range_list)->rexmt = true;
+		pcb->snd_nxt = s->seq + len;
+	}
+	tcp_rec_sent(lc, pcb, len, again);
+	if (unlikely((pcb->out_flags & TCP_OUT_TLP) != 0)) {
+		tcp_tlp_sent(pcb, again);
+		lc_count(lc, ST_TCP_TLP);
+	}
+}
+
+/* Octets have left: scoreboard, retransmission timer, counters. */
 static void
 octets_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 {
 	if (seq_lt(s->seq, pcb->snd_max)) {
-		/* RFC 6298 s3, Karn's algorithm */
-		pcb->rtt_timing = false;
 		pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
+		pcb->syn_again = !tcp_is_synced(pcb);
 		lc_count(lc, ST_TCP_REXMT);
-	} else if (!pcb->rtt_timing) {
-		pcb->rtt_timing = true;
-		pcb->rtt_seq = s->seq;
-		pcb->rtt_ns = lc->now_ns;
 	}
+	if (!tcp_is_synced(pcb))
+		pcb->snd_nxt = s->seq + tcp_seg_len(s);
+	else if ((pcb->out_flags & TCP_OUT_PROBE) == 0)
+		note_sent(lc, pcb, s);
 	pcb->snd_max = seq_max(pcb->snd_max, s->seq + tcp_seg_len(s));
 	pcb->last_send_ns = lc->now_ns;
 	/* RFC 6298 (5.1); a probe leaves the persist timer running. */
@@ -198,20 +231,66 @@ plan_syn(const struct tcp_pcb *pcb, struct tcp_seg *s)
 	return true;
 }
 
-/* Fast retransmit: the first segment that was not acknowledged, whatever snd_nxt is. */
-static bool
-plan_rexmt(const struct tcp_pcb *pcb, struct tcp_seg *s)
+/* Payload of a full segment that leaves now, beside what it has to say about held data. */
+static uint32_t
+full_len(const struct tcp_pcb *pcb)
 {
-	uint32_t data = seq_min(tcp_data_end(pcb), pcb->snd_max) - pcb->snd_una;
+	uint32_t room;
 
-	if ((pcb->out_flags & TCP_OUT_REXMT) == 0 || tcp_flight(pcb) == 0)
-		return false;
-	/* The FIN alone is unacknowledged: data_end lies one before snd_max, at snd_una. */
-	s->seq = pcb->snd_una;
-	s->len = (uint16_t)RTE_MIN(data, (uint32_t)pcb->mss);
+	if (likely(pcb->rsack.n == 0 && pcb->rsack.dup.l == pcb->rsack.dup.r))
+		return pcb->mss;
+	room = tcp_sack_room(pcb);
+	return pcb->mss > room + TCP_MSS_MIN / 2 ? pcb->mss - room : (uint32_t)TCP_MSS_MIN / 2;
+}
+
+/* One segment from seq on, of octets that were sent before, up to end; the FIN may be among them.
+ */
+static void
+fill_again(const struct tcp_pcb *pcb, struct tcp_seg *s, uint32_t seq, uint32_t end)
+{
+	uint32_t data = seq_min(end, tcp_data_end(pcb)) - seq;
+
+	s->seq = seq;
+	s->len = (uint16_t)RTE_MIN(data, full_len(pcb));
 	s->flags = TCP_F_ACK;
-	if (pcb->fin_queued && s->len == data && pcb->snd_max == tcp_snd_end(pcb))
+	if (s->len == data && seq_gt(end, tcp_data_end(pcb)))
 		s->flags |= TCP_F_FIN;
+}
+
+/* The first octets that are lost, if the pipe has room for them (RFC 6675 s5, (C)). */
+static bool
+plan_rexmt(struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	const struct tcp_range *r = tcp_sent_next_lost(pcb);
+	uint32_t pipe = tcp_pipe(pcb), edge = pcb->snd_una + pcb->snd_wnd;
+
+	/* RFC 5682 s2.1, step 2b: new data go first. */
+	if (r == NULL || pcb->rec.frto_new)
+		return false;
+	/* RFC 9293 s3.8.6: the window may have shrunk below what was sent. */
+	if (!seq_lt(r->seq, edge))
+		return false;
+	fill_again(pcb, s, r->seq, seq_min(r->end, edge));
+	return pipe == 0 || pipe + tcp_seg_len(s) <= pcb->cc.cwnd_bytes;
+}
+
+/* RFC 8985 s7.3, TLP_send_probe(): a new segment, whatever cwnd says, or the last one again. */
+static bool
+plan_tlp(struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	uint32_t room = pcb->snd_una + pcb->snd_wnd - pcb->snd_nxt;
+	uint32_t avail = tcp_data_end(pcb) - pcb->snd_nxt, len;
+
+	if ((pcb->out_flags & TCP_OUT_TLP) == 0 || pcb->snd_una == pcb->snd_nxt)
+		return false;
+	if ((int32_t)avail > 0 && (int32_t)room > 0) {
+		s->seq = pcb->snd_nxt;
+		s->len = (uint16_t)RTE_MIN(RTE_MIN(avail, room), full_len(pcb));
+		s->flags = TCP_F_ACK | TCP_F_PSH;
+		return true;
+	}
+	len = RTE_MIN(pcb->snd_nxt - pcb->snd_una, full_len(pcb));
+	fill_again(pcb, s, pcb->snd_nxt - len, pcb->snd_nxt);
 	return true;
 }
 
@@ -232,14 +311,14 @@ plan_probe(const struct tcp_pcb *pcb, struct tcp_seg *s)
 
 /* RFC 9293 s3.8.6.2.1 (SWS avoidance) and s3.7.4 (Nagle): whether len of avail go out now. */
 static bool
-worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail)
+worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail, uint32_t full)
 {
 	bool may_be_small = pcb->nodelay || tcp_flight(pcb) == 0;
 
 	if (tcp_seg_len(s) == 0)
 		return false;
 	/* (1) a full segment */
-	if (s->len >= pcb->mss)
+	if (s->len >= full)
 		return true;
 	/* What was sent once was worth it; the FIN waits for nothing. */
 	if (seq_lt(s->seq, pcb->snd_max) || (s->flags & TCP_F_FIN) != 0)
@@ -257,26 +336,26 @@ worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail
 static bool
 plan_data(struct tcp_pcb *pcb, struct tcp_seg *s)
 {
-	uint32_t cwnd = pcb->cc.cwnd_bytes, nxt = pcb->snd_nxt, avail, usable, edge;
+	uint32_t nxt = pcb->snd_nxt, pipe = tcp_pipe(pcb), full = full_len(pcb), avail, cwnd, wnd;
 
 	if (nxt == tcp_snd_end(pcb))
 		return false;
-	/* RFC 3042: the first two duplicate ACKs let one new segment go each. */
-	if (!pcb->in_recovery && pcb->dupacks < 3)
-		cwnd += pcb->dupacks * (uint32_t)pcb->mss;
-	edge = pcb->snd_una + RTE_MIN(cwnd, pcb->snd_wnd);
-	usable = seq_gt(edge, nxt) ? edge - nxt : 0;
+	/* RFC 3042 (limited transmit) comes by itself: what a SACK or a duplicate ACK tells of has
+	 * left the pipe. */
+	cwnd = pcb->cc.cwnd_bytes > pipe ? pcb->cc.cwnd_bytes - pipe : 0;
+	wnd = pcb->snd_una + pcb->snd_wnd - nxt;
+	wnd = (int32_t)wnd > 0 ? wnd : 0;
 	avail = tcp_data_end(pcb) - nxt;
 	s->seq = nxt;
-	s->len = (uint16_t)RTE_MIN(RTE_MIN(avail, usable), (uint32_t)pcb->mss);
+	s->len = (uint16_t)RTE_MIN(RTE_MIN(avail, RTE_MIN(cwnd, wnd)), full);
 	s->flags = TCP_F_ACK;
 	if (s->len == avail && s->len > 0)
 		s->flags |= TCP_F_PSH;
 	if (pcb->fin_queued && s->len == avail && seq_lt(nxt + s->len, pcb->snd_una + pcb->snd_wnd))
 		s->flags |= TCP_F_FIN;
-	if (s->len < avail && s->len < pcb->mss && cwnd < pcb->snd_wnd)
+	if (s->len < avail && s->len < full && cwnd < wnd)
 		pcb->cwnd_limited = true;
-	return worth_sending(pcb, s, avail);
+	return worth_sending(pcb, s, avail, full);
 }
 
 /* RFC 9293 s3.8.6.3, or an answer that a check asked for. */
@@ -292,9 +371,11 @@ plan_ack(const struct tcp_pcb *pcb, struct tcp_seg *s)
 static bool
 plan_octets(struct tcp_pcb *pcb, struct tcp_seg *s)
 {
-	if (plan_rexmt(pcb, s))
-		return true;
 	if (plan_probe(pcb, s))
+		return true;
+	if (plan_tlp(pcb, s))
+		return true;
+	if (plan_rexmt(pcb, s))
 		return true;
 	if (plan_data(pcb, s))
 		return true;
@@ -322,7 +403,7 @@ plan_next(struct tcp_pcb *pcb, struct tcp_seg *s)
 	return plan_ack(pcb, s);
 }
 
-/* The segment has left: the flag that asked for it is served, snd_nxt goes on. */
+/* The segment has left: the flag that asked for it is served. */
 static void
 advance(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 {
@@ -331,24 +412,16 @@ advance(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 			pcb->dupack_due--;
 		return;
 	}
-	if ((pcb->out_flags & TCP_OUT_REXMT) != 0 && tcp_is_synced(pcb)) {
-		pcb->out_flags &= (uint8_t)~TCP_OUT_REXMT;
-		/* After a timeout snd_nxt stands here too and need not send this again. */
-		if (seq_lt(pcb->snd_nxt, s->seq + tcp_seg_len(s)))
-			pcb->snd_nxt = s->seq + tcp_seg_len(s);
-		return;
-	}
 	if ((pcb->out_flags & TCP_OUT_PROBE) != 0)
 		lc_count(lc, ST_TCP_PROBE);
-	pcb->out_flags &= (uint8_t) ~(TCP_OUT_PROBE | TCP_OUT_FORCE);
-	pcb->snd_nxt = s->seq + tcp_seg_len(s);
+	pcb->out_flags &= (uint8_t) ~(TCP_OUT_PROBE | TCP_OUT_FORCE | TCP_OUT_TLP);
 }
 
 /* RFC 5681 s4.1: the window of a sender that was silent for more than an RTO. */
 static void
 restart_after_idle(const struct lcore *lc, struct tcp_pcb *pcb)
 {
-	if (tcp_flight(pcb) > 0 || pcb->snd_nxt == tcp_snd_end(pcb))
+	if (likely(tcp_flight(pcb) > 0) || pcb->snd_nxt == tcp_snd_end(pcb))
 		return;
 	if (lc->now_ns - pcb->last_send_ns > pcb->rto_us * UINT64_C(1000))
 		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss));
@@ -371,6 +444,10 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 			return OUT_NOBUF;
 		advance(lc, pcb, &s);
 	}
+	/* RFC 8985 s7.2: new data put the probe off. */
+	if (pcb->last_send_ns == lc->now_ns && tmr_is_set(&pcb->t_rexmt) &&
+		pcb->t_kind != TCP_T_REO && !pcb->persist)
+		tcp_tlp_arm(lc, pcb);
 	/* Something waits, nothing is in flight, no timer would ever wake it: RFC 9293 s3.8.6. */
 	if (tcp_is_synced(pcb) && pcb->state != TCPS_TIME_WAIT && !tmr_is_set(&pcb->t_rexmt) &&
 		pcb->snd_una != tcp_snd_end(pcb))

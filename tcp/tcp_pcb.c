@@ -7,12 +7,15 @@
 #include "stack/base/assert.h"
 #include "tcp/tcp_int.h"
 
+enum { CHECK_WALK = 64 };
+
 static void
 pcb_init(struct tcp_pcb *pcb)
 {
 	memset(pcb, 0, sizeof(*pcb));
 	TAILQ_INIT(&pcb->half);
 	TAILQ_INIT(&pcb->ready);
+	tcp_sent_init(&pcb->sent);
 	pcb->fe.latch = &pcb->latch;
 	pcb->cc.ops = &tcp_cc_newreno;
 	pcb->rto_us = TCP_RTO_INIT_US;
@@ -125,6 +128,7 @@ flush(struct lcore *lc, struct tcp_pcb *pcb, bool unreadable)
 	tcp_tmr_fed(lc, pcb);
 	tcp_tmr_stop_all(lc, pcb);
 	tcp_rcv_purge(lc, pcb);
+	tcp_sent_clear(lc, pcb);
 	buf_clear(lc, &pcb->snd);
 	if (unreadable && pcb->rcv_lent == 0)
 		buf_clear(lc, &pcb->rcv);
@@ -219,6 +223,21 @@ check_closed(const struct tcp_pcb *pcb)
 	tl_assert(!tmr_is_set(&pcb->t_wait));
 	tl_assert(pcb->ooo == NULL);
 	tl_assert(buf_len(&pcb->snd) == 0);
+	tl_assert(pcb->sent.n == 0);
+}
+
+/* RFC 6675 s3: the scoreboard is of what is out. */
+static void
+check_sent(const struct tcp_pcb *pcb)
+{
+	/* The walk is for flights of tests; what is larger is checked by its sums alone. */
+	tl_assert(pcb->sent.n > CHECK_WALK || tcp_sent_ok(pcb));
+	tl_assert(pcb->sent.sacked_bytes + pcb->sent.lost_bytes <= pcb->snd_nxt - pcb->snd_una ||
+		  !pcb->opt_sack);
+	tl_assert(pcb->sent.lost_bytes <= pcb->snd_nxt - pcb->snd_una);
+	/* At most one octet of a probe lies beyond. */
+	tl_assert(pcb->snd_max - pcb->snd_nxt <= 1);
+	tl_assert(pcb->ca != TCPR_OPEN || pcb->sent.sacked_bytes == 0);
 }
 
 static void
@@ -231,6 +250,7 @@ check_send(const struct tcp_pcb *pcb)
 	if (tcp_is_synced(pcb)) {
 		tl_assert(seq_leq(pcb->snd_max, tcp_snd_end(pcb)));
 		tl_assert(pcb->cc.cwnd_bytes >= TCP_MSS_MIN);
+		check_sent(pcb);
 		/* What is in flight is watched by a timer. */
 		if (pcb->state != TCPS_TIME_WAIT && tcp_flight(pcb) > 0)
 			tl_assert(tmr_is_set(&pcb->t_rexmt));

@@ -23,6 +23,8 @@
 #include "tcp/tcp.h"
 #include "tcp/tcp_cc.h"
 #include "tcp/tcp_isn.h"
+#include "tcp/tcp_sack.h"
+#include "tcp/tcp_sent.h"
 #include "tcp/tcp_wire.h"
 
 /*
@@ -73,12 +75,19 @@ enum tcp_state {
 enum tcp_out_flag {
 	TCP_OUT_DATA = 1u << 0,  /* SYN, data or FIN may be sendable */
 	TCP_OUT_ACK = 1u << 1,   /* an acknowledgment is due, with or without data */
-	TCP_OUT_REXMT = 1u << 2, /* fast retransmit: one segment from snd_una */
+	TCP_OUT_TLP = 1u << 2,   /* tail loss probe, RFC 8985 s7.3 */
 	TCP_OUT_PROBE = 1u << 3, /* zero-window probe */
 	TCP_OUT_FORCE = 1u << 4, /* override timeout of SWS avoidance, RFC 9293 s3.8.6.2.1 */
 };
 
+/* The congestion state: tcp_rec.c. In this order, the later the worse. */
+enum tcp_ca { TCPR_OPEN = 0, TCPR_DISORDER, TCPR_CWR, TCPR_RECOVERY, TCPR_LOSS };
+
+/* What the retransmission timer waits for; pcb->persist says whether an RTO is a probe's. */
+enum tcp_timer { TCP_T_RTO = 0, TCP_T_TLP, TCP_T_REO };
+
 enum {
+	TCP_DUPTHRESH = 3,        /* RFC 5681 s3.2 */
 	TCP_MSS_DEFAULT_V4 = 536, /* RFC 9293 s3.7.1 */
 	TCP_MSS_DEFAULT_V6 = 1220,
 	TCP_MSS_MIN = 88, /* floor against peers and routers that ask for dust */
@@ -89,6 +98,40 @@ enum {
 	TCP_OOO_MAX = 256, /* held segments of one connection */
 	TCP_BOUND_BUCKETS = 256,
 	TCP_CHALLENGE_PER_S = 1000,
+};
+
+/* RFC 8985 s5.3 */
+struct tcp_rack {
+	uint64_t sent_ns;  /* RACK.xmit_ts: of what arrived, when the last of it left; 0: nothing */
+	uint32_t sent_end; /* RACK.end_seq */
+	uint32_t rtt_us;
+	uint32_t min_rtt_us;
+	uint32_t min_next_us; /* of the time that has begun since */
+	uint32_t fack;
+	uint32_t dsack_round;
+	uint8_t min_age;
+	uint8_t reo_mult;
+	uint8_t reo_persist;
+	bool reordering : 1; /* seen */
+	bool dsack_open : 1; /* dsack_round is valid */
+};
+
+/* An episode of recovery, and the tail loss probe. */
+struct tcp_rec {
+	uint32_t recover; /* one past the highest octet sent when it began */
+	uint32_t prr_delivered, prr_out, prr_flight;
+	uint32_t prior_cwnd, prior_ssthresh;
+	uint32_t undo_una;       /* snd_una when it began */
+	uint32_t undo_bytes;     /* sent again, and not reported as duplicates */
+	uint32_t first_rexmt_ms; /* on the clock of tcp_now_ms(); valid if rexmt_seen */
+	uint32_t tlp_end;
+	bool undo : 1;       /* the windows from before can come back */
+	bool rexmt_seen : 1; /* something was sent again */
+	bool partial_ack : 1;
+	bool frto : 1;     /* the timeout may have been spurious */
+	bool frto_new : 1; /* now new data are sent to find out */
+	bool tlp : 1;      /* a probe is out; tlp_end is valid */
+	bool tlp_again : 1;
 };
 
 TAILQ_HEAD(tcp_pcb_list, tcp_pcb);
@@ -103,7 +146,9 @@ struct tcp_pcb {
 	uint8_t out_flags;      /* TCP_OUT_* */
 	uint8_t snd_wscale;
 	uint8_t rcv_wscale;
-	uint8_t dupacks;       /* received in a row */
+	uint8_t dupacks;       /* that told of something out of order, since OPEN */
+	uint8_t ca;            /* TCPR_* */
+	uint8_t t_kind;        /* TCP_T_*: what t_rexmt waits for */
 	uint8_t dupack_due;    /* to send, one for each segment that came out of order */
 	uint8_t rexmt_cnt;     /* timeouts of the same data, or unanswered probes */
 	uint8_t persist_shift; /* probes since the peer's window was open: their backoff */
@@ -114,25 +159,25 @@ struct tcp_pcb {
 	bool doomed; /* a bug of ours was noticed: reset at the next visit of tcp_out() */
 	bool opt_ts; /* negotiated, or offered while SYN_SENT */
 	bool opt_ws;
+	bool opt_sack;
 	bool nodelay;
-	bool fin_queued;  /* the application will send no more */
-	bool rcv_fin;     /* the peer will send no more */
-	bool rd_shut;     /* the application will read no more */
-	bool in_recovery; /* RFC 6582 */
-	bool partial_ack; /* of this recovery: one was seen */
-	bool persist;     /* t_rexmt counts the zero-window probe */
-	bool rtt_timing;
-	bool was_open; /* connect or accept happened: errors and end of stream make sense */
-	bool reset;    /* ended by an error: reads give nothing more */
-	bool is_bound; /* on ctx->bound */
+	bool fin_queued; /* the application will send no more */
+	bool rcv_fin;    /* the peer will send no more */
+	bool rd_shut;    /* the application will read no more */
+	bool persist;    /* t_rexmt counts the zero-window probe */
+	bool syn_again;  /* our SYN left twice, so its RTT is unknown (Karn) */
+	bool was_open;   /* connect or accept happened: errors and end of stream make sense */
+	bool reset;      /* ended by an error: reads give nothing more */
+	bool is_bound;   /* on ctx->bound */
 	bool cwnd_limited;
 	bool in_ready; /* of parent's two queues: the one for accept() */
 
 	/* RFC 9293 s3.3.1 */
 	uint32_t iss;
 	uint32_t snd_una;
-	uint32_t snd_nxt; /* next to send; behind snd_max while data are sent again */
-	uint32_t snd_max; /* RFC's SND.NXT: highest sent, plus one */
+	uint32_t snd_nxt; /* next to send for the first time; iss while the SYN is to be sent */
+	uint32_t snd_max; /* RFC's SND.NXT: one past a probe's octet while that is out, else snd_nxt
+			   */
 	uint32_t snd_wnd; /* in bytes, scaled */
 	uint32_t snd_wl1;
 	uint32_t snd_wl2;
@@ -158,12 +203,17 @@ struct tcp_pcb {
 	uint32_t srtt_us; /* 0: no sample yet */
 	uint32_t rttvar_us;
 	uint32_t rto_us;
-	uint32_t rtt_seq; /* the timed octet */
-	uint64_t rtt_ns;
+	uint32_t rtt_seq;  /* the next sample is due when this is acknowledged */
 	uint32_t rexmt_ts; /* our timestamp when something was last sent again */
 	uint64_t last_send_ns;
-	uint32_t recover; /* RFC 6582 */
+	uint64_t rto_from_ns; /* since when the RTO counts */
+	uint64_t due_ns;      /* when t_rexmt is due; it may be set earlier, never later */
 	struct tcp_cc cc;
+	struct tcp_sent sent;
+	struct tcp_rack rack;
+	struct tcp_rec rec;
+
+	struct tcp_sack_rcv rsack;
 
 	struct rte_mbuf *ooo; /* held segments, sorted, without overlaps */
 	uint32_t ooo_n;
@@ -196,6 +246,8 @@ struct tcp_pcb {
 struct tcp_ctx {
 	struct tcp_conf conf;
 	struct rte_mempool *pcbs;
+	struct rte_mempool *ranges; /* of scoreboards */
+	uint32_t ranges_more;       /* in use, the first of each connection not counted */
 	struct tcp_pcb_list all;
 	struct tcp_pcb_list out;
 	struct tcp_pcb_list reap;
@@ -281,6 +333,16 @@ static inline uint32_t
 tcp_flight(const struct tcp_pcb *pcb)
 {
 	return pcb->snd_max - pcb->snd_una;
+}
+
+/* RFC 6675 s4, "pipe": what is thought to be in the network. */
+static inline uint32_t
+tcp_pipe(const struct tcp_pcb *pcb)
+{
+	uint32_t out = pcb->snd_nxt - pcb->snd_una;
+	uint32_t gone = pcb->sent.sacked_bytes + pcb->sent.lost_bytes;
+
+	return out > gone ? out - gone : 0;
 }
 
 /* Synchronized in the sense of RFC 9293 s3.5.2. */

@@ -109,6 +109,7 @@ ooo_purge(struct lcore *lc, struct tcp_pcb *pcb, enum drop_reason why)
 {
 	while (pcb->ooo != NULL)
 		ooo_unlink(lc, pcb, &pcb->ooo, why);
+	tcp_sack_purge(pcb);
 }
 
 void
@@ -213,6 +214,7 @@ ooo_keep(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, struct tcp
 		lc->tcp->holders_n++;
 	}
 	pcb->ooo_bytes += seg->len;
+	tcp_sack_held(pcb, seg->seq, seg->seq + tcp_seg_len(seg));
 	lc->tcp->ooo_n++;
 	seg->m = NULL;
 }
@@ -222,6 +224,7 @@ static void
 ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
 	struct rte_mbuf **pp = &pcb->ooo, *prev = NULL;
+	uint32_t end = seg->seq + tcp_seg_len(seg);
 
 	lc_count(lc, ST_TCP_OOO);
 	if (lc->tcp->ooo_n >= lc->tcp->ooo_max)
@@ -231,6 +234,7 @@ ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		pp = &held_of(prev)->next;
 	}
 	if (!ooo_fit(lc, prev, pp, pcb, seg)) {
+		tcp_sack_dup(lc, pcb, seg->seq, end);
 		lc_count(lc, ST_TCP_DUP);
 		return;
 	}
@@ -253,6 +257,7 @@ ooo_drain(struct lcore *lc, struct tcp_pcb *pcb)
 		/* F-1: the SA may have been revoked while the segment waited. */
 		if (!latch_is_current(lc, pcb->ooo)) {
 			ooo_unlink(lc, pcb, &pcb->ooo, DROP_ESP_STALE);
+			tcp_sack_purge(pcb);
 			continue;
 		}
 		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(pcb->ooo, h->off + skip), len);
@@ -280,6 +285,7 @@ trim(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 
 	if (old > 0) {
 		lc_count(lc, ST_TCP_DUP);
+		tcp_sack_dup(lc, pcb, seg->seq, seq_min(seg->seq + seg->len, pcb->rcv_nxt));
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 		old = RTE_MIN(old, (uint32_t)seg->len);
 		seg->off = (uint16_t)(seg->off + old);
@@ -336,6 +342,8 @@ in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	seg->fin_now = (seg->flags & TCP_F_FIN) != 0 || ooo_drain(lc, pcb);
 	if (seg->fin_now)
 		tcp_rcv_purge(lc, pcb);
+	if (gap)
+		tcp_sack_advance(pcb);
 	if (gap)
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 	else if (n > 0)

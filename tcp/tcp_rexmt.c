@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tcp_rexmt.c - when something is sent again: RTO (RFC 6298), fast retransmit and recovery
- * (RFC 5681 s3.2, RFC 6582), zero-window probes (RFC 9293 s3.8.6.1).
+ * tcp_rexmt.c - the retransmission timer (RFC 6298) and zero-window probes (RFC 9293 s3.8.6.1).
  *
- * It moves snd_nxt back or marks the control block; the segment builder does the rest.
+ * It marks ranges as lost and the control block for output; the segment builder does the rest.
  */
 #include <errno.h>
 
 #include "tcp/tcp_int.h"
 
-enum { DUPACK_THRESH = 3, DUPACK_MAX = 255, CLOCK_US = 1000, SHIFT_MAX = 16 };
+enum { CLOCK_US = 1000, SHIFT_MAX = 16 };
 
 void
 tcp_rtt_sample(struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us)
@@ -39,7 +38,8 @@ void
 tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	pcb->persist = false;
-	tcp_tmr_rexmt(lc, pcb, pcb->rto_us);
+	pcb->rto_from_ns = lc->now_ns;
+	tcp_tmr_at(lc, pcb, TCP_T_RTO, lc->now_ns + pcb->rto_us * UINT64_C(1000));
 }
 
 static void
@@ -48,7 +48,8 @@ persist_arm(struct lcore *lc, struct tcp_pcb *pcb)
 	/* RFC 9293 s3.8.6.1: first after the RTO, then exponentially rarer, answered or not. */
 	uint64_t us = (uint64_t)pcb->rto_us << pcb->persist_shift;
 
-	tcp_tmr_rexmt(lc, pcb, RTE_MIN(us, (uint64_t)TCP_RTO_MAX_US));
+	us = RTE_MIN(us, (uint64_t)TCP_RTO_MAX_US);
+	tcp_tmr_at(lc, pcb, TCP_T_RTO, lc->now_ns + us * 1000);
 }
 
 void
@@ -69,82 +70,6 @@ tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb)
 	tmr_stop(lc, &pcb->t_rexmt);
 }
 
-/* RFC 6582 s3.2, step 3: some, or all, of what was out when the loss was seen. */
-static void
-recovery_ack(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes)
-{
-	struct tcp_cc *cc = &pcb->cc;
-
-	if (seq_geq(pcb->snd_una, pcb->recover)) {
-		/* Full acknowledgment, option (1): no burst. */
-		cc->cwnd_bytes = RTE_MIN(cc->ssthresh_bytes,
-			RTE_MAX(tcp_flight(pcb), (uint32_t)pcb->mss) + pcb->mss);
-		pcb->in_recovery = false;
-		pcb->dupacks = 0;
-		return;
-	}
-	/* Partial: deflate by what was acknowledged, add back one segment, send the next hole. */
-	cc->cwnd_bytes -= RTE_MIN(bytes, cc->cwnd_bytes);
-	if (bytes >= pcb->mss)
-		cc->cwnd_bytes += pcb->mss;
-	cc->cwnd_bytes = RTE_MAX(cc->cwnd_bytes, (uint32_t)pcb->mss);
-	tcp_output_mark(lc, pcb, TCP_OUT_REXMT);
-	/* The timer restarts for the first one only ("Impatient"). */
-	if (!pcb->partial_ack)
-		tcp_rexmt_start(lc, pcb);
-	pcb->partial_ack = true;
-}
-
-void
-tcp_rexmt_acked(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, uint32_t flight)
-{
-	if (pcb->in_recovery) {
-		recovery_ack(lc, pcb, bytes);
-		return;
-	}
-	pcb->dupacks = 0;
-	/* Follows at a distance, so that it never seems to lie ahead after 2^31 octets. */
-	pcb->recover = seq_max(pcb->recover, pcb->snd_una - 1);
-	/* RFC 7661 s4.1: a window that is not used says nothing about the path. */
-	if (pcb->cwnd_limited || flight >= pcb->cc.cwnd_bytes / 2)
-		pcb->cc.ops->acked(&pcb->cc, bytes, pcb->mss, lc->now_ns);
-	pcb->cwnd_limited = false;
-}
-
-static void
-recovery_enter(struct lcore *lc, struct tcp_pcb *pcb)
-{
-	/* RFC 6582 s3.2, step 2: not for what was out before the last loss. */
-	if (!seq_gt(pcb->snd_una, pcb->recover))
-		return;
-	pcb->cc.ops->lost(&pcb->cc, tcp_flight(pcb), pcb->mss, lc->now_ns);
-	pcb->recover = pcb->snd_max;
-	pcb->in_recovery = true;
-	pcb->partial_ack = false;
-	pcb->rtt_timing = false;
-	pcb->cc.cwnd_bytes = pcb->cc.ssthresh_bytes + DUPACK_THRESH * (uint32_t)pcb->mss;
-	lc_count(lc, ST_TCP_FAST_REXMT);
-	tcp_output_mark(lc, pcb, TCP_OUT_REXMT | TCP_OUT_DATA);
-}
-
-void
-tcp_rexmt_dupack(struct lcore *lc, struct tcp_pcb *pcb)
-{
-	if (pcb->dupacks < DUPACK_MAX)
-		pcb->dupacks++;
-	if (pcb->in_recovery) {
-		/* RFC 5681 s3.2, step 4: a segment has left the network. */
-		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes + pcb->mss, (uint32_t)TCP_CWND_MAX);
-		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
-		return;
-	}
-	if (pcb->dupacks == DUPACK_THRESH)
-		recovery_enter(lc, pcb);
-	else if (pcb->dupacks < DUPACK_THRESH)
-		/* RFC 3042: limited transmit of new data. */
-		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
-}
-
 /* B-18: while its latch is suspended a connection does not come nearer to giving up. F-31: one that
  * nobody holds any more does. */
 static void
@@ -162,8 +87,6 @@ persist_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 		return;
 	}
 	count_try(lc, pcb);
-	pcb->snd_nxt = pcb->snd_una;
-	pcb->rtt_timing = false;
 	if (pcb->snd_wnd == 0) {
 		pcb->persist_shift = (uint8_t)RTE_MIN(pcb->persist_shift + 1, SHIFT_MAX);
 		tcp_output_mark(lc, pcb, TCP_OUT_PROBE);
@@ -171,23 +94,9 @@ persist_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 		return;
 	}
 	/* RFC 9293 s3.8.6.2.1, (4): the window is small but not nothing; send what fits. */
-	pcb->persist = false;
 	tcp_rexmt_start(lc, pcb);
+	tcp_rec_resend(lc, pcb);
 	tcp_output_mark(lc, pcb, TCP_OUT_FORCE | TCP_OUT_DATA);
-}
-
-/* RFC 5681 s3.1 and RFC 6582 s4: what a timeout does to windows and recovery. */
-static void
-timeout_windows(struct lcore *lc, struct tcp_pcb *pcb)
-{
-	/* (4) applies once for the same data, not for each backoff. */
-	if (pcb->rexmt_cnt == 1)
-		pcb->cc.ops->lost(&pcb->cc, tcp_flight(pcb), pcb->mss, lc->now_ns);
-	pcb->cc.cwnd_bytes = pcb->mss;
-	pcb->recover = pcb->snd_max;
-	pcb->in_recovery = false;
-	pcb->dupacks = 0;
-	pcb->out_flags &= (uint8_t)~TCP_OUT_REXMT;
 }
 
 void
@@ -211,10 +120,10 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	tcp_path_refresh(lc, pcb);
 	/* RFC 6298 (5.5) */
 	pcb->rto_us = RTE_MIN(pcb->rto_us * 2, (uint32_t)TCP_RTO_MAX_US);
-	pcb->rtt_timing = false;
 	if (tcp_is_synced(pcb))
-		timeout_windows(lc, pcb);
-	pcb->snd_nxt = pcb->snd_una;
+		tcp_rec_timeout(lc, pcb);
+	else
+		pcb->snd_nxt = pcb->iss;
 	if (tcp_is_synced(pcb) && pcb->snd_wnd == 0) {
 		pcb->persist = true;
 		pcb->persist_shift = (uint8_t)RTE_MIN(pcb->persist_shift + 1, SHIFT_MAX);
@@ -222,7 +131,7 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 		persist_arm(lc, pcb);
 		return;
 	}
-	tcp_tmr_rexmt(lc, pcb, pcb->rto_us);
+	tcp_rexmt_start(lc, pcb);
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }
 
@@ -233,7 +142,6 @@ tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb)
 	 * but a SYN that waited for its SA was never tried. */
 	if (!tcp_is_synced(pcb))
 		pcb->rexmt_cnt = 0;
-	pcb->rtt_timing = false;
 	pcb->rto_us = TCP_RTO_INIT_US;
 	if (pcb->srtt_us != 0)
 		pcb->rto_us = RTE_MAX(lc->tcp->conf.rto_min_us,
@@ -249,11 +157,13 @@ tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb)
 	/* RFC 5681 s4.1: as after idle. What was lost is all behind snd_una. */
 	if (tcp_is_synced(pcb)) {
 		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, 10 * (uint32_t)pcb->mss);
-		pcb->in_recovery = false;
-		pcb->recover = pcb->snd_max;
-		pcb->dupacks = 0;
+		pcb->ca = TCPR_OPEN;
+		pcb->rec = (struct tcp_rec){.recover = pcb->snd_nxt};
+		tcp_sent_forget_sacks(pcb);
+		tcp_rec_resend(lc, pcb);
+	} else {
+		pcb->snd_nxt = pcb->iss;
 	}
-	pcb->snd_nxt = pcb->snd_una;
-	tcp_tmr_rexmt(lc, pcb, pcb->rto_us);
+	tcp_rexmt_start(lc, pcb);
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 }

@@ -108,6 +108,7 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	pcb->rcv_wscale = tcp_wscale_of(s->rcvbuf_bytes);
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
+	pcb->opt_sack = !lc->tcp->conf.no_sack;
 	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
 	pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
 	pcb->pmtu = path_mtu(lc, &pcb->latch, mtu_bytes);
@@ -130,6 +131,8 @@ tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg
 	if (!pcb->opt_ws)
 		pcb->rcv_wscale = 0;
 	pcb->opt_ts = pcb->opt_ts && (seg->opts & TCP_O_TS) != 0;
+	/* RFC 2018 s2: a peer that did not permit it gets none. */
+	pcb->opt_sack = pcb->opt_sack && (seg->opts & TCP_O_SACK_PERM) != 0;
 	if (pcb->opt_ts) {
 		pcb->ts_recent = seg->ts_val;
 		pcb->ts_recent_ns = lc->now_ns;

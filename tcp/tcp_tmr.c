@@ -19,7 +19,17 @@ rexmt_expired(struct lcore *lc, struct tmr *t)
 {
 	struct tcp_pcb *pcb = container_of(t, struct tcp_pcb, t_rexmt);
 
-	tcp_rexmt_timeout(lc, pcb);
+	/* The deadline moved since, as it does with each ACK: go on waiting. */
+	if (lc->now_ns < pcb->due_ns) {
+		tmr_set(lc, t, pcb->due_ns, rexmt_expired);
+		return;
+	}
+	if (pcb->t_kind == TCP_T_TLP)
+		tcp_tlp_timeout(lc, pcb);
+	else if (pcb->t_kind == TCP_T_REO)
+		tcp_rack_timeout(lc, pcb);
+	else
+		tcp_rexmt_timeout(lc, pcb);
 	settle(lc, pcb);
 }
 
@@ -90,9 +100,12 @@ tcp_tmr_fed(struct lcore *lc, struct tcp_pcb *pcb)
 }
 
 void
-tcp_tmr_rexmt(struct lcore *lc, struct tcp_pcb *pcb, uint64_t after_us)
+tcp_tmr_at(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_timer kind, uint64_t at_ns)
 {
-	tmr_set(lc, &pcb->t_rexmt, lc->now_ns + after_us * 1000, rexmt_expired);
+	pcb->t_kind = (uint8_t)kind;
+	pcb->due_ns = at_ns;
+	if (!tmr_is_set(&pcb->t_rexmt) || pcb->t_rexmt.at_ns > at_ns)
+		tmr_set(lc, &pcb->t_rexmt, at_ns, rexmt_expired);
 }
 
 void

@@ -7,6 +7,7 @@
  */
 #include "tcp/tcp_wire.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <rte_tcp.h>
 
@@ -15,7 +16,15 @@
 /* RFC 7323 appendix A: two NOPs, kind, length. */
 #define TS_WORD UINT32_C(0x0101080a)
 
-enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WS = 3, OPT_SACK_PERM = 4, OPT_TS = 8 };
+enum {
+	OPT_END = 0,
+	OPT_NOP = 1,
+	OPT_MSS = 2,
+	OPT_WS = 3,
+	OPT_SACK_PERM = 4,
+	OPT_SACK = 5,
+	OPT_TS = 8
+};
 
 static uint16_t
 get16(const uint8_t *p)
@@ -35,6 +44,20 @@ put32(uint8_t *p, uint32_t v)
 	rte_be32_t be = rte_cpu_to_be_32(v);
 
 	memcpy(p, &be, 4);
+}
+
+/* RFC 2018 s3: whole blocks; whether they make sense is for who knows the window. */
+static bool
+parse_sack(struct tcp_seg *s, const uint8_t *p, uint8_t len)
+{
+	uint32_t n = (len - 2u) / 8;
+
+	if (n == 0 || n > TCP_SACK_MAX || len != 2 + 8 * n)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		s->sack[i] = (struct tcp_sack_block){get32(p + 2 + 8 * i), get32(p + 6 + 8 * i)};
+	s->sack_n = (uint8_t)n;
+	return true;
 }
 
 /* One option of len bytes at p, kind and length included. False if its length is wrong. */
@@ -60,6 +83,8 @@ parse_opt(struct tcp_seg *s, const uint8_t *p, uint8_t len)
 			return false;
 		s->opts |= TCP_O_SACK_PERM;
 		return true;
+	case OPT_SACK:
+		return parse_sack(s, p, len);
 	case OPT_TS:
 		if (len != 10)
 			return false;
@@ -105,7 +130,8 @@ tcp_wire_parse(const uint8_t *p, uint32_t len, struct tcp_seg *s)
 {
 	uint32_t hlen;
 
-	memset(s, 0, sizeof(*s));
+	/* The blocks are read only where sack_n says that there are any. */
+	memset(s, 0, offsetof(struct tcp_seg, sack));
 	s->why = DROP_TCP_DONE;
 	if (len < TCP_HLEN_MIN || len > UINT16_MAX)
 		return DROP_TCP_SHORT;
@@ -132,7 +158,7 @@ tcp_wire_hlen(const struct tcp_seg *s)
 
 	if ((s->opts & TCP_O_TS) != 0)
 		n += TCP_OPT_TS_LEN;
-	if (likely((s->opts & ~TCP_O_TS) == 0))
+	if (likely((s->opts & ~TCP_O_TS) == 0 && s->sack_n == 0))
 		return n;
 	if ((s->opts & TCP_O_MSS) != 0)
 		n += 4;
@@ -140,6 +166,8 @@ tcp_wire_hlen(const struct tcp_seg *s)
 		n += 4;
 	if ((s->opts & TCP_O_SACK_PERM) != 0)
 		n += 4;
+	if (s->sack_n > 0)
+		n += 4u + 8u * s->sack_n;
 	return n;
 }
 
@@ -162,6 +190,14 @@ emit_opts(uint8_t *p, const struct tcp_seg *s)
 		put32(p, TS_WORD);
 		put32(p + 4, s->ts_val);
 		put32(p + 8, s->ts_ecr);
+		p += TCP_OPT_TS_LEN;
+	}
+	if (s->sack_n > 0)
+		put32(p, (uint32_t)OPT_NOP << 24 | OPT_NOP << 16 | OPT_SACK << 8 |
+				 (2u + 8u * s->sack_n));
+	for (uint32_t i = 0; i < s->sack_n; i++) {
+		put32(p + 4 + 8 * i, s->sack[i].l);
+		put32(p + 8 + 8 * i, s->sack[i].r);
 	}
 }
 
@@ -171,7 +207,7 @@ tcp_wire_sum(const uint8_t *p, const struct tcp_seg *s, rte_be16_t sport, rte_be
 	uint32_t hlen = tcp_wire_hlen(s);
 	uint64_t sum;
 
-	if ((s->opts & ~TCP_O_TS) != 0)
+	if ((s->opts & ~TCP_O_TS) != 0 || s->sack_n > 0)
 		return csum_add(p, hlen, 0);
 	/* From the values: what was just written is not in the cache yet. */
 	sum = (uint64_t)sport + dport + rte_cpu_to_be_32(s->seq) + rte_cpu_to_be_32(s->ack) +

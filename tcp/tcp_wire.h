@@ -25,6 +25,7 @@ enum {
 	TCP_HLEN_MAX = 60,
 	TCP_OPT_TS_LEN = 12, /* with its two NOPs, RFC 7323 appendix A */
 	TCP_WSCALE_MAX = 14, /* RFC 7323 s2.3 */
+	TCP_SACK_MAX = 4,    /* blocks that the options have room for, RFC 2018 s3 */
 };
 
 /* Options seen, or wanted: bits of tcp_seg.opts. */
@@ -33,6 +34,12 @@ enum tcp_opt {
 	TCP_O_WS = 1u << 1,
 	TCP_O_TS = 1u << 2,
 	TCP_O_SACK_PERM = 1u << 3,
+};
+
+/* Octets from l up to r, r not counted. */
+struct tcp_sack_block {
+	uint32_t l;
+	uint32_t r;
 };
 
 struct tcp_seg {
@@ -49,7 +56,9 @@ struct tcp_seg {
 	uint8_t opts;  /* TCP_O_* */
 	uint8_t wscale;
 	bool fin_now;         /* the peer's FIN is the next octet in order */
+	uint8_t sack_n;       /* of sack[] */
 	enum drop_reason why; /* how the packet ends if nobody keeps it */
+	struct tcp_sack_block sack[TCP_SACK_MAX];
 };
 
 /* Octets of sequence space, RFC 9293 s3.3.1. */

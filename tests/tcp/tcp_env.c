@@ -310,6 +310,7 @@ setup(void)
 	t.peer_ts_val = 0xfffffff0;
 	tcp_conf_default(&conf);
 	conf.max_pcbs = 127;
+	conf.max_ranges = 1000;
 	ck_assert_int_eq(tcp_create(t.lc, &conf), 0);
 	sock_new(&t.s);
 }
@@ -395,11 +396,18 @@ fill_opts(const struct in *in, struct tcp_seg *s)
 			s->opts |= TCP_O_WS;
 			s->wscale = (uint8_t)t.peer_ws;
 		}
+		if (t.peer_sack)
+			s->opts |= TCP_O_SACK_PERM;
 	}
 	if (t.peer_ts && !in->no_ts) {
 		s->opts |= TCP_O_TS;
 		s->ts_val = t.peer_ts_val;
 		s->ts_ecr = in->ts_ecr;
+	}
+	for (uint32_t i = 0; i < TCP_SACK_MAX && in->sack[i].l != in->sack[i].r; i++) {
+		s->sack[i] =
+			(struct tcp_sack_block){t.p->iss + in->sack[i].l, t.p->iss + in->sack[i].r};
+		s->sack_n++;
 	}
 }
 
@@ -475,6 +483,10 @@ env_tx(uint8_t *data)
 		s.seq -= t.p->iss;
 	if ((s.flags & A) != 0)
 		s.ack -= t.peer_iss;
+	for (uint32_t i = 0; i < s.sack_n; i++) {
+		s.sack[i].l -= t.peer_iss;
+		s.sack[i].r -= t.peer_iss;
+	}
 	rte_pktmbuf_free(m);
 	return s;
 }

@@ -43,7 +43,8 @@ struct tcp_env {
 	struct pkt_queue out; /* what the worker sent and the test has not looked at */
 	uint32_t peer_iss;
 	uint16_t peer_mss;
-	int peer_ws; /* -1: the peer does not offer it */
+	int peer_ws;    /* -1: the peer does not offer it */
+	bool peer_sack; /* the peer permits SACK */
 	bool peer_ts;
 	uint32_t peer_ts_val;
 };
@@ -62,6 +63,7 @@ struct in {
 	uint8_t opts; /* TCP_O_* besides what the connection negotiated */
 	bool no_ts;
 	uint32_t ts_ecr;
+	struct tcp_sack_block sack[4]; /* relative to our SYN; the first empty one ends them */
 	uint16_t peer_port;
 	bool bad_csum;
 };
@@ -92,7 +94,8 @@ void env_turn(void);
 void env_wait_us(uint64_t us);
 
 /* The next segment that was sent, relative numbers, checksum verified; fails if there is none.
- * PSH is not reported. Payload goes to *data (4096 bytes) if that is not NULL. */
+ * SACK blocks are relative to the peer's SYN. PSH is not reported. Payload goes to *data (4096
+ * bytes) if that is not NULL. */
 struct tcp_seg env_tx(uint8_t *data);
 
 /* The next segment has these flags, numbers and payload length. */

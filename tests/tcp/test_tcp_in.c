@@ -115,7 +115,7 @@ START_TEST(syn_sent_syn_offers_all_options)
 	env_turn();
 	g = env_tx(NULL);
 	ck_assert_uint_eq(g.flags, S);
-	ck_assert_uint_eq(g.opts, TCP_O_MSS | TCP_O_WS | TCP_O_TS);
+	ck_assert_uint_eq(g.opts, TCP_O_MSS | TCP_O_WS | TCP_O_TS | TCP_O_SACK_PERM);
 	ck_assert_uint_eq(g.ts_ecr, 0);
 }
 END_TEST

@@ -195,6 +195,8 @@ apps_open(void)
 	end[0].s.rcvbuf_bytes = bufs[rand() % 4];
 	end[0].slow = chance(200);
 	end[1].slow = chance(200);
+	t.lc->tcp->conf.no_sack = chance(300);
+	t.lc->tcp->conf.max_ranges = (uint32_t[]){0, 3, 1000}[rand() % 3];
 	ck_assert_int_eq(tcp_sock_ops.connect(t.lc, &end[0].s, &a), -EINPROGRESS);
 }
 
@@ -260,6 +262,8 @@ START_TEST(random_segments_never_break_the_invariants)
 	srand((unsigned int)_i + 1000);
 	t.peer_ts = rand() % 2;
 	t.peer_ws = rand() % 2 ? 4 : -1;
+	t.peer_sack = rand() % 2;
+	t.lc->tcp->conf.max_ranges = (uint32_t[]){0, 3, 1000}[rand() % 3];
 	pcb_passive();
 	for (int i = 0; i < 3000; i++) {
 		uint32_t una = t.p->snd_una - t.p->iss, nxt = t.p->rcv_nxt - t.p->irs;
@@ -273,11 +277,17 @@ START_TEST(random_segments_never_break_the_invariants)
 			.ts_ecr = (uint32_t)rand()};
 		uint8_t buf[4000];
 
+		for (int j = rand() % 5 - 1; j >= 0; j--) {
+			in.sack[j].l = una + (uint32_t)(rand() % 9000 - 500);
+			in.sack[j].r = in.sack[j].l + (uint32_t)(rand() % 5000 - 100);
+		}
+
 		if (rand() % 10 != 0)
 			in.flags &= (uint8_t) ~(R | S | F);
 		t.peer_ts_val += (uint32_t)(rand() % 8) - 1;
 		RX(.flags = in.flags, .seq = in.seq, .ack = in.ack, .len = in.len, .wnd = in.wnd,
-			.wnd_0 = in.wnd_0, .no_ts = in.no_ts, .ts_ecr = in.ts_ecr);
+			.wnd_0 = in.wnd_0, .no_ts = in.no_ts, .ts_ecr = in.ts_ecr,
+			.sack = {in.sack[0], in.sack[1], in.sack[2], in.sack[3]});
 		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
 		if (t.p->state == TCPS_CLOSED)
 			break;

@@ -43,6 +43,36 @@ START_TEST(emitted_options_parse_to_the_same_values)
 }
 END_TEST
 
+/* RFC 2018 s3: one to four blocks; any other length is malformed. */
+START_TEST(emitted_sack_blocks_parse_to_the_same_values)
+{
+	struct tcp_seg in = full, out;
+	uint8_t buf[TCP_HLEN_MAX];
+	uint32_t n;
+
+	in.opts = _i < 4 ? TCP_O_TS : 0;
+	in.sack_n = (uint8_t)_i;
+	for (uint32_t i = 0; i < TCP_SACK_MAX; i++)
+		in.sack[i] = (struct tcp_sack_block){0xfffffff0 + i, 0x10 * i + 7};
+	n = tcp_wire_emit(buf, &in, 1, 2);
+	ck_assert_uint_eq(n, tcp_wire_hlen(&in));
+	ck_assert_uint_le(n, TCP_HLEN_MAX);
+	ck_assert_uint_eq(tcp_wire_parse(buf, n, &out), DROP_NONE);
+	ck_assert_uint_eq(out.sack_n, in.sack_n);
+	for (uint32_t i = 0; i < out.sack_n; i++) {
+		ck_assert_uint_eq(out.sack[i].l, in.sack[i].l);
+		ck_assert_uint_eq(out.sack[i].r, in.sack[i].r);
+	}
+	if (_i == 0)
+		return;
+	for (uint32_t len = 2; len < 2u + 8u * in.sack_n; len++) {
+		buf[n - 8u * in.sack_n - 1] = (uint8_t)len;
+		if (len % 8 != 2 || len == 2)
+			ck_assert_uint_eq(tcp_wire_parse(buf, n, &out), DROP_TCP_OPT);
+	}
+}
+END_TEST
+
 /* Every truncation, in a buffer of exactly that size, so that ASan sees one byte too far. */
 START_TEST(truncated_segment_is_refused_or_has_less_payload)
 {
@@ -210,6 +240,7 @@ main(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_loop_test(c, emitted_options_parse_to_the_same_values, 0, 16);
+	tcase_add_loop_test(c, emitted_sack_blocks_parse_to_the_same_values, 0, TCP_SACK_MAX + 1);
 	tcase_add_loop_test(c, truncated_segment_is_refused_or_has_less_payload, 0, 16);
 	tcase_add_loop_test(c, truncated_segment_at_tcp_in_changes_no_connection, 0, 16);
 	tcase_add_test(c, odd_options_are_skipped_or_refused);
