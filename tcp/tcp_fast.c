@@ -60,6 +60,14 @@ stage(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, uint32_t
 	return buf_stage(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len, sum);
 }
 
+/* The fifth step would only note that the window was said again (RFC 9293 s3.10.7.4). */
+static bool
+says_nothing_new(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	return seg->ack == pcb->snd_una && seg->ack == pcb->snd_wl2 && !pcb->persist &&
+	       (uint32_t)seg->wnd << pcb->snd_wscale == pcb->snd_wnd;
+}
+
 static void
 take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
@@ -68,7 +76,10 @@ take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		pcb->ts_recent = seg->ts_val;
 		pcb->ts_recent_ns = lc->now_ns;
 	}
-	tcp_ack(lc, pcb, seg);
+	if (says_nothing_new(pcb, seg))
+		pcb->snd_wl1 = seg->seq;
+	else
+		tcp_ack(lc, pcb, seg);
 	if (seg->len == 0)
 		return;
 	buf_commit(&pcb->rcv, seg->len);

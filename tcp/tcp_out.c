@@ -379,7 +379,7 @@ plan_octets(struct tcp_pcb *pcb, struct tcp_seg *s)
 		return true;
 	if (plan_data(pcb, s))
 		return true;
-	memset(s, 0, sizeof(*s));
+	tcp_seg_init(s);
 	return false;
 }
 
@@ -387,7 +387,7 @@ plan_octets(struct tcp_pcb *pcb, struct tcp_seg *s)
 static bool
 plan_next(struct tcp_pcb *pcb, struct tcp_seg *s)
 {
-	memset(s, 0, sizeof(*s));
+	tcp_seg_init(s);
 	/* RFC 5681 s2: an ACK that carries data is no duplicate, so these go alone. */
 	if (pcb->dupack_due > 0)
 		return plan_ack(pcb, s);

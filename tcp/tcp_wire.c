@@ -29,13 +29,19 @@ enum {
 static uint16_t
 get16(const uint8_t *p)
 {
-	return (uint16_t)(p[0] << 8 | p[1]);
+	rte_be16_t be;
+
+	memcpy(&be, p, sizeof(be));
+	return rte_be_to_cpu_16(be);
 }
 
 static uint32_t
 get32(const uint8_t *p)
 {
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
+	rte_be32_t be;
+
+	memcpy(&be, p, sizeof(be));
+	return rte_be_to_cpu_32(be);
 }
 
 static void
@@ -130,8 +136,7 @@ tcp_wire_parse(const uint8_t *p, uint32_t len, struct tcp_seg *s)
 {
 	uint32_t hlen;
 
-	/* The blocks are read only where sack_n says that there are any. */
-	memset(s, 0, offsetof(struct tcp_seg, sack));
+	tcp_seg_init(s);
 	s->why = DROP_TCP_DONE;
 	if (len < TCP_HLEN_MIN || len > UINT16_MAX)
 		return DROP_TCP_SHORT;
@@ -146,9 +151,14 @@ tcp_wire_parse(const uint8_t *p, uint32_t len, struct tcp_seg *s)
 	s->len = (uint16_t)(len - hlen);
 	if (flags_bad(s->flags))
 		return DROP_TCP_FLAGS;
-	if (!parse_opts(s, p + TCP_HLEN_MIN, p + hlen))
-		return DROP_TCP_OPT;
-	return DROP_NONE;
+	/* What nearly every segment has, and nothing else. */
+	if (likely(hlen == TCP_HLEN_MIN + TCP_OPT_TS_LEN && get32(p + TCP_HLEN_MIN) == TS_WORD)) {
+		s->opts = TCP_O_TS;
+		s->ts_val = get32(p + TCP_HLEN_MIN + 4);
+		s->ts_ecr = get32(p + TCP_HLEN_MIN + 8);
+		return DROP_NONE;
+	}
+	return parse_opts(s, p + TCP_HLEN_MIN, p + hlen) ? DROP_NONE : DROP_TCP_OPT;
 }
 
 uint32_t

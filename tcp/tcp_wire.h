@@ -4,7 +4,9 @@
 #define TL_TCP_TCP_WIRE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "stack/base/pkt.h"
 #include "stack/base/stat.h"
@@ -60,6 +62,15 @@ struct tcp_seg {
 	enum drop_reason why; /* how the packet ends if nobody keeps it */
 	struct tcp_sack_block sack[TCP_SACK_MAX];
 };
+
+/* An empty segment, in pieces that a compiler clears without a call. The blocks are read only where
+ * sack_n says that there are any. */
+static inline void
+tcp_seg_init(struct tcp_seg *s)
+{
+	memset(s, 0, 32);
+	memset((uint8_t *)s + 32, 0, offsetof(struct tcp_seg, sack) - 32);
+}
 
 /* Octets of sequence space, RFC 9293 s3.3.1. */
 static inline uint32_t
