@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""bench.py BUILD [--time S] [--json] - started by scripts/bench.
+"""bench.py BUILD [options] - started by scripts/bench.
 
-Every line is a ratio within one run: goodput against raw AES-GCM of the same record size on the
-same core, and against the same stack without ESP.
+Measures the stack on this machine and writes docs/performance.md and its plots: bulk, latency,
+connections, loss, cycles by stage, in clear and under ESP, each beside the raw crypto limit and the
+bare port of the same run, and beside the Linux kernel's TCP where iperf3 is there.
+
+Every figure has timestamps, software checksums both ways and, with ESP, AES-GCM-128 in transport mode
+with ESN, a replay window of 64, policy and latch. "Own" cycles are those of a packet less those of
+the bare port and of the engine alone. Median of the rounds, and their spread.
 """
 import argparse
 import hashlib
 import json
 import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-PAGES = 768
+PAGES = 1024
+SERVER, CLIENT = "10.7.0.1", "10.7.0.2"
 
 
 def hugepages():
@@ -25,28 +34,37 @@ def hugepages():
         if before < PAGES:
             open(HUGE, "w").write(str(PAGES))
         got = int(open(HUGE).read())
-        print(f"hugepages: {got} of 2 MB" + ("" if got >= PAGES else " (too few: ordinary memory)"))
+        say(f"hugepages: {got} of 2 MB" + ("" if got >= PAGES else " (too few: ordinary memory)"))
         return before
     except OSError as e:
-        print(f"hugepages: none ({e}); ordinary memory")
+        say(f"hugepages: none ({e}); ordinary memory")
         return None
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def key(name, bits):
     return hashlib.sha512(name.encode()).digest()[:bits // 8 + 4].hex()
 
 
-def conf(role, sock, mtu, esp, bits, latch=True):
-    me, peer = ("10.7.0.1", "10.7.0.2") if role == "server" else ("10.7.0.2", "10.7.0.1")
+def conf(role, sock, case):
+    """One end of a pair of processes on net_memif."""
+    mtu, bits = case["mtu"], case.get("bits", 128)
+    me, peer = (SERVER, CLIENT) if role == "server" else (CLIENT, SERVER)
     ids = ("a.example", "b.example") if role == "server" else ("b.example", "a.example")
     bsize = 2048 if mtu <= 1500 else 10240
     text = f"""[stack]
 mbufs = 16384
+sockets = {case.get("sockets", 4096)}
 manual-keys = i-accept-the-risk
-auto-latch = {"yes" if latch else "no"}
+auto-latch = {"yes" if case.get("latch", True) else "no"}
 [tcp]
 sndbuf = 1048576
 rcvbuf = 1048576
+max-connections = {case.get("sockets", 4096)}
+msl-ms = {case.get("msl", 30000)}
 [eal]
 cpus = {0 if role == "server" else 1}
 [port lan]
@@ -61,19 +79,19 @@ value = {ids[0]}
 type = fqdn
 value = {ids[1]}
 [policy all]
-action = {"protect" if esp else "bypass"}
+action = {"protect" if case["esp"] else "bypass"}
 """
-    if esp:
-        for name, spi, direction in (("to-server", 0x1000, "in"), ("to-client", 0x2000, "out")):
-            if role == "client":
-                direction = "out" if direction == "in" else "in"
+    for name, spi, inbound in (("to-server", 0x1000, role == "server"),
+                               ("to-client", 0x2000, role == "client")):
+        if case["esp"]:
             text += f"""[sa {name}]
 spi = {spi}
-direction = {direction}
+direction = {"in" if inbound else "out"}
 local = {me}
 remote = {peer}
 key = {key(name, bits)}
-replay-window = 1024
+esn = yes
+replay-window = 64
 local-id = me
 peer-id = peer
 """
@@ -91,110 +109,277 @@ def objects(text):
     return [json.loads(line) for line in text.split("\n") if line.startswith("{")]
 
 
-def run_pair(perf, d, mtu, esp, bits, seconds, latch=True):
-    sock = os.path.join(d, f"memif-{mtu}-{esp}-{bits}-{latch}.sock")
-    server = subprocess.Popen(
-        [perf, "server", "-j", "-n", "1", "-f",
-         write(os.path.join(d, "server.ini"), conf("server", sock, mtu, esp, bits, latch))],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        for line in server.stdout:
-            if "listening" in line:
-                break
-        time.sleep(0.3)
-        client = subprocess.run(
-            [perf, "bulk", "-j", "-a", "10.7.0.1", "-t", str(seconds), "-f",
-             write(os.path.join(d, "client.ini"), conf("client", sock, mtu, esp, bits, latch))],
-            capture_output=True, text=True, timeout=seconds + 30)
-        out, err = server.communicate(timeout=20)
-    finally:
-        server.kill()
-    if client.returncode != 0:
-        raise SystemExit(f"bench: the client failed:\n{client.stdout}{client.stderr}{out}{err}")
-    tx = [o for o in objects(client.stdout) if o.get("total")][0]
-    rx = [o for o in objects(out) if o.get("total")][0]
-    return tx, rx
+class Bench:
+    def __init__(self, perf, options):
+        self.perf, self.o, self.results = perf, options, []
+
+    def tool(self, *args):
+        p = subprocess.run([self.perf, *args, "-j"], capture_output=True, text=True, check=False)
+        if p.returncode != 0:
+            raise SystemExit(f"bench: tl-perf {' '.join(args)}:\n{p.stdout}{p.stderr}")
+        return objects(p.stdout)
+
+    def processes(self, case, mode, *args):
+        """Client and server on net_memif: the objects that each printed."""
+        with tempfile.TemporaryDirectory() as d:
+            sock = os.path.join(d, "memif.sock")
+            ports = ["-P", str(case.get("ports", 1))]
+            extra = ["-z"] if case.get("zero_copy") else []
+            server = subprocess.Popen(
+                [self.perf, "server", "-j", *ports, *extra, "-f",
+                 write(os.path.join(d, "server.ini"), conf("server", sock, case))],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            try:
+                for line in server.stdout:
+                    if "listening" in line:
+                        break
+                time.sleep(0.3)
+                client = subprocess.run(
+                    [self.perf, mode, "-j", "-a", SERVER, *ports, *extra, *args, "-f",
+                     write(os.path.join(d, "client.ini"), conf("client", sock, case))],
+                    capture_output=True, text=True, timeout=120, check=False)
+                server.terminate()
+                out, err = server.communicate(timeout=20)
+            finally:
+                server.kill()
+        if client.returncode != 0:
+            raise SystemExit(f"bench: tl-perf {mode} failed:\n{client.stdout}{client.stderr}{out}{err}")
+        return objects(client.stdout), objects(out)
+
+    def wire(self, mtu):
+        """Cycles of the bare port for one frame."""
+        with tempfile.TemporaryDirectory() as d:
+            sock = os.path.join(d, "memif.sock")
+            case = {"mtu": mtu, "esp": False}
+            names = [write(os.path.join(d, r), conf(r, sock, case)) for r in ("server", "client")]
+            rx = subprocess.Popen([self.perf, "wire-rx", "-j", "-t", "4", "-m", str(mtu), "-f", names[0]],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            time.sleep(1)
+            tx = subprocess.run([self.perf, "wire-tx", "-j", "-t", "2", "-m", str(mtu), "-f", names[1]],
+                                capture_output=True, text=True, check=False)
+            rx.communicate(timeout=30)
+        return objects(tx.stdout)[0]
+
+    def limit(self, mtu):
+        """The engine alone on the payload of a full segment with its TCP header."""
+        record = (mtu - 20 - 8 - 8 - 16) // 4 * 4
+        return self.tool("limit", "-l", str(record), "-k", "128")[0]
+
+    # ---- one function for each table ----
+
+    def bulk(self):
+        o = self.o
+        for mtu in (1500, 9000):
+            wire, lim = self.wire(mtu), self.limit(mtu)
+            self.results.append({"table": "limit", "mtu": mtu, "wire_cycles": wire["cycles_per_packet"],
+                                 "wire_gbit_s": wire["gbit_s"], "encrypt_cycles": lim["encrypt_cycles"],
+                                 "decrypt_cycles": lim["decrypt_cycles"],
+                                 "limit_gbit_s": min(lim["encrypt_gbit_s"], lim["decrypt_gbit_s"])})
+            for esp in (False, True):
+                for conns, size, zc in self.bulk_cases():
+                    self.bulk_case(mtu, esp, conns, size, zc, wire, lim)
+
+    def bulk_cases(self):
+        cases = [(1, 65536, False), (1, 65536, True)]
+        if not self.o.quick:
+            cases += [(16, 65536, False), (256, 65536, False), (1, 4096, False), (1, 131072, False)]
+        return cases
+
+    def bulk_case(self, mtu, esp, conns, size, zc, wire, lim):
+        case = {"mtu": mtu, "esp": esp, "zero_copy": zc}
+        runs = []
+        for _ in range(self.o.rounds):
+            tx, rx = self.processes(case, "bulk", "-t", str(self.o.time), "-c", str(conns), "-l", str(size))
+            tx, rx = ([x for x in side if x.get("total")][0] for side in (tx, rx))
+            runs.append((rx["gbit_s"], tx["cycles_per_packet"], rx["cycles_per_packet"], tx["retransmits"]))
+        gbit, ctx, crx, rexmt = (statistics.median(r[i] for r in runs) for i in range(4))
+        top = min(lim["encrypt_gbit_s"], lim["decrypt_gbit_s"])
+        crypto = (lim["encrypt_cycles"], lim["decrypt_cycles"]) if esp else (0, 0)
+        r = {"table": "bulk", "mtu": mtu, "esp": esp, "connections": conns, "write": size, "zero_copy": zc,
+             "gbit_s": gbit, "gbit_min": min(r[0] for r in runs), "gbit_max": max(r[0] for r in runs),
+             "of_limit": gbit / top if esp else None, "cycles_tx": ctx, "cycles_rx": crx,
+             "own_tx": ctx - wire["cycles_per_packet"] - crypto[0],
+             "own_rx": crx - wire["cycles_per_packet"] - crypto[1], "retransmits": rexmt}
+        self.results.append(r)
+        say(f"bulk MTU {mtu} {'ESP  ' if esp else 'clear'} {conns:>3} connections, {size:>6} a write"
+            f"{', zero copy' if zc else ''}: {gbit:.2f} Gbit/s ({r['gbit_min']:.2f} to {r['gbit_max']:.2f})")
+
+    def latency(self):
+        for esp in (False, True):
+            for conns in (1, 64):
+                rows = []
+                for _ in range(self.o.rounds):
+                    tx, _ = self.processes({"mtu": 1500, "esp": esp}, "rr", "-t", str(self.o.time + 1),
+                                           "-c", str(conns))
+                    rows.append([x for x in tx if "requests" in x][0])
+                rows.sort(key=lambda x: x["p50_us"])
+                m = rows[len(rows) // 2]
+                self.results.append({"table": "rr", "esp": esp, "connections": conns, **m})
+                say(f"rr {'ESP  ' if esp else 'clear'} {conns:>2} connections: p50 {m['p50_us']:.2f} us, "
+                    f"p99 {m['p99_us']:.2f}, {m['per_second']:.0f}/s")
+
+    def connections(self):
+        case = {"mtu": 1500, "sockets": 250000, "ports": 40, "msl": 500}
+        for esp in (False, True):
+            for mode in ("open", "crr"):
+                rates = []
+                for _ in range(self.o.rounds):
+                    args = ["-N", "200000"] if mode == "open" else ["-t", str(self.o.time)]
+                    tx, _ = self.processes({**case, "esp": esp}, mode, *args, "-c", "64")
+                    rates.append([x for x in tx if "connections" in x][0]["per_second"])
+                self.results.append({"table": "connections", "esp": esp, "mode": mode,
+                                     "per_second": statistics.median(rates), "min": min(rates),
+                                     "max": max(rates), "ports": case["ports"], "msl_ms": case["msl"]})
+                say(f"{mode} {'ESP' if esp else 'clear'}: {statistics.median(rates):.0f} a second")
+
+    def stages(self):
+        for mtu in (1500, 9000):
+            for esp in (False, True):
+                args = ["pair-bulk", "-C", "-t", str(self.o.time), "-m", str(mtu)] + (["-E"] if esp else [])
+                best = {}
+                for _ in range(self.o.rounds):
+                    for x in self.tool(*args):
+                        if "side" in x:
+                            k = (x["side"], x.get("stage", "total"))
+                            best.setdefault(k, []).append(x["cycles_per_packet"])
+                for (side, stage), v in best.items():
+                    self.results.append({"table": "stages", "mtu": mtu, "esp": esp, "side": side,
+                                         "stage": stage, "cycles": statistics.median(v)})
+                say(f"stages MTU {mtu} {'ESP' if esp else 'clear'}: " + ", ".join(
+                    f"{side} {statistics.median(best[side, 'total']):.0f}" for side in ("client", "server")))
+
+    def loss(self):
+        for pct in (0, 0.01, 0.03, 0.1, 0.3, 1, 3):
+            rates = []
+            for _ in range(1 if self.o.quick else 3):
+                rows = self.tool("pair-bulk", "-E", "-t", str(max(self.o.time, 5)), "-D", "5000", "-L",
+                                 str(pct), "-s", "tcp.sndbuf=8388608", "-s", "tcp.rcvbuf=8388608",
+                                 "-s", "stack.mbufs=32768", "-s", "eal.memory-mb=900")
+                rates.append([x for x in rows if x.get("total")][0]["gbit_s"] * 1000)
+            self.results.append({"table": "loss", "loss_percent": pct, "rtt_ms": 10,
+                                 "mbit_s": statistics.median(rates)})
+            say(f"loss {pct} %, RTT 10 ms: {statistics.median(rates):.1f} Mbit/s")
+
+    def workers(self):
+        rate = {}
+        for n in (1, 2):
+            rates = []
+            for _ in range(self.o.rounds):
+                rows = self.tool("pair-bulk", "-w", str(n), "-t", str(self.o.time))
+                rates.append(sum(x["gbit_s"] for x in rows if x.get("total")))
+            rate[n] = statistics.median(rates)
+        self.results.append({"table": "workers", "one_gbit_s": rate[1], "two_gbit_s": rate[2],
+                             "ratio": rate[2] / rate[1]})
+        say(f"workers: one {rate[1]:.2f} Gbit/s, two {rate[2]:.2f}, ratio {rate[2] / rate[1]:.2f}")
+
+    def latched_or_not(self):
+        """Bulk under ESP, latched and not, in turn; without a latch the policy judges every packet."""
+        gbit = {True: [], False: []}
+        for i in range(2 * self.o.rounds):
+            latch = i % 2 == (i // 2) % 2  # on off, off on, ...
+            _, rx = self.processes({"mtu": 1500, "esp": True, "latch": latch}, "bulk", "-t",
+                                   str(min(self.o.time, 2)))
+            gbit[latch].append([x for x in rx if x.get("total")][0]["gbit_s"])
+        on, off = (statistics.median(gbit[x]) for x in (True, False))
+        self.results.append({"table": "latch", "latched": on, "not_latched": off, "ratio": on / off,
+                             "latched_runs": gbit[True], "not_latched_runs": gbit[False]})
+        say(f"latched {on:.2f} Gbit/s, not latched {off:.2f}, ratio {on / off:.3f}")
+
+    def linux(self):
+        """The kernel's TCP between two network namespaces on a veth pair."""
+        if shutil.which("iperf3") is None or os.geteuid() != 0:
+            say("linux: skipped (needs root and iperf3)")
+            return
+        ns = [f"tlb{os.getpid()}{x}" for x in "ab"]
+        sh = lambda *a: subprocess.run(a, check=True, stdout=subprocess.DEVNULL)  # noqa: E731
+        try:
+            for n in ns:
+                sh("ip", "netns", "add", n)
+            sh("ip", "link", "add", "tlv0", "netns", ns[0], "type", "veth", "peer", "name", "tlv1",
+               "netns", ns[1])
+            for n, dev, addr in ((ns[0], "tlv0", SERVER), (ns[1], "tlv1", CLIENT)):
+                sh("ip", "-n", n, "addr", "add", addr + "/24", "dev", dev)
+                sh("ip", "-n", n, "link", "set", dev, "up")
+            for tso in (True, False):
+                for n, dev in ((ns[0], "tlv0"), (ns[1], "tlv1")):
+                    sh("ip", "netns", "exec", n, "ethtool", "-K", dev, "tso", "on" if tso else "off",
+                       "gso", "on" if tso else "off", "gro", "on" if tso else "off")
+                self.linux_bulk(ns, tso)
+        finally:
+            for n in ns:
+                subprocess.run(["ip", "netns", "del", n], check=False, stderr=subprocess.DEVNULL)
+
+    def linux_bulk(self, ns, tso):
+        rates = []
+        for _ in range(self.o.rounds):
+            server = subprocess.Popen(["ip", "netns", "exec", ns[0], "iperf3", "-s", "-1", "-A", "0"],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.3)
+            out = subprocess.run(["ip", "netns", "exec", ns[1], "iperf3", "-c", SERVER, "-J", "-A", "1",
+                                  "-t", str(self.o.time)], capture_output=True, text=True, check=False)
+            server.wait(timeout=20)
+            try:
+                rates.append(json.loads(out.stdout)["end"]["sum_received"]["bits_per_second"] / 1e9)
+            except (KeyError, ValueError):
+                say("linux: iperf3 gave no result: " + out.stdout[-200:] + out.stderr[-200:])
+                return
+        self.results.append({"table": "linux", "tso": tso, "gbit_s": statistics.median(rates),
+                             "min": min(rates), "max": max(rates)})
+        say(f"linux veth, TSO {'on' if tso else 'off'}: {statistics.median(rates):.2f} Gbit/s")
+
+    def alone(self):
+        for mode in ("latch", "esp", "scale"):
+            for x in self.tool(mode):
+                self.results.append({"table": mode, **x})
 
 
-def limit(perf, size, bits):
-    out = subprocess.run([perf, "limit", "-j", "-l", str(size), "-k", str(bits)], text=True,
-                         capture_output=True, check=True).stdout
-    return objects(out)[0]
+TABLES = ("bulk", "latency", "connections", "stages", "workers", "loss", "latched_or_not", "linux", "alone")
 
 
-def alone(perf, mode, as_json, results):
-    """ESP beside its crypto, or lookups in small and big tables; no port, one core."""
-    out = subprocess.run([perf, mode] + (["-j"] if as_json else []), text=True,
-                         capture_output=True, check=True).stdout
-    if as_json:
-        results += objects(out)
-    else:
-        print(out, end="", flush=True)
-
-
-def latched_or_not(perf, d, seconds, rounds, as_json, results):
-    """Bulk under ESP, latched and not, in turn; without a latch the policy judges every packet."""
-    gbit = {True: [], False: []}
-    for i in range(2 * rounds):
-        # The order changes from round to round: on off, off on, ...
-        latch = i % 2 == (i // 2) % 2
-        gbit[latch].append(run_pair(perf, d, 1500, True, 128, seconds, latch)[1]["gbit_s"])
-    on, off = (statistics.median(gbit[x]) for x in (True, False))
-    r = {"bulk": "ESP, MTU 1500", "rounds": rounds, "latched_gbit_s": gbit[True],
-         "not_latched_gbit_s": gbit[False], "ratio": on / off}
-    results.append(r)
-    if not as_json:
-        print(f"latched {on:.2f} Gbit/s ({min(gbit[True]):.2f} to {max(gbit[True]):.2f}), not latched "
-              f"{off:.2f} ({min(gbit[False]):.2f} to {max(gbit[False]):.2f}), medians of {rounds} runs "
-              f"in turn, ratio {on / off:.3f}", flush=True)
+def machine():
+    model = [x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name")]
+    flags = [x for x in open("/proc/cpuinfo") if x.startswith("flags")][0].split()
+    wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "SSE"
+    return (f"{model[0]}, {len(model)} CPUs, {wide}{', VAES' if 'vaes' in flags else ''}, "
+            f"Linux {platform.release()}")
 
 
 def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("build")
-    ap.add_argument("--time", type=int, default=5, help="seconds for each measurement")
-    ap.add_argument("--json", action="store_true")
-    a = ap.parse_args()
-    perf = os.path.join(a.build, "apps", "tl-perf")
-    before, results = hugepages(), []
-    print(f"two processes on net_memif, one core each, {a.time} s each; the limit is raw AES-GCM "
-          "of the record size", flush=True)
-    head = f"{'MTU':>5} {'suite':<12} {'Gbit/s':>7} {'cyc/pkt tx':>10} {'cyc/pkt rx':>10} " \
-           f"{'busy tx':>7} {'busy rx':>7} {'limit':>7} {'of limit':>8} {'of clear':>8} {'rexmt':>6}"
-    if not a.json:
-        print(head, flush=True)
+    ap = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n\n")[1],
+                                 epilog="Tables: " + ", ".join(TABLES))
+    ap.add_argument("build", help=argparse.SUPPRESS)
+    ap.add_argument("--only", metavar="TABLE[,...]", help="some of the tables")
+    ap.add_argument("--time", type=int, default=2, help="seconds for each run (2)")
+    ap.add_argument("--rounds", type=int, default=5, help="runs of each figure (5)")
+    ap.add_argument("--quick", action="store_true", help="one run of a second, fewer cases")
+    ap.add_argument("--json", action="store_true", help="print the figures, write no file")
+    ap.add_argument("--out", default=os.path.join(ROOT, "docs"), help="where performance.md goes (docs)")
+    o = ap.parse_args()
+    if o.quick:
+        o.time, o.rounds = 1, 1
+    wanted = o.only.split(",") if o.only else TABLES
+    for t in wanted:
+        if t not in TABLES:
+            ap.error(f"no table \"{t}\"; expected {', '.join(TABLES)}")
+    before = hugepages()
+    b = Bench(os.path.join(o.build, "apps", "tl-perf"), o)
+    start = time.time()
     try:
-        with tempfile.TemporaryDirectory() as d:
-            for mtu in (1500, 9000):
-                clear = None
-                for esp, bits in ((False, 128), (True, 128), (True, 256)):
-                    tx, rx = run_pair(perf, d, mtu, esp, bits, a.time)
-                    record = (mtu - 20 - 8 - 8 - 16) // 4 * 4
-                    lim = limit(perf, record, bits)
-                    gbit, top = rx["gbit_s"], min(lim["encrypt_gbit_s"], lim["decrypt_gbit_s"])
-                    clear = clear or gbit
-                    r = {"mtu": mtu, "suite": f"AES-GCM-{bits}" if esp else "clear",
-                         "gbit_s": gbit, "cycles_per_packet_tx": tx["cycles_per_packet"],
-                         "cycles_per_packet_rx": rx["cycles_per_packet"], "busy_tx": tx["busy"],
-                         "busy_rx": rx["busy"], "limit_gbit_s": top if esp else None,
-                         "of_limit": gbit / top if esp else None, "of_clear": gbit / clear,
-                         "retransmits": tx["retransmits"], "record_bytes": record}
-                    results.append(r)
-                    if not a.json:
-                        print(f"{mtu:>5} {r['suite']:<12} {gbit:>7.2f} "
-                              f"{r['cycles_per_packet_tx']:>10.0f} {r['cycles_per_packet_rx']:>10.0f} "
-                              f"{r['busy_tx']:>7.2f} {r['busy_rx']:>7.2f} " +
-                              (f"{top:>7.1f} {gbit / top:>8.3f}" if esp else f"{'-':>7} {'-':>8}") +
-                              f" {gbit / clear:>8.3f} {r['retransmits']:>6}", flush=True)
-            latched_or_not(perf, d, min(a.time, 2), 5, a.json, results)
-        alone(perf, "latch", a.json, results)
-        alone(perf, "esp", a.json, results)
-        alone(perf, "scale", a.json, results)
+        for t in wanted:
+            getattr(b, t)()
     finally:
         if before is not None and before < PAGES:
             open(HUGE, "w").write(str(before))
-    if a.json:
-        print(json.dumps(results, indent=1))
+    b.results.append({"table": "run", "machine": machine(), "date": time.strftime("%Y-%m-%d"),
+                      "seconds": round(time.time() - start), "rounds": o.rounds, "time": o.time,
+                      "commit": subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
+                                               capture_output=True, text=True, check=False).stdout.strip()})
+    if o.json:
+        print(json.dumps(b.results, indent=1))
+        return 0
+    sys.path.insert(0, os.path.join(ROOT, "scripts"))
+    import bench_report
+    bench_report.write(b.results, o.out)
     return 0
 
 

@@ -18,12 +18,9 @@
 
 LOG_MODULE(eal, NOTICE);
 
-enum {
-	MAX_ARGS = 64,
-	ARG_LEN = 320,
-	HUGE_KB = 2048,
-	PCB_BYTES = 1280 /* with what a mempool adds, rounded up */
-};
+enum { MAX_ARGS = 64, ARG_LEN = 320, HUGE_KB = 2048 };
+/* Of a control block, with what a mempool adds, rounded up. */
+enum { PCB_BYTES = 1536, UDP_BYTES = 768 };
 
 struct args {
 	int n;
@@ -62,14 +59,15 @@ memory_mb(const struct tl_conf *c)
 	uint64_t workers = number_of(c, "stack", "workers", 1);
 	uint64_t mbufs = number_of(c, "stack", "mbufs", 16384);
 	uint64_t chunks = number_of(c, "stack", "buffer-chunks", 8192);
-	uint64_t pcbs = number_of(c, "tcp", "max-connections", 4096);
+	uint64_t pcbs = number_of(c, "tcp", "max-connections", 4096) * PCB_BYTES +
+			number_of(c, "stack", "sockets", 16384) * UDP_BYTES;
 	uint64_t mtu = 1500, bytes;
 
 	for (const struct conf_ent *e = c->head; e != NULL; e = e->next) {
 		if (strncmp(e->section, "port ", 5) == 0 && strcmp(e->key, "mtu") == 0)
 			mtu = RTE_MAX(mtu, strtoull(e->value, NULL, 0));
 	}
-	bytes = workers * (mbufs * (mtu + 1024) + chunks * 8256 + pcbs * PCB_BYTES + (32u << 20));
+	bytes = workers * (mbufs * (mtu + 1024) + chunks * 8256 + pcbs + (32u << 20));
 	return number_of(c, "eal", "memory-mb", (bytes >> 20) + 96);
 }
 
