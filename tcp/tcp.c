@@ -23,7 +23,11 @@ tcp_conf_default(struct tcp_conf *c)
 		.delack_us = 40000,
 		.syn_retries = 6,
 		.data_retries = 15,
+		.rto_init_us = 1000000,
+		.rto_max_us = 60000000,
+		.iw_segments = 10,
 		.max_ranges = 16384,
+		.cc = TCP_CONF_CUBIC,
 		.port_first = 49152,
 		.port_last = 65535,
 	};

@@ -11,6 +11,8 @@
 #include "stack/base/pkt.h"
 #include "stack/base/sock.h"
 
+enum tcp_conf_cc { TCP_CONF_NEWRENO = 0, TCP_CONF_CUBIC, TCP_CONF_DCTCP, TCP_CONF_BBR };
+
 struct tcp_conf {
 	uint32_t max_pcbs;     /* control blocks of this worker */
 	uint32_t sndbuf_bytes; /* default of SO_SNDBUF */
@@ -22,7 +24,12 @@ struct tcp_conf {
 	uint32_t data_retries; /* R2 of RFC 9293 s3.8.3, in retransmissions */
 	uint16_t port_first;   /* ephemeral ports, RFC 6335 s6 */
 	uint16_t port_last;
-	uint32_t max_ranges; /* of scoreboards, beyond one for each connection */
+	uint32_t rto_init_us; /* RFC 6298 (2.1) */
+	uint32_t rto_max_us;  /* RFC 6298 (2.5) */
+	uint32_t iw_segments; /* RFC 6928 */
+	uint32_t max_ranges;  /* of scoreboards, beyond one for each connection */
+	uint8_t cc;           /* TCP_CONF_*: congestion control of who does not choose */
+	bool no_hystart;
 	bool no_sack;
 	bool no_dsack;
 	bool no_tlp;

@@ -75,13 +75,15 @@ measure_echo(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
  * each round trip, as its weights want it; the least RTT sees them all.
  */
 static void
-measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, const struct tcp_acked *a)
+measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, struct tcp_acked *a)
 {
 	/* Without SACK what was sent once may have arrived long before the hole was filled. */
 	bool known = a->first_ns != 0 && (pcb->opt_sack || !a->again);
 
-	if (known)
-		tcp_rack_rtt(lc, pcb, us_since(lc, a->last_ns));
+	if (known) {
+		a->rtt_us = RTE_MAX(us_since(lc, a->last_ns), 1u);
+		tcp_rack_rtt(lc, pcb, a->rtt_us);
+	}
 	if (a->bytes == 0 || seq_lt(pcb->snd_una, pcb->rtt_seq))
 		return;
 	if (known && !a->again)
@@ -118,12 +120,15 @@ tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	measure_syn(lc, pcb, seg);
 	/* RFC 6298 (5.7): without a sample, and with a SYN that was lost, begin with 3 s. */
 	if (pcb->srtt_us == 0)
-		pcb->rto_us = syn_lost ? 3 * TCP_RTO_INIT_US : TCP_RTO_INIT_US;
+		pcb->rto_us = lc->tcp->conf.rto_init_us * (syn_lost ? 3 : 1);
 	pcb->rexmt_cnt = 0;
 	tcp_pcb_update_mss(pcb);
 	/* RFC 6928 s2 and RFC 5681 s3.1: one segment if the SYN or its answer was lost. */
-	pcb->cc.cwnd_bytes = syn_lost ? pcb->mss : tcp_cc_iw(pcb->mss);
+	pcb->cc.cwnd_bytes = syn_lost ? pcb->mss : tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments);
 	pcb->cc.ssthresh_bytes = TCP_CWND_MAX;
+	if (pcb->cc.ops == NULL)
+		pcb->cc.ops = tcp_cc_nth(lc->tcp->conf.cc);
+	pcb->cc.hystart = !lc->tcp->conf.no_hystart;
 	pcb->cc.ops->start(&pcb->cc, lc->now_ns);
 	pcb->last_send_ns = lc->now_ns;
 	pcb->was_open = true;

@@ -78,6 +78,7 @@ void tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more)
 /* tcp_tmr.c */
 /* What t_rexmt waits for now, and until when. */
 void tcp_tmr_at(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_timer kind, uint64_t at_ns);
+void tcp_tmr_pace(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_delack(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_2msl(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb);

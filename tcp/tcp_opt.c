@@ -98,6 +98,28 @@ set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 	}
 }
 
+/* By name, as in Linux; the windows of a connection stay, the algorithm learns anew. */
+static int
+set_congestion(struct lcore *lc, struct tcp_pcb *pcb, const void *val, socklen_t len)
+{
+	char name[TCP_CC_NAME_MAX] = "";
+	const struct tcp_cc_ops *ops;
+
+	if (len < 1)
+		return -EINVAL;
+	memcpy(name, val, RTE_MIN(len, (socklen_t)sizeof(name) - 1));
+	ops = tcp_cc_find(name);
+	if (ops == NULL)
+		return -ENOENT;
+	if (ops == pcb->cc.ops)
+		return 0;
+	pcb->cc.ops = ops;
+	pcb->cc.pace = 0;
+	if (tcp_is_synced(pcb))
+		ops->start(&pcb->cc, lc->now_ns);
+	return 0;
+}
+
 /* RFC 3493 s5.3; what is bound has made its choice. */
 static int
 set_ipv6(struct sock *s, int opt, const void *val, socklen_t len)
@@ -136,6 +158,8 @@ tcp_opt_set(struct lcore *lc, struct sock *s, int level, int opt, const void *va
 		return -ENOPROTOOPT;
 	if (level == SOL_SOCKET && opt == SO_LINGER)
 		return set_linger(s, val, len);
+	if (level == IPPROTO_TCP && opt == TCP_CONGESTION)
+		return set_congestion(lc, pcb, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -202,8 +226,22 @@ get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 	}
 }
 
+/* Cut to what fits, as in Linux. */
 static int
-get_tcp(const struct tcp_pcb *pcb, int opt, void *val, socklen_t *len)
+get_congestion(const struct lcore *lc, const struct tcp_pcb *pcb, void *val, socklen_t *len)
+{
+	const struct tcp_cc_ops *ops =
+		pcb->cc.ops != NULL ? pcb->cc.ops : tcp_cc_nth(lc->tcp->conf.cc);
+	char name[TCP_CC_NAME_MAX] = "";
+
+	memcpy(name, ops->name, RTE_MIN(strlen(ops->name), sizeof(name) - 1));
+	*len = RTE_MIN(*len, (socklen_t)sizeof(name));
+	memcpy(val, name, *len);
+	return 0;
+}
+
+static int
+get_tcp(const struct lcore *lc, const struct tcp_pcb *pcb, int opt, void *val, socklen_t *len)
 {
 	const char *name;
 
@@ -213,6 +251,8 @@ get_tcp(const struct tcp_pcb *pcb, int opt, void *val, socklen_t *len)
 	case TCP_MAXSEG:
 		return put_int(val, len,
 			pcb->state <= TCPS_LISTEN && pcb->user_mss != 0 ? pcb->user_mss : pcb->mss);
+	case TCP_CONGESTION:
+		return get_congestion(lc, pcb, val, len);
 	case TL_TCP_STATE:
 		name = tcp_state_name(pcb->state);
 		return put(val, len, name, (socklen_t)strlen(name) + 1);
@@ -230,7 +270,7 @@ tcp_opt_get(struct lcore *lc, struct sock *s, int level, int opt, void *val, soc
 	case SOL_SOCKET:
 		return get_socket(s, opt, val, len);
 	case IPPROTO_TCP:
-		return get_tcp(pcb, opt, val, len);
+		return get_tcp(lc, pcb, opt, val, len);
 	case IPPROTO_IPV6:
 		if (opt != IPV6_V6ONLY || s->domain != AF_INET6)
 			return -ENOPROTOOPT;

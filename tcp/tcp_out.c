@@ -171,6 +171,9 @@ note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 		pcb->snd_nxt = s->seq + len;
 	}
 	tcp_rec_sent(lc, pcb, len, again);
+	if (unlikely(pcb->cc.pace != 0))
+		pcb->pace_ns = RTE_MAX(pcb->pace_ns, lc->now_ns) +
+			       ((uint64_t)len << TCP_PACE_SHIFT) * 1000 / pcb->cc.pace;
 	if (unlikely((pcb->out_flags & TCP_OUT_TLP) != 0)) {
 		tcp_tlp_sent(pcb, again);
 		lc_count(lc, ST_TCP_TLP);
@@ -383,9 +386,20 @@ plan_octets(struct tcp_pcb *pcb, struct tcp_seg *s)
 	return false;
 }
 
+/* The algorithm wants room between segments, and the next one's time has not come. */
+static bool
+is_paced(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (likely(pcb->cc.pace == 0) || lc->now_ns >= pcb->pace_ns)
+		return false;
+	if (pcb->snd_una != tcp_snd_end(pcb))
+		tcp_tmr_pace(lc, pcb);
+	return true;
+}
+
 /* Decides on the next segment of pcb. False: none. */
 static bool
-plan_next(struct tcp_pcb *pcb, struct tcp_seg *s)
+plan_next(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
 {
 	tcp_seg_init(s);
 	/* RFC 5681 s2: an ACK that carries data is no duplicate, so these go alone. */
@@ -394,7 +408,7 @@ plan_next(struct tcp_pcb *pcb, struct tcp_seg *s)
 	if (!tcp_is_synced(pcb)) {
 		if (plan_syn(pcb, s))
 			return true;
-	} else if (pcb->state != TCPS_TIME_WAIT) {
+	} else if (pcb->state != TCPS_TIME_WAIT && !is_paced(lc, pcb)) {
 		if (plan_octets(pcb, s))
 			return true;
 	}
@@ -423,8 +437,11 @@ restart_after_idle(const struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (likely(tcp_flight(pcb) > 0) || pcb->snd_nxt == tcp_snd_end(pcb))
 		return;
+	if (pcb->cc.ops->idle != NULL)
+		pcb->cc.ops->idle(&pcb->cc, lc->now_ns - pcb->last_send_ns);
 	if (lc->now_ns - pcb->last_send_ns > pcb->rto_us * UINT64_C(1000))
-		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss));
+		pcb->cc.cwnd_bytes =
+			RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments));
 }
 
 /* Up to max segments of one connection. */
@@ -437,13 +454,17 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 		restart_after_idle(lc, pcb);
 	if (unlikely(latch_refresh(lc, &pcb->latch, &pcb->fe.key)))
 		tcp_pcb_update_mss(pcb); /* F-28, F-51 */
-	for (uint32_t n = 0; plan_next(pcb, &s); n++) {
+	for (uint32_t n = 0; plan_next(lc, pcb, &s); n++) {
 		if (n == max)
 			return OUT_MORE;
 		if (!seg_send(lc, pcb, &s, v))
 			return OUT_NOBUF;
 		advance(lc, pcb, &s);
 	}
+	/* A rate that is measured from here on says what the application did, not the path. */
+	if (unlikely(pcb->cc.pace != 0) && pcb->snd_nxt == tcp_snd_end(pcb) &&
+		tcp_pipe(pcb) < pcb->cc.cwnd_bytes)
+		pcb->sent.limited = RTE_MAX(pcb->sent.delivered + tcp_pipe(pcb), 1u);
 	/* RFC 8985 s7.2: new data put the probe off. */
 	if (pcb->last_send_ns == lc->now_ns && tmr_is_set(&pcb->t_rexmt) &&
 		pcb->t_kind != TCP_T_REO && !pcb->persist)

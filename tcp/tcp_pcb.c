@@ -13,11 +13,8 @@ static void
 pcb_init(struct tcp_pcb *pcb)
 {
 	memset(pcb, 0, sizeof(*pcb));
-	TAILQ_INIT(&pcb->half);
-	TAILQ_INIT(&pcb->ready);
 	tcp_sent_init(&pcb->sent);
 	pcb->fe.latch = &pcb->latch;
-	pcb->cc.ops = &tcp_cc_newreno;
 	pcb->rto_us = TCP_RTO_INIT_US;
 	pcb->mss = TCP_MSS_DEFAULT_V4;
 	pcb->peer_mss = TCP_MSS_DEFAULT_V4;
@@ -110,6 +107,7 @@ tcp_pcb_renew(struct lcore *lc, struct tcp_pcb *pcb)
 	latch_renew(&keep.latch);
 	pcb->latch = keep.latch;
 	pcb->nodelay = keep.nodelay;
+	pcb->cc.ops = keep.cc.ops;
 	pcb->user_mss = keep.user_mss;
 	pcb->fe.key = keep.fe.key;
 	pcb->is_bound = keep.is_bound;

@@ -92,7 +92,7 @@ enum {
 	TCP_MSS_DEFAULT_V6 = 1220,
 	TCP_MSS_MIN = 88, /* floor against peers and routers that ask for dust */
 	TCP_RTO_INIT_US = 1000000,
-	TCP_RTO_MAX_US = 60000000,
+	TCP_RTO_MAX_US = 60000000, /* the largest RTT that is believed */
 	TCP_FIN_WAIT_2_MS = 60000,
 	TCP_STARVED_US = 10000,
 	TCP_OOO_MAX = 256, /* held segments of one connection */
@@ -152,25 +152,25 @@ struct tcp_pcb {
 	uint8_t dupack_due;    /* to send, one for each segment that came out of order */
 	uint8_t rexmt_cnt;     /* timeouts of the same data, or unanswered probes */
 	uint8_t persist_shift; /* probes since the peer's window was open: their backoff */
-	bool on_out;
-	bool on_reap;
-	bool on_lent;
-	bool on_starved;
-	bool doomed; /* a bug of ours was noticed: reset at the next visit of tcp_out() */
-	bool opt_ts; /* negotiated, or offered while SYN_SENT */
-	bool opt_ws;
-	bool opt_sack;
-	bool nodelay;
-	bool fin_queued; /* the application will send no more */
-	bool rcv_fin;    /* the peer will send no more */
-	bool rd_shut;    /* the application will read no more */
-	bool persist;    /* t_rexmt counts the zero-window probe */
-	bool syn_again;  /* our SYN left twice, so its RTT is unknown (Karn) */
-	bool was_open;   /* connect or accept happened: errors and end of stream make sense */
-	bool reset;      /* ended by an error: reads give nothing more */
-	bool is_bound;   /* on ctx->bound */
-	bool cwnd_limited;
-	bool in_ready; /* of parent's two queues: the one for accept() */
+	bool on_out : 1;
+	bool on_reap : 1;
+	bool on_lent : 1;
+	bool on_starved : 1;
+	bool doomed : 1; /* a bug of ours was noticed: reset at the next visit of tcp_out() */
+	bool opt_ts : 1; /* negotiated, or offered while SYN_SENT */
+	bool opt_ws : 1;
+	bool opt_sack : 1;
+	bool nodelay : 1;
+	bool fin_queued : 1; /* the application will send no more */
+	bool rcv_fin : 1;    /* the peer will send no more */
+	bool rd_shut : 1;    /* the application will read no more */
+	bool persist : 1;    /* t_rexmt counts the zero-window probe */
+	bool syn_again : 1;  /* our SYN left twice, so its RTT is unknown (Karn) */
+	bool was_open : 1;   /* connect or accept happened: errors and end of stream make sense */
+	bool reset : 1;      /* ended by an error: reads give nothing more */
+	bool is_bound : 1;   /* on ctx->bound */
+	bool cwnd_limited : 1;
+	bool in_ready : 1; /* of parent's two queues: the one for accept() */
 
 	/* RFC 9293 s3.3.1 */
 	uint32_t iss;
@@ -197,51 +197,62 @@ struct tcp_pcb {
 	uint16_t mss;      /* payload of a full segment now */
 	uint16_t pmtu;
 	uint16_t rcv_mss;     /* largest payload received: what "full-sized" means for ACKs */
+	uint16_t ooo_n;       /* of ooo, at most TCP_OOO_MAX */
 	uint32_t rcv_unacked; /* bytes received in order since the last ACK */
 
 	/* RFC 6298 */
 	uint32_t srtt_us; /* 0: no sample yet */
 	uint32_t rttvar_us;
 	uint32_t rto_us;
-	uint32_t rtt_seq;  /* the next sample is due when this is acknowledged */
-	uint32_t rexmt_ts; /* our timestamp when something was last sent again */
+	uint32_t rto_from_us; /* since when the RTO counts, low 32 bits */
+	uint32_t rtt_seq;     /* the next sample is due when this is acknowledged */
+	uint32_t rexmt_ts;    /* our timestamp when something was last sent again */
 	uint64_t last_send_ns;
-	uint64_t rto_from_ns; /* since when the RTO counts */
-	uint64_t due_ns;      /* when t_rexmt is due; it may be set earlier, never later */
+	uint64_t pace_ns; /* not before that, if cc.pace */
+	uint64_t due_ns;  /* when t_rexmt is due; it may be set earlier, never later */
 	struct tcp_cc cc;
 	struct tcp_sent sent;
-	struct tcp_rack rack;
-	struct tcp_rec rec;
+	union {
+		struct { /* from ESTABLISHED on */
+			struct tcp_rack rack;
+			struct tcp_rec rec;
+		};
+		struct {                          /* of a listener */
+			struct tcp_pcb_list half; /* SYN_RCVD */
+			struct tcp_pcb_list
+				ready; /* for accept(); CLOSED ones report ECONNABORTED */
+			uint32_t half_n;
+			uint32_t ready_n;
+			uint32_t backlog;
+		};
+	};
 
 	struct tcp_sack_rcv rsack;
 
 	struct rte_mbuf *ooo; /* held segments, sorted, without overlaps */
-	uint32_t ooo_n;
+	uint32_t rcv_lent;    /* octets at the start of rcv that the program looks at */
 	uint32_t ooo_bytes;
 
 	struct tmr t_rexmt;
 	struct tmr t_delack;
-	struct tmr t_wait; /* 2MSL, or FIN-WAIT-2 of an orphan */
+	struct tmr t_wait; /* 2MSL, or FIN-WAIT-2 of an orphan; before those, pacing */
 
 	struct buf snd; /* position 0 is the octet iss + 1 */
 	struct buf rcv;
-	uint32_t rcv_lent; /* octets at the start of rcv that the program looks at */
-
-	/* A listener's own. */
-	struct tcp_pcb_list half;  /* SYN_RCVD */
-	struct tcp_pcb_list ready; /* for accept(); CLOSED ones report ECONNABORTED */
-	uint32_t half_n;
-	uint32_t ready_n;
-	uint32_t backlog;
 
 	TAILQ_ENTRY(tcp_pcb) all;
 	TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
 	TAILQ_ENTRY(tcp_pcb) out;
-	TAILQ_ENTRY(tcp_pcb) lent;
 	TAILQ_ENTRY(tcp_pcb) starved;
-	TAILQ_ENTRY(tcp_pcb) holder;
+	union {
+		TAILQ_ENTRY(tcp_pcb) lent;   /* TIME_WAIT, where nothing is held any more */
+		TAILQ_ENTRY(tcp_pcb) holder; /* while something is held */
+	};
 	LIST_ENTRY(tcp_pcb) bound;
 };
+
+/* A connection that is idle costs this and nothing else. */
+_Static_assert(sizeof(struct tcp_pcb) <= 1024, "an idle connection costs at most 1 KiB");
 
 struct tcp_ctx {
 	struct tcp_conf conf;

@@ -47,7 +47,7 @@ tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more)
 	struct tcp_rec *rec = &pcb->rec;
 	uint32_t n;
 
-	if (a->delivered == 0)
+	if (a->delivered == 0 || pcb->cc.ops->control != NULL)
 		return;
 	rec->prr_delivered += a->delivered;
 	n = may_send(pcb, a, lost_more);

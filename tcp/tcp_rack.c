@@ -12,6 +12,7 @@ enum {
 	REO_PERSIST = 16,   /* RFC 8985 s6.2, step 4: recoveries until the window is small again */
 	REO_MULT_MAX = 255,
 	TLP_ACK_DELAY_US = 200000, /* TLP.max_ack_delay of RFC 8985 s5.3, as Linux */
+	RTO_LEFT_US = 1000,        /* an RTO that is overdue comes a little later, after an ACK */
 	TLP_MIN_US = 2000,         /* DEVIATION: no probe sooner, RTT of a LAN or not; as Linux */
 };
 
@@ -131,18 +132,24 @@ tcp_rack_detect(struct lcore *lc, struct tcp_pcb *pcb)
 	return any;
 }
 
+/* Another timer took the place of the RTO's, which counts as if it had not. */
+static void
+rto_goes_on(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	uint32_t gone_us = (uint32_t)(lc->now_ns / 1000) - pcb->rto_from_us;
+	uint64_t us = gone_us < pcb->rto_us ? pcb->rto_us - gone_us : 0;
+
+	tcp_tmr_at(lc, pcb, TCP_T_RTO, lc->now_ns + RTE_MAX(us, (uint64_t)RTO_LEFT_US) * 1000);
+}
+
 void
 tcp_rack_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	uint64_t rto_ns;
-
 	if (tcp_rack_detect(lc, pcb))
 		tcp_rec_lost(lc, pcb);
 	if (pcb->t_kind == TCP_T_REO && tmr_is_set(&pcb->t_rexmt))
 		return;
-	/* The RTO goes on from where the reordering timer took its place. */
-	rto_ns = pcb->rto_from_ns + pcb->rto_us * UINT64_C(1000);
-	tcp_tmr_at(lc, pcb, TCP_T_RTO, RTE_MAX(rto_ns, lc->now_ns + 1000000));
+	rto_goes_on(lc, pcb);
 }
 
 /* RFC 8985 s6.3: what the timeout says is lost; the rest may still arrive. */
@@ -178,7 +185,7 @@ tcp_tlp_arm(struct lcore *lc, struct tcp_pcb *pcb)
 			pto_us += TLP_ACK_DELAY_US;
 	}
 	pto_us = RTE_MIN(pto_us, (uint64_t)pcb->rto_us);
-	pcb->rto_from_ns = lc->now_ns;
+	pcb->rto_from_us = (uint32_t)(lc->now_ns / 1000);
 	tcp_tmr_at(lc, pcb, TCP_T_TLP, lc->now_ns + pto_us * 1000);
 	return true;
 }
@@ -188,10 +195,10 @@ tcp_tlp_settle(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (!tmr_is_set(&pcb->t_rexmt) || pcb->persist)
 		return;
-	if (pcb->t_kind == TCP_T_RTO && pcb->rto_from_ns == lc->now_ns)
+	if (pcb->t_kind == TCP_T_RTO && pcb->rto_from_us == (uint32_t)(lc->now_ns / 1000))
 		tcp_tlp_arm(lc, pcb);
 	else if (pcb->t_kind == TCP_T_TLP && pcb->ca != TCPR_OPEN)
-		tcp_tmr_at(lc, pcb, TCP_T_RTO, pcb->rto_from_ns + pcb->rto_us * UINT64_C(1000));
+		rto_goes_on(lc, pcb);
 }
 
 void

@@ -44,6 +44,8 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	rec->undo_una = pcb->snd_una;
 	rec->undo_bytes = 0;
 	rec->rexmt_seen = false;
+	/* Neither what limited transmit sent (RFC 5681 s3.2, (2)) nor a window that was not used
+	 * (RFC 7661 s4.4.1) counts. */
 	pcb->cc.ops->lost(&pcb->cc, RTE_MIN(flight, pcb->cc.cwnd_bytes), pcb->mss, lc->now_ns);
 }
 
@@ -78,6 +80,8 @@ settle_cwnd(struct tcp_pcb *pcb)
 {
 	uint32_t room = RTE_MAX(tcp_flight(pcb), (uint32_t)pcb->mss) + pcb->mss;
 
+	if (pcb->cc.ops->control != NULL)
+		return;
 	pcb->cc.cwnd_bytes = pcb->cc.ssthresh_bytes;
 	if (!pcb->opt_sack)
 		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, room);
@@ -92,6 +96,8 @@ undo(struct lcore *lc, struct tcp_pcb *pcb)
 	tcp_sent_unlose(pcb);
 	pcb->cc.cwnd_bytes = RTE_MAX(pcb->cc.cwnd_bytes, rec->prior_cwnd);
 	pcb->cc.ssthresh_bytes = RTE_MAX(pcb->cc.ssthresh_bytes, rec->prior_ssthresh);
+	if (pcb->cc.ops->undo != NULL)
+		pcb->cc.ops->undo(&pcb->cc);
 	rec->undo = false;
 	leave(pcb);
 	lc_count(lc, ST_TCP_UNDO);
@@ -184,14 +190,73 @@ detect(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 }
 
 static void
+cc_fill(struct lcore *lc, const struct tcp_pcb *pcb, const struct tcp_acked *a,
+	struct tcp_cc_ack *c)
+{
+	*c = (struct tcp_cc_ack){.now_ns = lc->now_ns,
+		.bytes = a->bytes,
+		.delivered = a->delivered,
+		.mss_bytes = pcb->mss,
+		.una = pcb->snd_una,
+		.nxt = pcb->snd_nxt,
+		.pipe_bytes = tcp_pipe(pcb),
+		.rtt_us = a->rtt_us,
+		.srtt_us = pcb->srtt_us,
+		.min_rtt_us = pcb->rack.min_rtt_us,
+		.in_recovery = pcb->ca >= TCPR_RECOVERY};
+}
+
+/* The rate at which what arrived was delivered: as slow as it left or as it was acknowledged. */
+static void
+cc_rate(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a, struct tcp_cc_ack *c)
+{
+	struct tcp_sent *s = &pcb->sent;
+	uint64_t ns;
+
+	c->delivered_then = a->rate_delivered;
+	c->delivered_now = s->delivered;
+	c->app_limited = a->rate_limited;
+	if (a->delivered == 0)
+		return;
+	s->first_ns = a->rate_sent_ns;
+	if (a->rate_delivered_ns == UINT32_MAX || a->rate_first_ns == UINT32_MAX)
+		return;
+	ns = lc->now_ns - a->rate_sent_ns + a->rate_delivered_ns;
+	ns = RTE_MAX(ns, (uint64_t)a->rate_first_ns);
+	/* Faster than the path can be: what left in one turn was acknowledged in one. */
+	if (ns < pcb->rack.min_rtt_us * UINT64_C(1000))
+		return;
+	c->rate_bytes = s->delivered - a->rate_delivered;
+	c->rate_us = (uint32_t)RTE_MIN(ns / 1000, (uint64_t)UINT32_MAX);
+}
+
+static void
+cc_control(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a, uint32_t lost)
+{
+	struct tcp_cc_ack c;
+
+	cc_fill(lc, pcb, a, &c);
+	cc_rate(lc, pcb, a, &c);
+	c.lost = lost;
+	if (pcb->sent.limited != 0 && (int32_t)(pcb->sent.delivered - pcb->sent.limited) > 0)
+		pcb->sent.limited = 0;
+	pcb->cc.ops->control(&pcb->cc, &c);
+}
+
+static void
 grow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 {
+	struct tcp_cc_ack c;
+
+	if (a->bytes == 0 || pcb->cc.ops->control != NULL)
+		return;
 	/* RFC 7661 s4.1: a window that is not used says nothing about the path. */
-	if (a->bytes > 0 && (pcb->cwnd_limited || pcb->ca == TCPR_LOSS ||
-				    tcp_flight(pcb) + a->bytes >= pcb->cc.cwnd_bytes / 2))
-		pcb->cc.ops->acked(&pcb->cc, a->bytes, pcb->mss, lc->now_ns);
-	if (a->bytes > 0)
-		pcb->cwnd_limited = false;
+	if (pcb->cwnd_limited || pcb->ca == TCPR_LOSS ||
+		tcp_flight(pcb) + a->bytes >= pcb->cc.cwnd_bytes / 2) {
+		cc_fill(lc, pcb, a, &c);
+		pcb->cc.ops->acked(&pcb->cc, &c);
+	}
+	pcb->cwnd_limited = false;
 }
 
 /* OPEN, DISORDER, CWR. */
@@ -298,6 +363,8 @@ ack_loss(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 void
 tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 {
+	uint32_t lost;
+
 	if (!pcb->opt_sack && a->is_dup)
 		reno_dupack(pcb, a);
 	if (!pcb->opt_sack && a->bytes > 0) {
@@ -305,6 +372,7 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 		if (pcb->ca < TCPR_CWR)
 			reset_dupacks(pcb);
 	}
+	lost = pcb->sent.lost_bytes;
 	if ((a->is_dup || a->sacked > 0) && pcb->dupacks < DUPACKS_MAX)
 		pcb->dupacks++;
 	pcb->sent.delivered += a->delivered;
@@ -321,6 +389,8 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 		ack_loss(lc, pcb, a);
 	else
 		ack_open(lc, pcb, a);
+	if (unlikely(pcb->cc.ops->control != NULL))
+		cc_control(lc, pcb, a, RTE_MAX(pcb->sent.lost_bytes, lost) - lost);
 	/* RFC 6582 s3.2, step 1: follows at a distance, so that it never seems to lie ahead. */
 	if (!pcb->opt_sack && pcb->ca < TCPR_CWR)
 		pcb->rec.recover = seq_max(pcb->rec.recover, pcb->snd_una - 1);
@@ -374,6 +444,8 @@ tcp_rec_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	/* RFC 5681 s3.1, (4): once for the same data, not for each backoff. */
 	if (pcb->ca != TCPR_LOSS || pcb->rexmt_cnt == 1)
 		reduce(lc, pcb, tcp_flight(pcb));
+	if (pcb->cc.ops->timeout != NULL)
+		pcb->cc.ops->timeout(&pcb->cc, lc->now_ns);
 	pcb->rec.frto = !lc->tcp->conf.no_frto && pcb->ca != TCPR_LOSS;
 	pcb->rec.frto_new = false;
 	pcb->rec.tlp = false;

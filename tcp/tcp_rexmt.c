@@ -31,14 +31,14 @@ tcp_rtt_sample(struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us)
 	}
 	rto = pcb->srtt_us + RTE_MAX((uint64_t)CLOCK_US, 4 * (uint64_t)pcb->rttvar_us);
 	rto = RTE_MAX(rto, (uint64_t)lc->tcp->conf.rto_min_us);
-	pcb->rto_us = (uint32_t)RTE_MIN(rto, (uint64_t)TCP_RTO_MAX_US);
+	pcb->rto_us = (uint32_t)RTE_MIN(rto, (uint64_t)lc->tcp->conf.rto_max_us);
 }
 
 void
 tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	pcb->persist = false;
-	pcb->rto_from_ns = lc->now_ns;
+	pcb->rto_from_us = (uint32_t)(lc->now_ns / 1000);
 	tcp_tmr_at(lc, pcb, TCP_T_RTO, lc->now_ns + pcb->rto_us * UINT64_C(1000));
 }
 
@@ -48,7 +48,7 @@ persist_arm(struct lcore *lc, struct tcp_pcb *pcb)
 	/* RFC 9293 s3.8.6.1: first after the RTO, then exponentially rarer, answered or not. */
 	uint64_t us = (uint64_t)pcb->rto_us << pcb->persist_shift;
 
-	us = RTE_MIN(us, (uint64_t)TCP_RTO_MAX_US);
+	us = RTE_MIN(us, (uint64_t)lc->tcp->conf.rto_max_us);
 	tcp_tmr_at(lc, pcb, TCP_T_RTO, lc->now_ns + us * 1000);
 }
 
@@ -119,7 +119,7 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	/* RFC 8201 s5.2: the path MTU is one for all; what is larger was never sent. */
 	tcp_path_refresh(lc, pcb);
 	/* RFC 6298 (5.5) */
-	pcb->rto_us = RTE_MIN(pcb->rto_us * 2, (uint32_t)TCP_RTO_MAX_US);
+	pcb->rto_us = RTE_MIN(pcb->rto_us * 2, lc->tcp->conf.rto_max_us);
 	if (tcp_is_synced(pcb))
 		tcp_rec_timeout(lc, pcb);
 	else
@@ -142,7 +142,7 @@ tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb)
 	 * but a SYN that waited for its SA was never tried. */
 	if (!tcp_is_synced(pcb))
 		pcb->rexmt_cnt = 0;
-	pcb->rto_us = TCP_RTO_INIT_US;
+	pcb->rto_us = lc->tcp->conf.rto_init_us;
 	if (pcb->srtt_us != 0)
 		pcb->rto_us = RTE_MAX(lc->tcp->conf.rto_min_us,
 			pcb->srtt_us + RTE_MAX((uint32_t)CLOCK_US, 4 * pcb->rttvar_us));
@@ -156,7 +156,8 @@ tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb)
 		return;
 	/* RFC 5681 s4.1: as after idle. What was lost is all behind snd_una. */
 	if (tcp_is_synced(pcb)) {
-		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, 10 * (uint32_t)pcb->mss);
+		pcb->cc.cwnd_bytes =
+			RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments));
 		pcb->ca = TCPR_OPEN;
 		pcb->rec = (struct tcp_rec){.recover = pcb->snd_nxt};
 		tcp_sent_forget_sacks(pcb);

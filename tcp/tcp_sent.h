@@ -82,6 +82,7 @@ struct tcp_acked {
 	uint32_t rate_delivered, rate_delivered_ns, rate_first_ns;
 	bool rate_limited;
 	/* Set by the caller. */
+	uint32_t rtt_us;  /* of what arrived last, 0: no sample */
 	uint32_t echo_ms; /* the peer's echo, on the clock of tcp_now_ms() */
 	bool has_echo;
 };

@@ -36,8 +36,12 @@ void
 tcp_listen_start(struct lcore *lc, struct tcp_pcb *pcb, uint32_t backlog)
 {
 	pcb->backlog = RTE_MIN(RTE_MAX(backlog, 1u), (uint32_t)BACKLOG_MAX);
-	if (pcb->state == TCPS_CLOSED)
-		tcp_set_state(lc, pcb, TCPS_LISTEN);
+	if (pcb->state != TCPS_CLOSED)
+		return;
+	TAILQ_INIT(&pcb->half);
+	TAILQ_INIT(&pcb->ready);
+	pcb->half_n = pcb->ready_n = 0;
+	tcp_set_state(lc, pcb, TCPS_LISTEN);
 }
 
 void
@@ -109,6 +113,7 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
 	pcb->opt_sack = !lc->tcp->conf.no_sack;
+	pcb->rto_us = lc->tcp->conf.rto_init_us;
 	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
 	pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
 	pcb->pmtu = path_mtu(lc, &pcb->latch, mtu_bytes);
@@ -161,6 +166,7 @@ static void
 child_start(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	pcb->nodelay = lsn->nodelay;
+	pcb->cc.ops = lsn->cc.ops;
 	pcb->parent = lsn;
 	TAILQ_INSERT_TAIL(&lsn->half, pcb, queue);
 	lsn->half_n++;

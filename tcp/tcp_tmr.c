@@ -123,6 +123,24 @@ tcp_tmr_2msl(struct lcore *lc, struct tcp_pcb *pcb)
 		wait_expired);
 }
 
+/* The next segment's time has come. */
+static void
+pace_expired(struct lcore *lc, struct tmr *t)
+{
+	struct tcp_pcb *pcb = container_of(t, struct tcp_pcb, t_wait);
+
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	settle(lc, pcb);
+}
+
+void
+tcp_tmr_pace(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	/* All was sent in the states that t_wait is for. */
+	if (pcb->state != TCPS_FIN_WAIT_2 && pcb->state != TCPS_TIME_WAIT)
+		tmr_set(lc, &pcb->t_wait, pcb->pace_ns, pace_expired);
+}
+
 void
 tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb)
 {

@@ -38,6 +38,7 @@ struct buf_pool {
 	uint32_t nb_unused;
 	struct buf_chunk *notes, *unused_notes;
 	struct buf_chunk *done, *last_done; /* notes whose memory is the program's again */
+	struct buf_chunk *staged_from;      /* the last chunk before buf_stage() */
 	uint32_t nb_notes;                  /* in buffers, or done and not told */
 };
 
@@ -304,7 +305,7 @@ buf_stage(struct lcore *lc, struct buf *b, const void *src, size_t len, uint32_t
 
 	if (len > buf_room(b))
 		return false;
-	b->staged_from = b->tail;
+	lc->buf->staged_from = b->tail;
 	while (done < len) {
 		size_t n = len - done;
 		uint8_t *to = place(lc, b, end + done, &n);
@@ -331,7 +332,7 @@ buf_commit(struct buf *b, size_t len)
 void
 buf_unstage(struct lcore *lc, struct buf *b)
 {
-	struct buf_chunk *keep = b->staged_from;
+	struct buf_chunk *keep = lc->buf->staged_from;
 	struct buf_chunk *c = keep == NULL ? b->head : next_of(keep);
 
 	while (c != NULL) {

@@ -28,9 +28,8 @@ struct buf {
 	struct buf_chunk *head; /* consumer */
 	struct buf_chunk *cur;  /* consumer: chunk of the last buf_span(), so a walk is short */
 	struct buf_chunk *tail; /* producer */
-	struct buf_chunk *staged_from; /* producer: the tail before buf_stage() */
-	_Atomic uint64_t start;        /* written by the consumer */
-	_Atomic uint64_t end;          /* written by the producer */
+	_Atomic uint64_t start; /* written by the consumer */
+	_Atomic uint64_t end;   /* written by the producer */
 	uint32_t limit_bytes;
 	bool modest; /* set by the owner: no second chunk while the pool is nearly empty */
 };

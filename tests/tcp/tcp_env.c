@@ -315,6 +315,14 @@ setup(void)
 	sock_new(&t.s);
 }
 
+void
+setup_newreno(void)
+{
+	setup();
+	t.lc->tcp->conf.cc = TCP_CONF_NEWRENO;
+	t.lc->tcp->conf.no_hystart = true;
+}
+
 static void
 discard_out(void)
 {

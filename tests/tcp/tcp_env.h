@@ -76,6 +76,8 @@ struct in {
 #define A       TCP_F_ACK
 
 void setup(void);
+/* With the windows of RFC 5681, which are easy to say in numbers. */
+void setup_newreno(void);
 void teardown(void);
 
 /* Gives the segment to tcp_in() and collects what is sent then. */

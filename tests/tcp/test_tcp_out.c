@@ -354,7 +354,7 @@ main(void)
 	Suite *s = suite_create("tcp_out");
 	TCase *c = tcase_create("tcp_out");
 
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, setup_newreno, teardown);
 	tcase_add_test(c, nagle_holds_a_small_segment_while_data_are_in_flight);
 	tcase_add_test(c, nagle_sends_full_segments_and_holds_the_rest);
 	tcase_add_test(c, nodelay_sends_at_once);

@@ -345,7 +345,7 @@ main(void)
 	Suite *s = suite_create("tcp_rack");
 	TCase *c = tcase_create("tcp_rack");
 
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, setup_newreno, teardown);
 	tcase_add_test(c, open_third_sacked_segment_sends_the_hole);
 	tcase_add_test(c, disorder_reordering_window_passes_sends_the_hole);
 	tcase_add_test(c, disorder_hole_fills_in_time_nothing_is_sent);

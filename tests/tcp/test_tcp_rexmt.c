@@ -483,7 +483,7 @@ main(void)
 	Suite *s = suite_create("tcp_rexmt");
 	TCase *c = tcase_create("tcp_rexmt");
 
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, setup_newreno, teardown);
 	tcase_add_test(c, rto_follows_the_samples);
 	tcase_add_test(c, timeout_sends_again_and_backs_off);
 	tcase_add_test(c, ack_of_retransmission_is_no_sample);

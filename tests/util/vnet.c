@@ -404,6 +404,7 @@ defaults(struct vnet_node *n)
 	vnet_set(n, "stack.seed", "%lu", (unsigned long)vnet_rnd(n->v));
 	vnet_set(n, "stack.iv-start", "%lu", (unsigned long)(vnet_rnd(n->v) >> 1 | 1));
 	vnet_set(n, "tcp.max-connections", "16");
+	vnet_set(n, "tcp.max-ranges", "256");
 	vnet_set(n, "tcp.msl-ms", "500");
 	vnet_set(n, "port p.device", "memory");
 	vnet_set(n, "port p.exact", "yes");
