@@ -12,7 +12,13 @@
 #include "stack/udp/udp_int.h"
 
 /* Padding, trailer and ICV of the largest suite, and the zeros of a last word. */
-enum { ESP_TAIL_MAX = 64 };
+enum { ESP_TAIL_MAX = 64, BUF_BYTES = 212992 };
+
+void
+udp_conf_default(struct udp_conf *c)
+{
+	*c = (struct udp_conf){.sndbuf_bytes = BUF_BYTES, .rcvbuf_bytes = BUF_BYTES};
+}
 
 int
 udp_create(struct lcore *lc, const struct udp_conf *conf)
