@@ -243,6 +243,10 @@ START_TEST(latches_are_listed_and_their_changes_told)
 	ctl_env_ask(e, h);
 	ck_assert_uint_eq(e->nb_got, 1);
 	ck_assert_ptr_nonnull(ctl_env_attr(e->got[0], 0, TL_CTL_A_PEER_ID));
+	/* Its program asked for nothing. */
+	ck_assert_uint_eq(
+		mnl_attr_get_u32(ctl_env_attr(e->got[0], 0, TL_CTL_A_FLAGS)), TL_LATCH_F_AUTO);
+	ck_assert_uint_eq(mnl_attr_get_u32(ctl_env_attr(e->got[0], 0, TL_CTL_A_EVENTS)), 0);
 	h = ctl_env_begin(e, TL_CTL_MSG_GETLATCH, NLM_F_DUMP, NULL, 0);
 	ctl_env_put_ident(h, TL_CTL_A_PEER_ID, "somebody.else");
 	ctl_env_ask(e, h);
