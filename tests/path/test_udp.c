@@ -1019,6 +1019,39 @@ START_TEST(buffers_have_limits_in_bytes)
 }
 END_TEST
 
+/* A datagram that waits holds a packet, and what comes in needs some too: a careless program with a
+ * big buffer, or many of them, gets a part of them. */
+START_TEST(datagrams_that_wait_leave_packets_for_receiving)
+{
+	int srv, cli[2], big = 64 << 20, rc = 1;
+	struct sockaddr_in to;
+	uint32_t n = 0, pool;
+
+	begin(&in_clear);
+	srv = sock(0, PORT);
+	to = at(1, PEER_PORT);
+	pool = lc_at(0)->pkt_pool->size;
+	for (int i = 0; i < 2; i++) {
+		cli[i] = sock(0, 0);
+		ck_assert_int_eq(
+			tl_setsockopt(w_of(0), cli[i], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big)),
+			0);
+	}
+	for (; rc == 1 && n < pool; n++)
+		rc = rc_of(tl_sendto(w_of(0), cli[n & 1], "x", 1, 0, (void *)&to, sizeof(to)));
+	ck_assert_int_eq(rc, -ENOBUFS);
+	ck_assert_uint_eq(n - 1, pool / 4);
+	ck_assert_uint_gt(rte_mempool_avail_count(lc_at(0)->pkt_pool), pool / 2);
+	close_of(0, cli[0]); /* what waits goes, one way or the other */
+	for (int i = 0; i < 100; i++)
+		settle();
+	clear_sends("heard");
+	ck_assert_int_eq(get(0, srv, "heard"), 0);
+	ck_assert_int_eq(put(0, cli[1], PEER_PORT, "again"), 5);
+	finish();
+}
+END_TEST
+
 /* [udp] sndbuf and rcvbuf are what a socket begins with. */
 START_TEST(buffers_begin_as_the_configuration_says)
 {
@@ -1326,6 +1359,7 @@ main(void)
 	tcase_add_test(c, malformed_datagrams_are_dropped);
 	tcase_add_test(c, peek_and_truncation_leave_the_next_datagram_alone);
 	tcase_add_test(c, buffers_have_limits_in_bytes);
+	tcase_add_test(c, datagrams_that_wait_leave_packets_for_receiving);
 	tcase_add_test(c, buffers_begin_as_the_configuration_says);
 	tcase_add_test(c, ports_are_shared_only_by_consent);
 	tcase_add_test(c, close_sends_what_waits);
