@@ -952,6 +952,28 @@ START_TEST(f48_sa_whose_peer_may_not_claim_its_selectors_is_refused)
 }
 END_TEST
 
+/* F-48: a list of networks is read to its end, or refused: were it cut in the middle of a prefix
+ * length, the peer could claim a quarter of all addresses. */
+START_TEST(f48_long_list_of_networks_is_not_cut)
+{
+	char settings[4096] = "identity=fqdn:peer.example remote-net=fd00::1/128";
+	size_t at = strlen("identity=fqdn:peer.example remote-net="), end = strlen(settings);
+
+	e = ctl_env_new(NULL);
+	memset(settings + end, ',', at + 245 - end);
+	strcpy(settings + at + 245, "10.0.0.0/24");
+	ctl_env_expect(e, named(TL_CTL_MSG_ADDPEER, "long", settings), 0, NULL);
+	ctl_env_ask(e, ctl_env_begin(e, TL_CTL_MSG_GETPEER, NLM_F_DUMP, NULL, 0));
+	ck_assert_uint_eq(e->nb_got, 1);
+	ck_assert_str_eq(mnl_attr_get_str(ctl_env_attr(e->got[0], 0, TL_CTL_A_TEXT)),
+		"fd00::1/128,10.0.0.0/24");
+	memset(settings + end, ',', at + 2048 - end);
+	strcpy(settings + at + 2048, "10.0.0.0/24");
+	ctl_env_expect(e, named(TL_CTL_MSG_ADDPEER, "longer", settings), -EINVAL, "prefixes");
+	ctl_env_free(e);
+}
+END_TEST
+
 /* F-82: who is taken out of the PAD is gone, though policy edits are survived. */
 START_TEST(f82_revoked_peer_loses_its_sas_and_latches)
 {
@@ -1007,6 +1029,7 @@ suite(void)
 	tcase_add_loop_test(c, o13_deviations_are_listed_and_ended, 0, 2);
 	tcase_add_test(c, o13_what_follows_the_policy_stays);
 	tcase_add_test(c, f48_sa_whose_peer_may_not_claim_its_selectors_is_refused);
+	tcase_add_test(c, f48_long_list_of_networks_is_not_cut);
 	tcase_add_test(c, f82_revoked_peer_loses_its_sas_and_latches);
 	suite_add_tcase(s, c);
 	return s;
