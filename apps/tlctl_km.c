@@ -129,13 +129,16 @@ act(struct tlctl *t, uint16_t type, const char *what, const char *which)
 	handle = strtoull(which, &end, 0);
 	if (strcmp(which, "all") == 0) {
 		mnl_attr_put(h, TL_CTL_A_ALL, 0, NULL);
+	} else if (strcmp(which, "overrides") == 0) {
+		mnl_attr_put(h, TL_CTL_A_OVERRIDES, 0, NULL);
 	} else if (strncmp(which, "peer=", 5) == 0) {
 		if (!put_ident(h, which + 5))
 			return TLCTL_USAGE;
 	} else if (errno == 0 && *end == '\0' && end != which && handle != 0) {
 		mnl_attr_put_u64(h, TL_CTL_A_LATCH, handle);
 	} else {
-		complain("%s: expected a handle of latch list, peer=IDENTITY, or all", which);
+		complain("%s: expected a handle of latch list, peer=IDENTITY, overrides, or all",
+			which);
 		return TLCTL_USAGE;
 	}
 	return wire_ask(t, h, print_count, &c);

@@ -29,7 +29,7 @@ const char *const policy_cols[] = {"name", "#index", "dir", "#priority", "action
 const char *const policy_short[] = {"name", "dir", "#priority", "action", "local-net", "remote-net",
 	"proto", "local-port", "remote-port", "mode", "suite", "peer-id", "#hits", NULL};
 const char *const latch_cols[] = {"handle", "#worker", "proto", "local", "remote", "state", "reason",
-	"#profile", "mode", "suite", "local-id", "peer-id", "auth", "#drop-clear",
+	"#profile", "mode", "suite", "local-id", "peer-id", "auth", "flags", "events", "#drop-clear",
 	"#drop-qop", "#drop-peer", "#drop-unknown", NULL};
 const char *const ident_cols[] = {"#handle", "type", "value", NULL};
 const char *const stat_cols[] = {"#worker", "kind", "name", "#value", "what", NULL};
@@ -503,6 +503,34 @@ put_auth(struct table *t, const struct attrs *s)
 	table_put(t, "%s", c < sizeof(names) / sizeof(names[0]) ? names[c] : "?");
 }
 
+/* Names of bits, "a,b"; "-": none. */
+static void
+put_bits(struct table *t, uint64_t bits, const char *const *names, size_t n)
+{
+	char text[TEXT] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if ((bits >> i & 1) != 0 && at < sizeof(text))
+			at += (size_t)snprintf(
+				text + at, sizeof(text) - at, "%s%s", at == 0 ? "" : ",", names[i]);
+	}
+	table_put(t, "%s", at == 0 ? "-" : text);
+}
+
+/* In the order of TL_LATCH_F_* and of enum tl_latch_event_type. */
+static void
+put_latch_bits(struct table *t, const struct attrs *s)
+{
+	static const char *const flags[] = {
+		"indeterminate", "suspended", "natt", "override", "preserved", "auto", "unique"};
+	static const char *const events[] = {"spawned", "established", "broken", "restored",
+		"closed", "nosa", "peer-reboot", "peer-restart", "lost"};
+
+	put_bits(t, number(s, TL_CTL_A_FLAGS), flags, sizeof(flags) / sizeof(flags[0]));
+	put_bits(t, number(s, TL_CTL_A_EVENTS), events, sizeof(events) / sizeof(events[0]));
+}
+
 void
 row_latch(const struct nlmsghdr *h, void *arg)
 {
@@ -520,7 +548,12 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	else
 		table_put(t, "0x%llx", (unsigned long long)mnl_attr_get_u64(s.at[TL_CTL_A_LATCH]));
 	put_number(t, number(&s, TL_CTL_A_WORKER));
-	table_put(t, x.proto == 6 ? "tcp" : x.proto == 132 ? "sctp" : "%u", x.proto);
+	table_put(t,
+		x.proto == 6     ? "tcp"
+		: x.proto == 17  ? "udp"
+		: x.proto == 132 ? "sctp"
+				 : "%u",
+		x.proto);
 	put_end(t, x.local, x.lport);
 	put_end(t, x.remote, x.rport);
 	put_text(t, &s, TL_CTL_A_STATE);
@@ -531,6 +564,7 @@ row_latch(const struct nlmsghdr *h, void *arg)
 	put_ident(t, &s, TL_CTL_A_LOCAL_ID);
 	put_ident(t, &s, TL_CTL_A_PEER_ID);
 	put_auth(t, &s);
+	put_latch_bits(t, &s);
 	put_number(t, number(&s, TL_CTL_A_DROP_CLEAR));
 	put_number(t, number(&s, TL_CTL_A_DROP_QOP));
 	put_number(t, number(&s, TL_CTL_A_DROP_PEER));

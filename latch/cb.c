@@ -29,7 +29,7 @@ latch_get_der(
 		return -ENOTCONN;
 	e = evidence_get(lc->latch->tables, p->p.peer_ev);
 	/* P-19: the key manager has it, or nobody. */
-	if (e == NULL || e->part[part].len == 0)
+	if (e == NULL || !evidence_has(e, part))
 		return -EAGAIN;
 	return latch_give(e->der + e->part[part].at, e->part[part].len, val, len);
 }
@@ -50,9 +50,11 @@ signed_key(const struct evidence *e, struct latch_der *out)
 {
 	if (e == NULL || (e->auth_class != TL_AUTH_CERT && e->auth_class != TL_AUTH_RAW_KEY))
 		return -EOPNOTSUPP;
+	if (!evidence_has(e, LATCH_EV_SPKI))
+		return -EAGAIN;
 	*out = (struct latch_der){
 		.at = e->der + e->part[LATCH_EV_SPKI].at, .len = e->part[LATCH_EV_SPKI].len};
-	return out->len == 0 ? -EAGAIN : 0;
+	return 0;
 }
 
 static bool

@@ -3,8 +3,9 @@
  * evidence.c - certificates and keys that a key manager saw, kept out of the packet path (P-20).
  *
  * They are addressed by the SHA-256 of their content (P-22), so a key manager that restarts and
- * says the same gets the same handle (F-45). Memory is bounded: a key manager that never says the
- * same twice is refused one day, and nothing that is latched moves.
+ * says the same gets the same handle (F-45). Memory is bounded: when that for certificates is full,
+ * later ones are compared by their hashes as ever, but programs cannot read them (P-19); a key
+ * manager that never says the same twice is refused one day. Nothing that is latched moves.
  */
 #include "latch/evidence.h"
 
@@ -30,6 +31,12 @@ const struct evidence *
 evidence_get(const struct latch_tables *t, uint32_t handle)
 {
 	return intern_get(&t->evidence, handle);
+}
+
+bool
+evidence_has(const struct evidence *e, enum latch_ev_part part)
+{
+	return e->part[part].len != 0 && e->der != NULL;
 }
 
 uint32_t
@@ -114,19 +121,22 @@ hash_all(const struct tl_ident *id, const struct latch_evidence *ev, uint8_t out
 	return ok;
 }
 
+static uint32_t
+bytes_of(const struct latch_evidence *ev)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < LATCH_EV_PARTS; i++)
+		n += ev->part[i].len;
+	return n;
+}
+
+/* What is compared. */
 static bool
-copy_parts(const struct latch_evidence *ev, struct evidence *e)
+hash_parts(const struct latch_evidence *ev, struct evidence *e)
 {
 	uint32_t at = 0;
 
-	for (int i = 0; i < LATCH_EV_PARTS; i++)
-		at += ev->part[i].len;
-	if (at == 0)
-		return true;
-	e->der = calloc(1, at + 4); /* rte_jhash() reads whole words */
-	if (e->der == NULL)
-		return false;
-	at = 0;
 	for (int i = 0; i < LATCH_EV_PARTS; i++) {
 		struct evidence_part *p = &e->part[i];
 
@@ -134,7 +144,6 @@ copy_parts(const struct latch_evidence *ev, struct evidence *e)
 			continue;
 		p->at = at;
 		p->len = ev->part[i].len;
-		memcpy(e->der + at, ev->part[i].at, p->len);
 		at += p->len;
 		if (!evidence_sha256(ev->part[i].at, p->len, p->hash))
 			return false;
@@ -142,20 +151,36 @@ copy_parts(const struct latch_evidence *ev, struct evidence *e)
 	return true;
 }
 
+/* What programs may read. */
+static bool
+copy_parts(const struct latch_evidence *ev, struct evidence *e)
+{
+	uint32_t n = bytes_of(ev);
+
+	if (n == 0)
+		return true;
+	e->der = calloc(1, n + 4); /* rte_jhash() reads whole words */
+	for (int i = 0; i < LATCH_EV_PARTS && e->der != NULL; i++) {
+		if (ev->part[i].len != 0)
+			memcpy(e->der + e->part[i].at, ev->part[i].at, ev->part[i].len);
+	}
+	return e->der != NULL;
+}
+
 /* The lock is held. */
 static int
 add(struct latch_tables *t, const struct latch_evidence *ev, struct evidence *e, uint32_t *handle)
 {
-	uint32_t len = 0;
+	uint32_t len = bytes_of(ev);
 
 	*handle = intern_find(&t->evidence, e->hash);
 	if (*handle != 0)
 		return 0;
-	for (int i = 0; i < LATCH_EV_PARTS; i++)
-		len += ev->part[i].len;
-	if (t->evidence_bytes + len > LATCH_EVIDENCE_BYTES)
+	if (intern_next(&t->evidence) > LATCH_EVIDENCE_ENTRIES)
 		return -ENOSPC;
-	if (copy_parts(ev, e))
+	if (t->evidence_bytes + len > LATCH_EVIDENCE_BYTES)
+		len = 0;
+	if (hash_parts(ev, e) && (len == 0 || copy_parts(ev, e)))
 		*handle = intern_add(&t->evidence, e);
 	if (*handle == 0) {
 		free(e->der);
@@ -219,7 +244,7 @@ latch_evidence_get(const struct latch_tables *t, uint32_t handle, struct latch_e
 		return false;
 	out->auth_class = (uint8_t)e->auth_class;
 	for (int i = 0; i < LATCH_EV_PARTS; i++) {
-		if (e->part[i].len != 0)
+		if (evidence_has(e, (enum latch_ev_part)i))
 			out->part[i] = (struct latch_der){
 				.at = e->der + e->part[i].at, .len = e->part[i].len};
 	}

@@ -17,8 +17,11 @@ struct evidence {
 	uint32_t ident;      /* whose it is */
 	uint32_t auth_class; /* enum tl_auth_class */
 	struct evidence_part part[LATCH_EV_PARTS];
-	uint8_t *der; /* owned by the tables */
+	uint8_t *der; /* owned by the tables; NULL: there was no room for it, or nothing */
 };
+
+/* Whether the bytes of a part are here; its hash may be without. */
+bool evidence_has(const struct evidence *e, enum latch_ev_part part);
 
 const struct evidence *evidence_get(const struct latch_tables *t, uint32_t handle);
 uint32_t evidence_sum(const void *entry, uint32_t entry_bytes);

@@ -271,7 +271,7 @@ ask_tagged(struct lcore *lc, const struct latch *l, const struct flow_key *k,
 		return DROP_LATCH_M5;
 	in = latch_tag_sa(lc, pkt_tag(lc, m), &p->p);
 	if (!may_spawn(lc, l, k, &s->c) || !wish_fits(lc, l->wish, &in) ||
-		(s->c.peer_id != 0 && s->c.peer_id != p->p.peer_id))
+		!choice_is_peer(lc, &s->c, pkt_tag(lc, m)->profile))
 		return DROP_LATCH_REQUEST;
 	s->tagged = true;
 	s->profile_in = pkt_tag(lc, m)->profile;
@@ -363,13 +363,18 @@ latch_listen(struct lcore *lc, struct latch *l, const struct flow_key *k)
 
 /* ---- the end ---- */
 
-static void
-forget_open(struct latch_ctx *c, const struct latch *l)
+bool
+latch_close_open(struct lcore *lc, const struct latch *l)
 {
+	struct latch_ctx *c = lc->latch;
+
 	for (uint32_t i = 0; i < c->nb_open; i++) {
-		if (c->open[i] == l)
-			c->open[i--] = c->open[--c->nb_open];
+		if (c->open[i] != l)
+			continue;
+		c->open[i] = c->open[--c->nb_open];
+		return true;
 	}
+	return false;
 }
 
 void
@@ -377,7 +382,7 @@ latch_release(struct lcore *lc, struct latch *l)
 {
 	if (l->place == 0)
 		return;
-	forget_open(lc->latch, l);
+	latch_close_open(lc, l);
 	/* What kept it from ending well is why it ended. */
 	if (l->state != TL_LATCH_CLOSED)
 		latch_step(lc, l, STEP_RELEASE,

@@ -110,6 +110,9 @@ void latch_tables_free(struct latch_tables *t);
  */
 uint32_t latch_ident_intern(struct latch_tables *t, const struct tl_ident *id);
 
+/* The handle of an identity that somebody has, 0 if nobody has it; false: it is malformed. */
+bool latch_ident_find(struct latch_tables *t, const struct tl_ident *id, uint32_t *handle);
+
 /* The identity of a handle, NULL if there is none. */
 const struct tl_ident *latch_ident_get(const struct latch_tables *t, uint32_t handle);
 
@@ -374,8 +377,7 @@ uint32_t latch_admin_close(
 enum latch_peer_event { LATCH_PEER_DEAD, LATCH_PEER_REBOOT, LATCH_PEER_IKE_RESTART };
 uint32_t latch_peer(struct lcore *lc, uint32_t peer_id, enum latch_peer_event what);
 
-/* e17, C-4: the key manager cannot make an SA for k (all WANTED latches to its peer if ports are
- * 0). */
+/* e17, C-4: the key manager cannot make an SA for k. A port or protocol that is 0 may be any. */
 uint32_t latch_refused(struct lcore *lc, const struct flow_key *k);
 
 /* Whether somebody hears requests for SAs, so that waiting for one makes sense (C-3). */
@@ -457,6 +459,13 @@ int latch_getopt(struct lcore *lc, const struct latch *l, const struct flow_key 
 	void *val, socklen_t *len);
 int latch_setopt(struct lcore *lc, struct latch *l, const struct flow_key *k, bool fresh, int opt,
 	const void *val, socklen_t len);
+
+/* TL_LATCH_F_*, all but the answer to the next question; and the events that the program wants. */
+uint16_t latch_flags(const struct latch *l);
+uint32_t latch_events_wanted(const struct latch *l);
+
+/* The policy says something else about k by now (TL_LATCH_F_SPD_PRESERVED). Looks at the SPD. */
+bool latch_is_preserved(const struct lcore *lc, const struct latch *l, const struct flow_key *k);
 
 /* The next event. Returns 1, or 0 if there is none. */
 bool latch_has_event(const struct latch *l);

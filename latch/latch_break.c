@@ -367,6 +367,17 @@ struct act_job {
 	uint32_t n;
 };
 
+/* A listener is its program's; but that clear connections come in by it is the administrator's
+ * leave, which ends (O-13). */
+static bool
+act_on_listener(struct lcore *lc, struct latch *l, const struct act_job *j)
+{
+	if (!j->f->overrides || !latch_close_open(lc, l))
+		return false;
+	latch_audit(lc, l, AUDIT_ADMIN, 0, UINT32_MAX);
+	return true;
+}
+
 static void
 act_visit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
 {
@@ -374,9 +385,12 @@ act_visit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg
 	enum latch_act act;
 
 	(void)k;
-	/* Of clear connections there is nothing to break; a listener is its program's. */
-	if (l->state == TL_LATCH_LISTENER || l->state == TL_LATCH_CLOSED ||
-		(l->state == TL_LATCH_NONE && !j->f->overrides))
+	if (l->state == TL_LATCH_LISTENER) {
+		j->n += act_on_listener(lc, l, j);
+		return;
+	}
+	/* Of clear connections there is nothing to break. */
+	if (l->state == TL_LATCH_CLOSED || (l->state == TL_LATCH_NONE && !j->f->overrides))
 		return;
 	if (j->f->overrides && (l->flags & LATCH_IS_OVERRIDE) == 0)
 		return;
@@ -476,15 +490,26 @@ struct refused_job {
 	uint32_t n;
 };
 
+/* What is zero in the refusal may be anything. */
+static bool
+is_refused(const struct flow_key *what, const struct flow_key *k)
+{
+	if (k->realm != what->realm || !ip_addr_eq(&k->remote, &what->remote) ||
+		!ip_addr_eq(&k->local, &what->local))
+		return false;
+	if (what->proto != 0 && k->proto != what->proto)
+		return false;
+	if (what->lport != 0 && k->lport != what->lport)
+		return false;
+	return what->rport == 0 || k->rport == what->rport;
+}
+
 static void
 refused_visit(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
 {
 	struct refused_job *j = arg;
 
-	if (l->state != TL_LATCH_WANTED || k->realm != j->k->realm ||
-		!ip_addr_eq(&k->remote, &j->k->remote) || !ip_addr_eq(&k->local, &j->k->local))
-		return;
-	if (j->k->lport != 0 && (k->lport != j->k->lport || k->rport != j->k->rport))
+	if (l->state != TL_LATCH_WANTED || !is_refused(j->k, k))
 		return;
 	j->n++;
 	latch_alert(lc, l, end(lc, l, TL_LATCH_NOSA));

@@ -29,19 +29,35 @@ asks(const struct latch_wish *w, uint32_t flag)
 	return w != NULL && (w->req.flags & flag) != 0;
 }
 
-/* G-22: the peer that the other connections between the two addresses have, if that is asked for.
- */
+/* G-22: what the other connections between the two addresses have, if that is asked for. */
 static uint32_t
-siblings_peer(const struct lcore *lc, const struct latch *l, const struct flow_key *k)
+siblings_profile(const struct lcore *lc, const struct latch *l, const struct flow_key *k)
 {
 	const struct latch *other;
-	const struct profile *p;
 
 	if (!lc->latch->conf.same_peer && !asks(l->wish, TL_LATCH_SAME_PEER))
 		return 0;
 	other = latch_db_sibling(lc, l, k);
-	p = other == NULL ? NULL : profile_get(lc->latch->tables, other->profile_out);
-	return p == NULL ? 0 : p->p.peer_id;
+	return other == NULL ? 0 : other->profile_out;
+}
+
+static uint8_t
+rule_of_wish(const struct latch_wish *w)
+{
+	return w == NULL ? TL_LATCH_CERT_ID_TA : w->req.cert_rule;
+}
+
+bool
+choice_is_peer(const struct lcore *lc, const struct choice *c, uint32_t profile)
+{
+	const struct profile *like = profile_get(lc->latch->tables, c->like);
+	const struct profile *p = profile_get(lc->latch->tables, profile);
+
+	if (like == NULL)
+		return true;
+	return p != NULL && p->p.peer_id == like->p.peer_id &&
+	       evidence_agrees(lc->latch->tables, &p->p, &like->p,
+		       (enum tl_latch_cert_rule)rule_of_wish(c->wish));
 }
 
 /*
@@ -54,7 +70,8 @@ choice_make(struct lcore *lc, const struct latch *l, const struct flow_key *k, s
 	const struct latch_conf *conf = &lc->latch->conf;
 	const struct spd_rule *r = spd_find(lc, SPD_OUT, k);
 
-	*c = (struct choice){.wish = l->wish, .peer_id = siblings_peer(lc, l, k)};
+	*c = (struct choice){.wish = l->wish, .like = siblings_profile(lc, l, k)};
+	c->peer_id = c->like == 0 ? 0 : profile_get(lc->latch->tables, c->like)->p.peer_id;
 	if (r == NULL || r->action == SPD_DISCARD || !pad_allows(lc, l->wish, k))
 		return -EACCES;
 	if (asks(l->wish, TL_LATCH_BYPASS)) {
@@ -145,10 +162,10 @@ same_evidence(const struct seek *s, uint32_t profile)
 {
 	const struct profile *a = profile_get(s->lc->latch->tables, profile);
 	const struct profile *b = profile_get(s->lc->latch->tables, s->not_profile);
-	uint8_t rule = s->c->wish == NULL ? TL_LATCH_CERT_ID_TA : s->c->wish->req.cert_rule;
 
 	return a == NULL || b == NULL ||
-	       evidence_agrees(s->lc->latch->tables, &a->p, &b->p, (enum tl_latch_cert_rule)rule);
+	       evidence_agrees(s->lc->latch->tables, &a->p, &b->p,
+		       (enum tl_latch_cert_rule)rule_of_wish(s->c->wish));
 }
 
 static bool
@@ -158,7 +175,7 @@ is_sought(const struct esp_sa_ref *sa, const void *arg)
 
 	if (s->c->rule != NULL && !spd_sa_fits(s->c->rule, sa))
 		return false;
-	if (s->c->peer_id != 0 && s->c->peer_id != sa->peer_id)
+	if (!choice_is_peer(s->lc, s->c, sa->profile))
 		return false;
 	if (s->not_peer != 0 && sa->peer_id == s->not_peer && sa->local_id == s->not_local &&
 		same_evidence(s, sa->profile))
@@ -229,7 +246,7 @@ same_suite(const struct latch_profile *a, const struct latch_profile *b)
 static uint8_t
 rule_of(const struct latch *l)
 {
-	uint8_t rule = l->wish == NULL ? TL_LATCH_CERT_ID_TA : l->wish->req.cert_rule;
+	uint8_t rule = rule_of_wish(l->wish);
 
 	/* CB-14: who was told the keys relies on them. */
 	if ((l->flags & LATCH_IS_BOUND) != 0 && rule == TL_LATCH_CERT_ID_TA)

@@ -124,8 +124,12 @@ struct choice {
 	bool is_override;
 	const struct spd_rule *rule; /* PROTECT; NULL: the program alone asks for it */
 	const struct latch_wish *wish;
-	uint32_t peer_id; /* G-22: that of the sibling; 0: any */
+	uint32_t like;    /* G-22: the profile of the sibling, whose peer it must be; 0: any */
+	uint32_t peer_id; /* the identity in it */
 };
+
+/* Whether a profile is of the peer that the sibling has: the name, and what proved it (F-44). */
+bool choice_is_peer(const struct lcore *lc, const struct choice *c, uint32_t profile);
 
 /* What policy and program together want for k. Returns 0 or -EACCES. */
 int choice_make(
@@ -170,6 +174,9 @@ bool latch_evidence_agrees(const struct lcore *lc, const struct latch *l,
 	const struct latch_profile *a, const struct latch_profile *b);
 
 /* ---- latch.c ---- */
+
+/* A listener takes clear connections against the policy no more; false: it took none. */
+bool latch_close_open(struct lcore *lc, const struct latch *l);
 
 void latch_use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa);
 /* Whether an SA is there that can carry the latch. */

@@ -248,5 +248,7 @@ latch_dgram_may_follow(const struct lcore *lc, const struct latch *l, uint32_t b
 	bool same = lc->latch->conf.same_peer ||
 		    (l->wish != NULL && (l->wish->req.flags & TL_LATCH_SAME_PEER) != 0);
 
-	return !same || was == NULL || (is != NULL && is->p.peer_id == was->p.peer_id);
+	return !same || was == NULL ||
+	       (is != NULL && is->p.peer_id == was->p.peer_id &&
+		       latch_evidence_agrees(lc, l, &is->p, &was->p));
 }

@@ -98,8 +98,8 @@ put_set(const struct latch_wish *w, struct tl_latch_info *i)
 	memcpy(i->suite, w->req.suite, sizeof(i->suite));
 }
 
-static uint16_t
-info_flags(struct lcore *lc, const struct latch *l, const struct flow_key *k)
+uint16_t
+latch_flags(const struct latch *l)
 {
 	uint16_t f = 0;
 
@@ -113,9 +113,19 @@ info_flags(struct lcore *lc, const struct latch *l, const struct flow_key *k)
 		f |= TL_LATCH_F_UNIQUE;
 	if (l->wish == NULL || !l->wish->asked)
 		f |= TL_LATCH_F_AUTO;
-	if (l->state == TL_LATCH_ESTABLISHED && !latch_policy_agrees(lc, l, k))
-		f |= TL_LATCH_F_SPD_PRESERVED;
 	return f;
+}
+
+bool
+latch_is_preserved(const struct lcore *lc, const struct latch *l, const struct flow_key *k)
+{
+	return l->state == TL_LATCH_ESTABLISHED && !latch_policy_agrees(lc, l, k);
+}
+
+uint32_t
+latch_events_wanted(const struct latch *l)
+{
+	return l->wish == NULL ? 0 : l->wish->events;
 }
 
 /* Q-3, N-1: which end is behind a NAT, as far as the SAs tell. */
@@ -143,7 +153,8 @@ fill(struct lcore *lc, const struct latch *l, const struct flow_key *k, struct t
 		.size = sizeof(*i),
 		.state = l->state,
 		.reason = l->reason,
-		.flags = info_flags(lc, l, k),
+		.flags = (uint16_t)(latch_flags(l) |
+				    (latch_is_preserved(lc, l, k) ? TL_LATCH_F_SPD_PRESERVED : 0)),
 		.profile = l->profile_in,
 		.drop_clear = l->drop_clear,
 		.drop_qop = l->drop_qop,

@@ -107,12 +107,23 @@ entry_of(const struct latch_pad *p, uint32_t ident)
 	return leap;
 }
 
+/* IPv4 addresses lie within IPv6's, as numbers: a network of the one is no leave for the other. */
+static bool
+holds(const struct latch_pad_net *net, const struct latch_pad_net *r)
+{
+	static const struct latch_pad_net v4 = {.lo = {.w = {0, 0, RTE_BE32(0xffff), 0}},
+		.hi = {.w = {0, 0, RTE_BE32(0xffff), RTE_BE32(UINT32_MAX)}}};
+
+	if (overlap(&v4, r) && !ip_addr_is_v4(&net->lo))
+		return false;
+	return ip_addr_cmp(&net->lo, &r->lo) <= 0 && ip_addr_cmp(&r->hi, &net->hi) <= 0;
+}
+
 static bool
 has_net(const struct latch_pad_entry *e, const struct latch_pad_net *r)
 {
 	for (uint32_t i = 0; i < e->nb_nets; i++) {
-		if (ip_addr_cmp(&e->net[i].lo, &r->lo) <= 0 &&
-			ip_addr_cmp(&r->hi, &e->net[i].hi) <= 0)
+		if (holds(&e->net[i], r))
 			return true;
 	}
 	return e->nb_nets == 0;

@@ -76,6 +76,17 @@ canonical(struct tl_ident *id)
 		id->data[--id->len] = 0;
 }
 
+/* F-39: nobody is told from nobody by the IKE SA they began with; neither SPI is 0 (RFC 7296 s3.1).
+ */
+static bool
+is_lineage(const struct tl_ident *id)
+{
+	static const uint8_t zero[8];
+
+	return id->len == 16 && memcmp(id->data, zero, 8) != 0 &&
+	       memcmp(id->data + 8, zero, 8) != 0;
+}
+
 static bool
 length_fits_type(const struct tl_ident *id)
 {
@@ -89,21 +100,47 @@ length_fits_type(const struct tl_ident *id)
 	case TL_ID_DER_ASN1_DN:
 	case TL_ID_KEY_ID:
 		return id->len > 0 && id->len <= TL_IDENT_MAX;
+	case TL_ID_NULL:
+		return is_lineage(id);
 	default:
-		return false; /* ID_NULL and unknown types name nobody (F-39) */
+		return false; /* unknown types name nobody (F-39) */
 	}
+}
+
+/* As it stands in the table; false: malformed. */
+static bool
+canonical_of(const struct tl_ident *id, struct tl_ident *c)
+{
+	*c = (struct tl_ident){.type = id->type, .len = id->len};
+	if (!length_fits_type(id))
+		return false;
+	memcpy(c->data, id->data, id->len);
+	canonical(c);
+	return true;
+}
+
+bool
+latch_ident_find(struct latch_tables *t, const struct tl_ident *id, uint32_t *handle)
+{
+	struct tl_ident c;
+
+	*handle = 0;
+	if (!canonical_of(id, &c))
+		return false;
+	pthread_mutex_lock(&t->lock);
+	*handle = intern_find(&t->ident, &c);
+	pthread_mutex_unlock(&t->lock);
+	return true;
 }
 
 uint32_t
 latch_ident_intern(struct latch_tables *t, const struct tl_ident *id)
 {
-	struct tl_ident c = {.type = id->type, .len = id->len};
+	struct tl_ident c;
 	uint32_t handle;
 
-	if (!length_fits_type(id))
+	if (!canonical_of(id, &c))
 		return 0;
-	memcpy(c.data, id->data, id->len);
-	canonical(&c);
 	pthread_mutex_lock(&t->lock);
 	handle = intern_find(&t->ident, &c);
 	if (handle == 0)

@@ -9,7 +9,7 @@
 #include "latch/intern.h"
 #include "latch/latch.h"
 
-enum { LATCH_EVIDENCE_BYTES = 32 << 20 };
+enum { LATCH_EVIDENCE_BYTES = 32 << 20, LATCH_EVIDENCE_ENTRIES = 1 << 16 };
 
 struct latch_tables {
 	pthread_mutex_t lock;   /* of who adds; readers need none */

@@ -9,8 +9,10 @@
  *
  * The MAC covers the 5-tuple, the peer's ISN, time and MSS, and the profile of the SA that
  * protected the SYN, so that an ACK under another peer's SA makes no connection (F-22). It costs no
- * bit of the cookie: the profile is recomputed from the tag of the ACK. Window scaling and whether
- * the peer permits SACK travel in the low bits of our timestamp.
+ * bit of the cookie: the profile is recomputed from the tag of the ACK. Window scaling, and whether
+ * the peer permits SACK, travel in the low bits of our timestamp, the peer's shift and ours: the
+ * program may have changed the listener's buffer when the ACK comes, but the peer heard what the
+ * SYN-ACK said.
  */
 #include <string.h>
 
@@ -23,10 +25,11 @@ enum {
 	TIME_SHIFT = 27,
 	MSS_SHIFT = 24,
 	MAC_MASK = 0xffffff,
-	WS_MASK = 0xf,   /* of the timestamp; all ones: no window scaling */
-	SACK_BIT = 0x10, /* of the timestamp: the peer permits SACK */
-	OPT_MASK = 0x1f,
-	ESP_ROOM = 96, /* no latch is there yet that would know how much ESP adds */
+	WS_MASK = 0xf, /* of the timestamp: the peer's shift; all ones: no window scaling */
+	OWN_WS_SHIFT = 4,
+	SACK_BIT = 0x100, /* the peer permits SACK */
+	OPT_MASK = 0x1ff, /* all of it */
+	ESP_ROOM = 96,    /* no latch is there yet that would know how much ESP adds */
 };
 
 static const uint16_t mss_step[8] = {216, 536, 1220, 1300, 1400, 1448, 4300, 8900};
@@ -123,7 +126,8 @@ tcp_cookie_send(
 			s.opts |= TCP_O_SACK_PERM;
 		}
 		s.opts |= TCP_O_TS;
-		s.ts_val = stamp(lc, ws) + tcp_ts_offset(lc, k);
+		s.ts_val =
+			stamp(lc, ws | (uint32_t)s.wscale << OWN_WS_SHIFT) + tcp_ts_offset(lc, k);
 		s.ts_ecr = syn->ts_val;
 	}
 	lc->tcp->cookie_ns = lc->now_ns;
@@ -139,12 +143,14 @@ tcp_cookie_is_on(const struct lcore *lc)
 	       lc->now_ns - lc->tcp->cookie_ns < 2 * PERIOD_S * UINT64_C(1000000000);
 }
 
-/* The SYN that an ACK tells of, as far as its cookie is ours. */
+/* The SYN that an ACK tells of, as far as its cookie is ours, and the window scale that we
+ * answered with. */
 static bool
-recall(const struct lcore *lc, const struct tcp_seg *seg, struct tcp_seg *syn)
+recall(const struct lcore *lc, const struct tcp_seg *seg, struct tcp_seg *syn, uint8_t *own_ws)
 {
 	uint32_t got = seg->ack - 1, mss = got >> MSS_SHIFT & 7, ws;
 
+	*own_ws = 0;
 	*syn = (struct tcp_seg){.m = seg->m,
 		.seq = seg->seq - 1,
 		.flags = TCP_F_SYN,
@@ -161,10 +167,11 @@ recall(const struct lcore *lc, const struct tcp_seg *seg, struct tcp_seg *syn)
 	ws = (seg->ts_ecr - tcp_ts_offset(lc, &pkt_meta(seg->m)->key)) & OPT_MASK;
 	if ((ws & SACK_BIT) != 0)
 		syn->opts |= TCP_O_SACK_PERM;
-	ws &= WS_MASK;
-	if (ws <= TCP_WSCALE_MAX) {
+	if ((ws & WS_MASK) <= TCP_WSCALE_MAX) {
 		syn->opts |= TCP_O_WS;
-		syn->wscale = (uint8_t)ws;
+		syn->wscale = ws & WS_MASK;
+		/* Nothing vouches for the echo; who lies about it harms himself. */
+		*own_ws = (uint8_t)RTE_MIN(ws >> OWN_WS_SHIFT & WS_MASK, (uint32_t)TCP_WSCALE_MAX);
 	}
 	return true;
 }
@@ -174,12 +181,13 @@ tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg)
 {
 	struct tcp_seg syn;
 	struct tcp_pcb *pcb;
+	uint8_t own_ws;
 
 	if (lsn->ready_n >= lsn->backlog) {
 		seg->why = DROP_TCP_BACKLOG; /* the cookie stays good for a while */
 		return NULL;
 	}
-	if (!recall(lc, seg, &syn)) {
+	if (!recall(lc, seg, &syn, &own_ws)) {
 		seg->why = DROP_TCP_COOKIE; /* F-22: in silence */
 		return NULL;
 	}
@@ -189,6 +197,7 @@ tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg)
 		return NULL;
 	/* Its SYN-ACK is out and answered. */
 	tcp_output_unmark(lc, pcb);
+	pcb->rcv_wscale = own_ws;
 	pcb->iss = seg->ack - 1;
 	pcb->snd_una = pcb->iss;
 	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;

@@ -20,6 +20,7 @@ tl_ident_type_name(unsigned int type)
 		[TL_ID_IPV6_ADDR] = "ipv6",
 		[TL_ID_DER_ASN1_DN] = "dn",
 		[TL_ID_KEY_ID] = "key-id",
+		[TL_ID_NULL] = "null",
 	};
 
 	return type < COUNT(names) && names[type] != NULL ? names[type] : "?";

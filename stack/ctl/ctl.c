@@ -94,6 +94,8 @@ nl_answer(struct nl_req *q, const struct nlmsghdr *h)
 	return queue_copy(q->c, h, false);
 }
 
+_Static_assert(sizeof(struct tl_error) + 64 <= CTL_MSG_MAX, "the longest text of an error fits");
+
 /*
  * NLMSG_ERROR, error 0 to acknowledge. Always "capped" (Linux netlink.h NLM_F_CAPPED): only the
  * header of the request is quoted, its body may hold keys.
@@ -101,7 +103,7 @@ nl_answer(struct nl_req *q, const struct nlmsghdr *h)
 static void
 answer_code(struct ctl_client *c, const struct nlmsghdr *to, int error, const char *text)
 {
-	_Alignas(8) uint8_t buf[1024] = {0};
+	_Alignas(8) uint8_t buf[CTL_MSG_MAX] = {0};
 	struct nlmsgerr err = {.error = error, .msg = *to};
 	struct nlmsghdr *h =
 		nl_begin(buf, NLMSG_ERROR, to->nlmsg_seq, to->nlmsg_pid, &err, sizeof(err));

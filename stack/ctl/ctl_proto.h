@@ -32,13 +32,15 @@ enum {
 	TL_CTL_MSG_GETSUITE, /* dump: the algorithms and their names in linux/xfrm.h */
 	TL_CTL_MSG_SUITE,
 	TL_CTL_MSG_SUBSCRIBE,  /* GROUPS: which events this client wants from now on */
-	TL_CTL_MSG_BREAKLATCH, /* LATCH, PEER_ID or ALL; answered by itself with VALUE: how many */
+	TL_CTL_MSG_BREAKLATCH, /* LATCH, PEER_ID, ALL or OVERRIDES; answered by itself with VALUE:
+				  how many */
 	TL_CTL_MSG_CLOSELATCH, /* the same; the connections end whatever their disposition is */
 	/* Key managers. Those with VALUE in the answer: how many latches it concerned. */
 	TL_CTL_MSG_KMREGISTER, /* EPOCH, STATE_LOST; answered with the former EPOCH and VALUE */
 	TL_CTL_MSG_NEWIDENT,   /* PEER_ID, AUTH_CLASS, SPKI, CERT, TA; answered with HANDLE, HASH */
 	TL_CTL_MSG_PEEREVENT,  /* PEER_ID, PEER_EVENT; answered with VALUE */
-	TL_CTL_MSG_REFUSED,    /* TUPLE: no SA can be made for it; answered with VALUE */
+	TL_CTL_MSG_REFUSED, /* TUPLE: no SA can be made for it; a port or protocol of 0 may be any.
+			       Answered with VALUE */
 	TL_CTL_MSG_QUERYLATCH, /* dump; SEL, XFRMA_IF_ID: whose flows it covers. LATCH */
 	TL_CTL_MSG_INVACQUIRE, /* SEL, XFRMA_IF_ID, PEER_ID: what an SA for it must have. Answered
 				  by itself, once for each different set of latched values, with
@@ -120,6 +122,9 @@ enum {
 	TL_CTL_A_CERT_RULE,  /* out: u8, enum tl_latch_cert_rule: which evidence will do */
 	TL_CTL_A_CLASSES,    /* out: u32, 1 << enum tl_auth_class; 0: any */
 	TL_CTL_A_UNIQUE,     /* out: flag; the SA must be for this flow alone */
+	TL_CTL_A_OVERRIDES,  /* in: flag; what programs asked for beside the policy (O-13) */
+	TL_CTL_A_FLAGS,      /* out: u32, TL_LATCH_F_* */
+	TL_CTL_A_EVENTS,     /* out: u32, 1 << enum tl_latch_event_type: which the program wants */
 	TL_CTL_A_MAX,
 };
 

@@ -161,6 +161,15 @@ nl_get_ident(struct nl_req *q, const struct nlattr *a, const char *name, struct 
 	return 0;
 }
 
+static int
+refuse_ident(struct nl_req *q, const struct tl_ident *id, const char *name)
+{
+	return nl_refuse(q, -EINVAL,
+		"%s: type %u with %u bytes is no identity (RFC 7296 s3.5; 4 bytes for IPv4, 16 for "
+		"IPv6)",
+		name, id->type, id->len);
+}
+
 int
 nl_intern(struct nl_req *q, const struct tl_ident *id, const char *name, uint32_t *handle)
 {
@@ -168,12 +177,23 @@ nl_intern(struct nl_req *q, const struct tl_ident *id, const char *name, uint32_
 	if (id->type == TL_ID_NONE && id->len == 0)
 		return 0;
 	*handle = latch_ident_intern(q->k->s->conf.tables, id);
-	if (*handle != 0)
-		return 0;
-	return nl_refuse(q, -EINVAL,
-		"%s: type %u with %u bytes is no identity (RFC 7296 s3.5; 4 bytes for IPv4, 16 for "
-		"IPv6)",
-		name, id->type, id->len);
+	return *handle != 0 ? 0 : refuse_ident(q, id, name);
+}
+
+int
+nl_find_ident(struct nl_req *q, const struct nlattr *a, const char *name, uint32_t *handle)
+{
+	struct tl_ident id;
+	int rc = nl_get_ident(q, a, name, &id);
+
+	*handle = 0;
+	if (rc != 0 || a == NULL)
+		return rc;
+	if (!latch_ident_find(q->k->s->conf.tables, &id, handle))
+		return refuse_ident(q, &id, name);
+	if (*handle == 0)
+		*handle = NL_NOBODY;
+	return 0;
 }
 
 /* ---- answers ---- */

@@ -65,6 +65,10 @@ int nl_get_name(struct nl_req *q, const struct nlattr *a, char *out, size_t cap)
 int nl_get_ident(struct nl_req *q, const struct nlattr *a, const char *name, struct tl_ident *out);
 int nl_intern(struct nl_req *q, const struct tl_ident *id, const char *name, uint32_t *handle);
 
+/* The same for a question, which adds nothing to the tables: NL_NOBODY if nobody has it. */
+#define NL_NOBODY UINT32_MAX
+int nl_find_ident(struct nl_req *q, const struct nlattr *a, const char *name, uint32_t *handle);
+
 /* Writes the header of a message and its fixed part. */
 struct nlmsghdr *nl_begin(
 	void *buf, uint16_t type, uint32_t seq, uint32_t pid, const void *head, size_t len);

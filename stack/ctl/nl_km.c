@@ -190,14 +190,11 @@ nl_km_peer(struct nl_req *q)
 	};
 	const struct nlattr *at[RTE_DIM(rules)];
 	uint32_t peer_id = 0;
-	struct tl_ident id;
 	uint8_t event;
 	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
 
 	if (rc == 0)
-		rc = nl_get_ident(q, at[0], "TL_CTL_A_PEER_ID", &id);
-	if (rc == 0)
-		rc = nl_intern(q, &id, "TL_CTL_A_PEER_ID", &peer_id);
+		rc = nl_find_ident(q, at[0], "TL_CTL_A_PEER_ID", &peer_id);
 	if (rc != 0)
 		return rc;
 	event = at[1] == NULL ? 0 : mnl_attr_get_u8(at[1]);
@@ -250,6 +247,7 @@ struct inverse {
 	const struct esp_sel *sel;
 	const struct latch_tables *tables;
 	uint32_t peer_id;
+	bool more; /* than there is room for */
 	uint32_t n, profile[INVERSE_MAX], latches[INVERSE_MAX];
 	uint8_t rule[INVERSE_MAX];
 };
@@ -267,6 +265,7 @@ add_latched(struct lcore *lc, struct latch *l, const struct flow_key *k, void *a
 		return;
 	for (i = 0; i < v->n && v->profile[i] != l->profile_out; i++)
 		;
+	v->more |= i == INVERSE_MAX;
 	if (i == INVERSE_MAX)
 		return;
 	if (i == v->n)
@@ -332,7 +331,6 @@ nl_km_inverse(struct nl_req *q)
 	const struct nlattr *at[RTE_DIM(rules)];
 	struct inverse v = {.tables = q->k->s->conf.tables};
 	struct esp_sel sel;
-	struct tl_ident id;
 	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
 
 	if (rc == 0 && at[0] == NULL)
@@ -340,14 +338,18 @@ nl_km_inverse(struct nl_req *q)
 	if (rc == 0)
 		rc = nl_sel_read_own(q, at[0], &sel);
 	if (rc == 0)
-		rc = nl_get_ident(q, at[2], "TL_CTL_A_PEER_ID", &id);
-	if (rc == 0)
-		rc = nl_intern(q, &id, "TL_CTL_A_PEER_ID", &v.peer_id);
+		rc = nl_find_ident(q, at[2], "TL_CTL_A_PEER_ID", &v.peer_id);
 	if (rc != 0)
 		return rc;
 	sel.realm = at[1] == NULL ? 0 : mnl_attr_get_u32(at[1]);
 	v.sel = &sel;
 	for (uint32_t w = 0; w < q->k->s->conf.workers; w++)
 		ctl_call(q->k->s, w, inverse_here, &v);
+	/* Half of the truth would make an SA that conflicts with the other half. */
+	if (v.more)
+		return nl_refuse(q, -E2BIG,
+			"more than %u different sets of parameters are latched; narrow the "
+			"selectors",
+			INVERSE_MAX);
 	return v.n > 0 ? answer_latched(q, &v) : answer_policy(q, &sel);
 }

@@ -18,6 +18,8 @@ struct row {
 	uint64_t handle;
 	uint32_t worker;
 	uint8_t state, reason;
+	uint16_t flags;  /* TL_LATCH_F_* */
+	uint32_t events; /* that its program wants */
 	uint32_t profile;
 	uint64_t drop_clear, drop_qop, drop_peer, drop_unknown;
 };
@@ -31,10 +33,11 @@ struct gather {
 	struct ctl_latches *to; /* NULL: out of memory */
 	uint32_t cap;
 	uint32_t worker;
-	const struct lcore *lc;
+	struct lcore *lc;
 	uint8_t state; /* TL_CTL_A_STATE; UINT8_MAX: all */
 	uint32_t peer_id;
 	const struct esp_sel *sel; /* NULL: all */
+	bool policy;               /* it is asked about each, which costs a look-up */
 	const struct latch_tables *tables;
 };
 
@@ -72,7 +75,7 @@ is_wanted(const struct gather *g, const struct latch *l)
 }
 
 static void
-take(struct gather *g, const struct latch *l, const struct flow_key *k)
+take(struct gather *g, struct lcore *lc, const struct latch *l, const struct flow_key *k)
 {
 	struct row *r;
 
@@ -89,7 +92,11 @@ take(struct gather *g, const struct latch *l, const struct flow_key *k)
 	r->tuple.realm = k->realm;
 	r->tuple.proto = k->proto;
 	r->worker = g->worker;
-	r->handle = latch_handle(g->lc, l);
+	r->handle = latch_handle(lc, l);
+	r->flags = latch_flags(l);
+	if (g->policy && latch_is_preserved(lc, l, k))
+		r->flags |= TL_LATCH_F_SPD_PRESERVED;
+	r->events = latch_events_wanted(l);
 	r->state = l->state;
 	r->reason = l->reason;
 	r->profile = l->profile_in;
@@ -102,17 +109,18 @@ take(struct gather *g, const struct latch *l, const struct flow_key *k)
 static void
 take_tcp(const struct tcp_row *i, void *arg)
 {
+	struct gather *g = arg;
+
 	if (i->latch != NULL)
-		take(arg, i->latch, &i->key);
+		take(g, g->lc, i->latch, &i->key);
 }
 
 /* TCP's are shown without a latch too. */
 static void
 take_other(struct lcore *lc, struct latch *l, const struct flow_key *k, void *arg)
 {
-	(void)lc;
 	if (k->proto != IPPROTO_N_TCP)
-		take(arg, l, k);
+		take(arg, lc, l, k);
 }
 
 static void
@@ -127,11 +135,9 @@ take_here(struct lcore *lc, void *arg)
 }
 
 static struct ctl_latches *
-latches_copy(struct tl_stack *s, uint8_t state, uint32_t peer_id, const struct esp_sel *sel)
+latches_copy(struct tl_stack *s, struct gather g)
 {
-	struct gather g = {
-		.state = state, .peer_id = peer_id, .sel = sel, .tables = s->conf.tables};
-
+	g.tables = s->conf.tables;
 	grow(&g);
 	for (uint32_t w = 0; w < s->conf.workers; w++)
 		ctl_call(s, w, take_here, &g);
@@ -149,6 +155,8 @@ latch_message(const struct ctl *k, void *buf, const struct row *r)
 		mnl_attr_put_u64(h, TL_CTL_A_LATCH, r->handle);
 	mnl_attr_put_strz(h, TL_CTL_A_STATE, tl_latch_state_name(r->state));
 	mnl_attr_put_strz(h, TL_CTL_A_REASON, tl_latch_reason_name(r->reason));
+	mnl_attr_put_u32(h, TL_CTL_A_FLAGS, r->flags);
+	mnl_attr_put_u32(h, TL_CTL_A_EVENTS, r->events);
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_CLEAR, r->drop_clear);
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_QOP, r->drop_qop);
 	mnl_attr_put_u64(h, TL_CTL_A_DROP_PEER, r->drop_peer);
@@ -201,7 +209,6 @@ nl_own_latches(struct nl_req *q)
 	};
 	const struct nlattr *at[RTE_DIM(rules)];
 	struct ctl_latches *l;
-	struct tl_ident peer;
 	uint32_t peer_id = 0;
 	uint8_t state;
 	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
@@ -211,12 +218,11 @@ nl_own_latches(struct nl_req *q)
 	if (rc == 0)
 		rc = read_state(q, at[0], &state);
 	if (rc == 0)
-		rc = nl_get_ident(q, at[1], "TL_CTL_A_PEER_ID", &peer);
-	if (rc == 0)
-		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &peer_id);
+		rc = nl_find_ident(q, at[1], "TL_CTL_A_PEER_ID", &peer_id);
 	if (rc != 0)
 		return rc;
-	l = latches_copy(q->k->s, state, peer_id, NULL);
+	l = latches_copy(
+		q->k->s, (struct gather){.state = state, .peer_id = peer_id, .policy = true});
 	return l == NULL ? -ENOMEM : nl_dump(q, latch_row, l, l->n);
 }
 
@@ -243,7 +249,7 @@ nl_own_query_latches(struct nl_req *q)
 	if (rc != 0)
 		return rc;
 	sel.realm = at[1] == NULL ? 0 : mnl_attr_get_u32(at[1]);
-	l = latches_copy(q->k->s, UINT8_MAX, 0, &sel);
+	l = latches_copy(q->k->s, (struct gather){.state = UINT8_MAX, .sel = &sel, .policy = true});
 	return l == NULL ? -ENOMEM : nl_dump(q, latch_row, l, l->n);
 }
 
@@ -256,26 +262,23 @@ read_filter(struct nl_req *q, struct latch_filter *f)
 		{TL_CTL_A_LATCH, 8, 8, "TL_CTL_A_LATCH", false},
 		{TL_CTL_A_PEER_ID, 0, 300, "TL_CTL_A_PEER_ID", false},
 		{TL_CTL_A_ALL, 0, 0, "TL_CTL_A_ALL", false},
+		{TL_CTL_A_OVERRIDES, 0, 0, "TL_CTL_A_OVERRIDES", false},
 	};
 	const struct nlattr *at[RTE_DIM(rules)];
-	struct tl_ident peer;
 	int rc = nl_parse(q, NULL, 0, rules, RTE_DIM(rules), at);
 
 	if (rc != 0)
 		return rc;
-	if ((at[0] != NULL) + (at[1] != NULL) + (at[2] != NULL) != 1)
+	if ((at[0] != NULL) + (at[1] != NULL) + (at[2] != NULL) + (at[3] != NULL) != 1)
 		return nl_refuse(q, -EINVAL,
-			"expected one of TL_CTL_A_LATCH, TL_CTL_A_PEER_ID and TL_CTL_A_ALL");
+			"expected one of TL_CTL_A_LATCH, TL_CTL_A_PEER_ID, TL_CTL_A_ALL and "
+			"TL_CTL_A_OVERRIDES");
+	f->overrides = at[3] != NULL;
 	if (at[0] != NULL)
 		f->handle = mnl_attr_get_u64(at[0]);
 	if (at[0] != NULL && f->handle == 0)
 		return nl_refuse(q, -EINVAL, "TL_CTL_A_LATCH: 0 names no latch");
-	rc = nl_get_ident(q, at[1], "TL_CTL_A_PEER_ID", &peer);
-	if (rc == 0)
-		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &f->peer_id);
-	if (rc == 0 && at[1] != NULL && f->peer_id == 0)
-		return nl_refuse(q, -EINVAL, "TL_CTL_A_PEER_ID: expected an identity");
-	return rc;
+	return nl_find_ident(q, at[1], "TL_CTL_A_PEER_ID", &f->peer_id);
 }
 
 /* The answer of what concerned n latches. */
@@ -371,7 +374,7 @@ nl_latches_watch(struct ctl *k)
 	}
 	if (k->latches != NULL && k->now_ns - k->latches_at_ns < WATCH_NS)
 		return;
-	now = latches_copy(k->s, UINT8_MAX, 0, NULL);
+	now = latches_copy(k->s, (struct gather){.state = UINT8_MAX});
 	if (now == NULL)
 		return;
 	qsort(now->row, now->n, sizeof(now->row[0]), by_tuple);

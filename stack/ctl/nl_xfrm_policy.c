@@ -186,6 +186,8 @@ read_rule(struct nl_req *q, const struct xfrm_userpolicy_info *x, const struct n
 		rc = nl_get_ident(q, at[P_PEER_ID], "TL_CTL_A_PEER_ID", &peer);
 	if (rc == 0 && r->action != SPD_PROTECT && (local.len != 0 || peer.len != 0))
 		rc = nl_refuse(q, -EINVAL, "identities: only a rule that protects asks for them");
+	if (rc == 0 && (local.type == TL_ID_NULL || peer.type == TL_ID_NULL))
+		rc = nl_refuse(q, -EINVAL, "identities: ID_NULL is nobody's name (E-21)");
 	if (rc == 0)
 		rc = nl_intern(q, &local, "TL_CTL_A_LOCAL_ID", &r->local_id);
 	if (rc == 0)

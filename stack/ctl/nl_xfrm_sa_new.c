@@ -424,6 +424,18 @@ read_evidence(struct nl_req *q, const struct nlattr *const *at, struct esp_sa_co
 	return 0;
 }
 
+/* E-21: what a peer says of itself and nothing proves is no name; the policy would believe it. */
+static int
+check_null(struct nl_req *q, const struct tl_ident *peer, const struct esp_sa_conf *sa)
+{
+	if (sa->auth_class != TL_AUTH_NULL || sa->peer_id == 0 || peer->type == TL_ID_NULL)
+		return 0;
+	return nl_refuse(q, -EINVAL,
+		"TL_CTL_A_PEER_ID: a peer of class %u proved no name; expected type %u, with the "
+		"SPIs of its first IKE SA",
+		TL_AUTH_NULL, TL_ID_NULL);
+}
+
 /* F-46: the identities come with their SA and are interned with it. */
 static int
 add(struct nl_req *q, const char *name, const struct nlattr *const *at, struct esp_sa_conf *sa)
@@ -443,6 +455,8 @@ add(struct nl_req *q, const char *name, const struct nlattr *const *at, struct e
 		rc = nl_intern(q, &peer, "TL_CTL_A_PEER_ID", &sa->peer_id);
 	if (rc == 0)
 		rc = read_evidence(q, at, sa);
+	if (rc == 0)
+		rc = check_null(q, &peer, sa);
 	if (rc == 0)
 		rc = conf_sa_finish(&s->conf, sa);
 	if (rc == 0)

@@ -290,6 +290,8 @@ enum tl_ident_type {
 	TL_ID_IPV6_ADDR = 5,
 	TL_ID_DER_ASN1_DN = 9,
 	TL_ID_KEY_ID = 11,
+	TL_ID_NULL = 13, /**< of nobody: 16 bytes, the two SPIs of the IKE SA that the peer began
+			      with; it keeps them over rekeys, another IKE SA is another peer */
 };
 
 struct tl_ident {

@@ -12,6 +12,7 @@
 #include "latch/latch.h"
 #include "stack/base/port.h"
 #include "stack/include/tl.h"
+#include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
 enum { CONF_MAX_ADDRS = 8 }; /* of a port; there is room for what routers add */
@@ -124,6 +125,7 @@ struct stack_conf {
 	char control_socket[108]; /* as in struct sockaddr_un; empty: none */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
+	struct udp_conf udp; /* number of sockets and ports are those of the stack */
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts, nb_peers;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];

@@ -78,6 +78,8 @@ static const struct key_rule rules[] = {
 	{"tcp", "frto", V_BOOL_NOT, AT(stack_conf, tcp.no_frto), 0, 0, "yes or no"},
 	{"tcp", "max-ranges", V_U32, AT(stack_conf, tcp.max_ranges), 0, 1 << 24, "0 to 16777216"},
 	{"tcp", "data-retries", V_U32, AT(stack_conf, tcp.data_retries), 1, 20, "1 to 20"},
+	{"udp", "sndbuf", V_U32, AT(stack_conf, udp.sndbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
+	{"udp", "rcvbuf", V_U32, AT(stack_conf, udp.rcvbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
 	{"port", "device", V_TEXT, AT(conf_port, device), 255, 0, "memory, a PCI address, or a virtual device such as net_tap0,iface=tap0"},
 	{"port", "mac", V_MAC, AT(conf_port, mac), 0, 0, "a unicast MAC address"},
 	{"port", "mtu", V_U16, AT(conf_port, mtu_bytes), 576, 9216, "576 to 9216 bytes"},
@@ -534,6 +536,7 @@ defaults(struct stack_conf *sc)
 	sc->max_sas = ESP_MAX_SAS_DEFAULT;
 	sc->esp_pmtu = true;
 	tcp_conf_default(&sc->tcp);
+	udp_conf_default(&sc->udp);
 }
 
 int

@@ -78,12 +78,28 @@ conf_read_prefix(const char *text, struct ip_addr *net, uint8_t *plen)
 	return true;
 }
 
+enum { LIST_MAX = 2048 };
+
+/* The words of a list, to be cut in pieces. What is longer than any list that is right is refused:
+ * the end of it would be missing, and "/2" of "/24" is another network. */
+static bool
+copy_list(const char *text, char buf[LIST_MAX])
+{
+	size_t n = strlen(text);
+
+	if (n >= LIST_MAX)
+		return false;
+	memcpy(buf, text, n + 1);
+	return true;
+}
+
 static bool
 read_addrs(const char *text, struct conf_port *p)
 {
-	char buf[256], *save = NULL, *word;
+	char buf[LIST_MAX], *save = NULL, *word;
 
-	snprintf(buf, sizeof(buf), "%s", text);
+	if (!copy_list(text, buf))
+		return false;
 	for (word = strtok_r(buf, ", \t", &save); word != NULL;
 		word = strtok_r(NULL, ", \t", &save)) {
 		struct port_addr *a = &p->addr[p->nb_addrs];
@@ -315,9 +331,10 @@ read_sel_net(struct reader *r)
 static bool
 read_nets(const char *text, struct latch_pad_entry *p)
 {
-	char buf[256], *save = NULL, *word;
+	char buf[LIST_MAX], *save = NULL, *word;
 
-	snprintf(buf, sizeof(buf), "%s", text);
+	if (!copy_list(text, buf))
+		return false;
 	for (word = strtok_r(buf, ", \t", &save); word != NULL;
 		word = strtok_r(NULL, ", \t", &save)) {
 		struct latch_pad_net *n = &p->net[p->nb_nets];
@@ -334,12 +351,13 @@ read_nets(const char *text, struct latch_pad_entry *p)
 static bool
 read_classes(const char *text, uint32_t *out)
 {
-	char buf[256], *save = NULL, *word;
+	char buf[LIST_MAX], *save = NULL, *word;
 
 	*out = 0;
 	if (strcasecmp(text, "any") == 0)
 		return true;
-	snprintf(buf, sizeof(buf), "%s", text);
+	if (!copy_list(text, buf))
+		return false;
 	for (word = strtok_r(buf, ", \t", &save); word != NULL;
 		word = strtok_r(NULL, ", \t", &save)) {
 		int i = conf_one_of(word, "unknown,cert,raw-key,psk,eap,null");
@@ -356,10 +374,11 @@ static bool
 read_list(struct reader *r)
 {
 	struct conf_list *l = (struct conf_list *)(void *)r->field;
-	char buf[256], *save = NULL, *word;
+	char buf[LIST_MAX], *save = NULL, *word;
 	uint64_t n;
 
-	snprintf(buf, sizeof(buf), "%s", r->at->value);
+	if (!copy_list(r->at->value, buf))
+		return false;
 	for (word = strtok_r(buf, ", \t", &save); word != NULL;
 		word = strtok_r(NULL, ", \t", &save)) {
 		if (l->n == CONF_LIST || !read_number(word, r->rule->min, r->rule->max, &n))

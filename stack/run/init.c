@@ -31,12 +31,7 @@
 LOG_MODULE(run, NOTICE);
 
 /* Some drivers want 2 KB whatever the MTU is. */
-enum {
-	MBUF_ROOM_EXTRA = 256,
-	MBUF_ROOM_MIN = 2048,
-	FLOW_BUCKETS_MIN = 1024,
-	UDP_BUF_BYTES = 212992
-};
+enum { MBUF_ROOM_EXTRA = 256, MBUF_ROOM_MIN = 2048, FLOW_BUCKETS_MIN = 1024 };
 
 /* Set once, before main(). */
 static const struct run_service *service;
@@ -184,13 +179,12 @@ static int
 worker_create(struct tl_stack *s, struct lcore *lc)
 {
 	struct esp_conf esp = {.max_sas = s->conf.max_sas, .events = control_esp_events};
-	struct udp_conf udp = {.max_pcbs = s->conf.sockets,
-		.sndbuf_bytes = UDP_BUF_BYTES,
-		.rcvbuf_bytes = UDP_BUF_BYTES,
-		.port_first = s->conf.tcp.port_first,
-		.port_last = s->conf.tcp.port_last};
+	struct udp_conf udp = s->conf.udp;
 	int rc;
 
+	udp.max_pcbs = s->conf.sockets;
+	udp.port_first = s->conf.tcp.port_first;
+	udp.port_last = s->conf.tcp.port_last;
 	rc = base_create(s, lc);
 	if (rc == 0)
 		rc = net_create(lc);

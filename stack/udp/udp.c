@@ -12,7 +12,13 @@
 #include "stack/udp/udp_int.h"
 
 /* Padding, trailer and ICV of the largest suite, and the zeros of a last word. */
-enum { ESP_TAIL_MAX = 64 };
+enum { ESP_TAIL_MAX = 64, BUF_BYTES = 212992, WAITING_SHARE = 4 };
+
+void
+udp_conf_default(struct udp_conf *c)
+{
+	*c = (struct udp_conf){.sndbuf_bytes = BUF_BYTES, .rcvbuf_bytes = BUF_BYTES};
+}
 
 int
 udp_create(struct lcore *lc, const struct udp_conf *conf)
@@ -34,6 +40,7 @@ udp_create(struct lcore *lc, const struct udp_conf *conf)
 	c->conf = *conf;
 	c->payload_max = RTE_MIN(
 		(uint32_t)UDP_PAYLOAD_MAX, room - RTE_PKTMBUF_HEADROOM - UDP_HLEN - ESP_TAIL_MAX);
+	c->waiting_max = lc->pkt_pool->size / WAITING_SHARE;
 	TAILQ_INIT(&c->all);
 	TAILQ_INIT(&c->out);
 	for (uint32_t i = 0; i < UDP_BOUND_BUCKETS; i++)
@@ -51,6 +58,7 @@ udp_destroy(struct lcore *lc)
 	if (c == NULL)
 		return;
 	tl_assert(TAILQ_EMPTY(&c->all)); /* the sockets were closed before */
+	tl_assert(c->waiting == 0);
 	pkt_queue_drop(lc, &c->left, DROP_PORT_CLOSED);
 	rte_mempool_free(c->pcbs);
 	free(c);

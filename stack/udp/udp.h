@@ -20,6 +20,9 @@ struct udp_conf {
 	uint16_t port_last;
 };
 
+/* The sizes of buffers; the rest is zero. */
+void udp_conf_default(struct udp_conf *c);
+
 /* Returns 0 or -errno. Needs lc's pool, flow, rand, buf, latch, route and icmp contexts. */
 int udp_create(struct lcore *lc, const struct udp_conf *conf);
 void udp_destroy(struct lcore *lc);

@@ -65,6 +65,8 @@ struct udp_ctx {
 	struct udp_bound_list bound[UDP_BOUND_BUCKETS];
 	struct pkt_queue left; /* stamped datagrams whose socket was closed or reconnected */
 	uint32_t nb;
+	uint32_t waiting;     /* packets in snd of all */
+	uint32_t waiting_max; /* the others are for who receives */
 	uint32_t payload_max; /* that one packet buffer holds together with ESP's trailer */
 };
 

@@ -148,7 +148,8 @@ may_wait(const struct lcore *lc, const struct sock *s, size_t len)
 	/* One always may, or a small buffer would let nothing leave ever. */
 	if (pcb->snd.n > 0 && pcb->snd_bytes + udp_snd_charge((uint32_t)len) > s->sndbuf_bytes)
 		return -EAGAIN;
-	return 0;
+	/* Each holds a packet: whatever programs chose for their buffers, receiving goes on. */
+	return lc->udp->waiting >= lc->udp->waiting_max ? -ENOBUFS : 0;
 }
 
 static ssize_t

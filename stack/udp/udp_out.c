@@ -22,6 +22,7 @@ void
 udp_snd_put(struct lcore *lc, struct udp_pcb *pcb, struct rte_mbuf *m)
 {
 	pcb->snd_bytes += udp_snd_charge(m->pkt_len - UDP_HLEN);
+	lc->udp->waiting++;
 	pkt_queue_put(&pcb->snd, m);
 	if (pcb->on_out)
 		return;
@@ -45,6 +46,7 @@ next_of(struct lcore *lc, struct udp_pcb *pcb)
 	if (m == NULL)
 		return NULL;
 	pcb->snd_bytes -= udp_snd_charge(m->pkt_len - UDP_HLEN);
+	lc->udp->waiting--;
 	if (pcb->state == UDP_CONNECTED)
 		latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
 	return m;
@@ -63,6 +65,7 @@ udp_snd_leave(struct lcore *lc, struct udp_pcb *pcb)
 void
 udp_snd_drop(struct lcore *lc, struct udp_pcb *pcb)
 {
+	lc->udp->waiting -= pcb->snd.n;
 	pkt_queue_drop(lc, &pcb->snd, DROP_LATCH_CLOSED);
 	pcb->snd_bytes = 0;
 	unmark(lc, pcb);

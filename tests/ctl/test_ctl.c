@@ -243,6 +243,10 @@ START_TEST(latches_are_listed_and_their_changes_told)
 	ctl_env_ask(e, h);
 	ck_assert_uint_eq(e->nb_got, 1);
 	ck_assert_ptr_nonnull(ctl_env_attr(e->got[0], 0, TL_CTL_A_PEER_ID));
+	/* Its program asked for nothing. */
+	ck_assert_uint_eq(
+		mnl_attr_get_u32(ctl_env_attr(e->got[0], 0, TL_CTL_A_FLAGS)), TL_LATCH_F_AUTO);
+	ck_assert_uint_eq(mnl_attr_get_u32(ctl_env_attr(e->got[0], 0, TL_CTL_A_EVENTS)), 0);
 	h = ctl_env_begin(e, TL_CTL_MSG_GETLATCH, NLM_F_DUMP, NULL, 0);
 	ctl_env_put_ident(h, TL_CTL_A_PEER_ID, "somebody.else");
 	ctl_env_ask(e, h);
@@ -328,6 +332,25 @@ START_TEST(s8_latches_are_broken_by_their_peer)
 END_TEST
 
 /* ---- what nobody should send ---- */
+
+/* A refusal quotes what was wrong; however long that is, its message holds it. */
+START_TEST(refusal_of_a_long_value_fits_its_message)
+{
+	struct ctl_env *e = ctl_env_new(NULL);
+	char settings[6000] = "action=";
+
+	for (size_t len = 800; len < 1200; len++) {
+		struct nlmsghdr *h = ctl_env_begin(e, TL_CTL_MSG_ADDPOLICY, 0, NULL, 0);
+
+		memset(settings + 7, 'A', len);
+		settings[7 + len] = '\0';
+		mnl_attr_put_strz(h, TL_CTL_A_NAME, "p");
+		mnl_attr_put_strz(h, TL_CTL_A_SETTINGS, settings);
+		ctl_env_expect(e, h, -EINVAL, "action");
+	}
+	ctl_env_free(e);
+}
+END_TEST
 
 START_TEST(any_bytes_are_refused_or_obeyed_but_never_read_beyond)
 {
@@ -427,6 +450,7 @@ suite(void)
 	tcase_add_test(c, latches_are_listed_and_their_changes_told);
 	tcase_add_test(c, s8_latch_is_broken_by_its_handle);
 	tcase_add_loop_test(c, s8_latches_are_broken_by_their_peer, 0, 2);
+	tcase_add_test(c, refusal_of_a_long_value_fits_its_message);
 	tcase_add_test(c, any_bytes_are_refused_or_obeyed_but_never_read_beyond);
 	tcase_add_test(c, length_of_a_message_is_never_believed);
 	tcase_add_test(c, message_that_is_no_request_is_ignored);

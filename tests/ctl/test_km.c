@@ -282,6 +282,49 @@ START_TEST(f44_sa_with_other_evidence_conflicts_with_the_latch)
 }
 END_TEST
 
+/* An SA of a peer that is nobody; lineage: of which IKE SA it came. */
+static struct nlmsghdr *
+null_sa(uint32_t spi, uint8_t lineage, int cls)
+{
+	const uint8_t spis[16] = {lineage, [8] = 1};
+	struct xfrm_usersa_info x = ctl_env_sa(true, spi);
+	struct nlattr *nest;
+	struct nlmsghdr *h = ctl_env_begin(e, XFRM_MSG_NEWSA, 0, &x, sizeof(x));
+
+	ctl_env_put_gcm(e, h);
+	ctl_env_put_ident(h, TL_CTL_A_LOCAL_ID, "me.example");
+	nest = mnl_attr_nest_start(h, TL_CTL_A_PEER_ID);
+	mnl_attr_put_u16(h, TL_CTL_ID_TYPE, TL_ID_NULL);
+	mnl_attr_put(h, TL_CTL_ID_DATA, sizeof(spis), spis);
+	mnl_attr_nest_end(h, nest);
+	mnl_attr_put_u8(h, TL_CTL_A_AUTH_CLASS, (uint8_t)cls);
+	return h;
+}
+
+/* F-39, E-21: nobody who came by another IKE SA is somebody else; over a rekey he stays the same. A
+ * name that nothing proved is refused, and the leap of faith is what a null identity may use. */
+START_TEST(f39_two_null_peers_are_two)
+{
+	const struct control *c;
+	struct nlmsghdr *h;
+
+	e = ctl_env_new(NULL);
+	c = &e->n->s->control;
+	ctl_env_expect(e, null_sa(0x1000, 7, TL_AUTH_NULL), 0, NULL);
+	ctl_env_expect(e, null_sa(0x1001, 7, TL_AUTH_NULL), 0, NULL);
+	ctl_env_expect(e, null_sa(0x1002, 8, TL_AUTH_NULL), 0, NULL);
+	ck_assert_uint_eq(c->sa[0].conf.profile, c->sa[1].conf.profile);
+	ck_assert_uint_ne(c->sa[0].conf.profile, c->sa[2].conf.profile);
+	ck_assert_uint_ne(c->sa[0].conf.peer_id, c->sa[2].conf.peer_id);
+	ctl_env_expect(e, null_sa(0x1003, 0, TL_AUTH_NULL), -EINVAL, "type 13");
+	h = ctl_env_new_sa(e, true, 0x1004);
+	mnl_attr_put_u8(h, TL_CTL_A_AUTH_CLASS, TL_AUTH_NULL);
+	ctl_env_expect(e, h, -EINVAL, "proved no name");
+	ck_assert_uint_eq(ctl_env_sas(e), 3);
+	ctl_env_free(e);
+}
+END_TEST
+
 /* ---- from the key manager to the program ---- */
 
 static const char *const names[2] = {"n0.example", "n1.example"};
@@ -378,6 +421,84 @@ START_TEST(cb4_both_ends_export_the_same_binding)
 }
 END_TEST
 
+enum { CB = 57 };
+
+/* CB-3, CB-11: the binding is of the two public keys, so all connections of two hosts have one, and
+ * with another key at either end it is another. */
+START_TEST(cb3_cb11_binding_is_of_the_end_points)
+{
+	static const struct lab_opts o;
+	static const char *const parts[3][2] = {{"abt", "cdt"}, {"Abt", "cdt"}, {"abt", "Cdt"}};
+	uint8_t cb[3][2][CB];
+
+	for (uint32_t k = 0; k < 3; k++) {
+		struct app_conn *first, *second;
+		struct craft_sa sa[2];
+
+		l = lab_new(&o);
+		for (uint32_t d = 0; d < 2; d++) {
+			lab_sa_del(l->n[d], "rogue-in", false);
+			lab_sa_del(l->n[d], "rogue-out", false);
+		}
+		give_sas(sa, parts[k]);
+		lab_open(l, 1000, 1000);
+		first = l->c;
+		lab_open(l, 1000, 1000);
+		second = l->c;
+		ck_assert_uint_ne(first->lport, second->lport);
+		l->c = first;
+		ck_assert_int_eq(end_get((uint32_t)_i, TL_LATCH_CB, cb[k][0], CB), 0);
+		l->c = second;
+		ck_assert_int_eq(end_get((uint32_t)_i, TL_LATCH_CB, cb[k][1], CB), 0);
+		ck_assert_mem_eq(cb[k][0], cb[k][1], CB);
+		app_release(first);
+		lab_complete(l);
+		lab_free(l);
+	}
+	ck_assert_mem_ne(cb[0][0], cb[1][0], CB);
+	ck_assert_mem_ne(cb[0][0], cb[2][0], CB);
+	ck_assert_mem_ne(cb[1][0], cb[2][0], CB);
+}
+END_TEST
+
+/* CB-9, RFC 5056 s2.1: of nested channels the innermost is the one to bind. ESP within ESP goes no
+ * further here, whichever SA is inside, so the SA of the latch is always the innermost, and what is
+ * bound does not change. */
+START_TEST(cb9_nested_channel_binds_nothing)
+{
+	static const struct lab_opts o;
+	static const char *const parts[2] = {"abt", "cdt"};
+	uint8_t before[CB], after[CB], inner[CRAFT_MAX], outer[CRAFT_MAX], ip[CRAFT_MAX];
+	struct craft_sa sa[2], again;
+	struct craft_seg s;
+
+	l = lab_new(&o);
+	give_sas(sa, parts);
+	again = (struct craft_sa){.esn = true, .key_len = 20};
+	lab_sa_draw(l->v, &again, 0x9100, l->n[1]->ip, l->n[0]->ip);
+	lab_sa_add(l->n[0], "again", &again, true, "rogue", "");
+	lab_open(l, 1000, 1000);
+	ck_assert_int_eq(end_get(1, TL_LATCH_CB, before, CB), 0);
+	s = lab_seg(l, 1, CRAFT_RST | CRAFT_ACK);
+	sa[1].seq = 5000;
+	for (int k = 0; k < 2; k++) {
+		struct craft_sa *in = k == 0 ? &again : &sa[1], *out = k == 0 ? &sa[1] : &again;
+		size_t n = craft_tcp(ip, &s);
+
+		n = craft_esp(in, inner, CRAFT_TCP, ip, n, NULL);
+		n = craft_esp(out, outer, CRAFT_ESP, inner, n, NULL);
+		n = craft_ip4(ip, l->n[1]->ip, l->n[0]->ip, CRAFT_ESP, outer, n);
+		vnet_inject(l->v, l->n[0], l->n[1], ip, n, 0, 1);
+		lab_pass(l, VNET_MS);
+		ck_assert_uint_eq(lab_stat(l, 0, "esp-nested"), (uint64_t)k + 1);
+	}
+	ck_assert_int_eq(l->c->end[1].state, APP_OPEN);
+	ck_assert_int_eq(end_get(1, TL_LATCH_CB, after, CB), 0);
+	ck_assert_mem_eq(before, after, CB);
+	lab_free(l);
+}
+END_TEST
+
 /* ---- peers ---- */
 
 static struct nlmsghdr *
@@ -413,6 +534,37 @@ START_TEST(m5_m7_what_is_said_of_a_peer)
 	} else {
 		ck_assert_int_eq(l->c->end[1].err, ECONNRESET);
 		ck_assert_uint_eq(l->c->end[1].info.reason, reason[event]);
+	}
+	finish();
+}
+END_TEST
+
+/* M-12, RFC 5660 s6.5: the verdict "dead" is obeyed although the peer lives and sends, since who
+ * can keep the key managers from hearing each other could stop the packets too. It costs the
+ * connection, or nothing where the operator chose that; no octet is delivered after it. */
+START_TEST(dead_by_verdict_while_the_peer_still_sends)
+{
+	struct lab_opts o = {
+		.more = {_i == 0 ? "stack.dpd-action=close" : "stack.dpd-action=ignore"}};
+	uint64_t got;
+
+	begin(0, &o);
+	lab_open(l, 400000, 0);
+	app_release(l->c);
+	while (l->c->end[1].rx_off == 0)
+		vnet_step(l->v);
+	ctl_env_expect(e, peer_event("n1.example", TL_CTL_PEER_DEAD), 0, NULL);
+	got = l->c->end[1].rx_off;
+	ck_assert_uint_lt(got, 400000);
+	if (_i == 0) {
+		ck_assert_uint_eq(value(TL_CTL_A_VALUE), 1);
+		touch_and_pass();
+		ck_assert_int_eq(l->c->end[1].err, ECONNRESET);
+		ck_assert_uint_eq(l->c->end[1].info.reason, TL_LATCH_PEER_DEAD);
+		ck_assert_uint_eq(l->c->end[1].rx_off, got);
+	} else {
+		ck_assert_uint_eq(value(TL_CTL_A_VALUE), 0);
+		lab_complete(l);
 	}
 	finish();
 }
@@ -491,6 +643,72 @@ START_TEST(k4_latches_that_selectors_cover_are_told)
 	ctl_env_expect(e, about(TL_CTL_MSG_QUERYLATCH, 0, 0, 255), -EINVAL, "a dump");
 	ctl_env_expect(e, ctl_env_begin(e, TL_CTL_MSG_QUERYLATCH, NLM_F_DUMP, NULL, 0), -EINVAL,
 		"TL_CTL_A_SEL");
+	finish();
+}
+END_TEST
+
+/* A question about somebody who is not known adds nobody: handles are never given back (F-4). */
+START_TEST(questions_do_not_fill_the_tables)
+{
+	static const uint16_t type[] = {TL_CTL_MSG_GETLATCH, TL_CTL_MSG_BREAKLATCH,
+		TL_CTL_MSG_CLOSELATCH, TL_CTL_MSG_PEEREVENT, TL_CTL_MSG_INVACQUIRE};
+	static const struct lab_opts o;
+	struct nlmsghdr *h;
+	uint32_t n = 1;
+
+	begin(0, &o);
+	lab_open(l, 1000, 1000);
+	while (latch_ident_get(e->n->s->conf.tables, n) != NULL)
+		n++;
+	for (size_t i = 0; i < RTE_DIM(type); i++) {
+		h = type[i] == TL_CTL_MSG_INVACQUIRE
+			    ? about(type[i], 0, 0, 255)
+			    : ctl_env_begin(e, type[i],
+				      type[i] == TL_CTL_MSG_GETLATCH ? NLM_F_DUMP : 0, NULL, 0);
+		ctl_env_put_ident(h, TL_CTL_A_PEER_ID, "nobody.knows.me");
+		if (type[i] == TL_CTL_MSG_PEEREVENT)
+			mnl_attr_put_u8(h, TL_CTL_A_PEER_EVENT, TL_CTL_PEER_DEAD);
+		ck_assert_int_ge(ctl_env_ask(e, h), 0);
+		ck_assert_ptr_null(latch_ident_get(e->n->s->conf.tables, n));
+	}
+	lab_complete(l);
+	finish();
+}
+END_TEST
+
+/* E.5: a part of what is latched would be taken for all of it. */
+START_TEST(inverse_acquire_tells_all_or_refuses)
+{
+	struct latch latch[17] = {{0}};
+	struct flow_key k[17] = {{.proto = IPPROTO_N_TCP}};
+	static const struct lab_opts o;
+	char name[16], words[256], secret[41];
+
+	begin(0, &o);
+	for (uint32_t i = 0; i < 17; i++) {
+		struct tl_error err = {""};
+		struct lcore *lc = e->n->s->lc[0];
+
+		snprintf(name, sizeof(name), "o%u", i);
+		snprintf(secret, sizeof(secret), "%040x", i + 1);
+		snprintf(words, sizeof(words),
+			"spi=%u direction=out mode=transport local=10.0.0.1 remote=10.0.0.%u "
+			"key=%s "
+			"local-id=me peer-id=fqdn:p%u remote-net=10.0.0.%u",
+			0x5000 + i, 10 + i, secret, i, 10 + i);
+		ck_assert_msg(tl_sa_add(e->n->s, name, words, &err) == 0, "%s", err.text);
+		k[i] = (struct flow_key){.local = ip_addr_v4(htonl(l->n[0]->ip)),
+			.remote = ip_addr_v4(htonl(0x0a000000 + 10 + i)),
+			.lport = htons(1),
+			.rport = htons(2),
+			.proto = IPPROTO_N_TCP};
+		ck_assert_int_eq(latch_open(lc, &latch[i], &k[i]), 0);
+		ctl_env_expect(e, about(TL_CTL_MSG_INVACQUIRE, 0, 10, 255), i < 16 ? 0 : -E2BIG,
+			i < 16 ? NULL : "narrow the selectors");
+		ck_assert_uint_eq(e->nb_got, i < 16 ? i + 1 : 0);
+	}
+	for (uint32_t i = 0; i < 17; i++)
+		latch_release(e->n->s->lc[0], &latch[i]);
 	finish();
 }
 END_TEST
@@ -607,6 +825,83 @@ START_TEST(z1_administrator_closes_latches)
 }
 END_TEST
 
+static void
+wants_clear(struct tl_worker *w, int fd, bool listener)
+{
+	struct tl_latch_req r = {.version = 1, .size = sizeof(r), .flags = TL_LATCH_BYPASS};
+	uint32_t events = 1u << TL_LATCH_EV_CLOSED | 1u << TL_LATCH_EV_NOSA;
+
+	(void)listener;
+	ck_assert_int_eq(tl_setsockopt(w, fd, SOL_TL_IPSEC, TL_LATCH_REQUEST, &r, sizeof(r)), 0);
+	ck_assert_int_eq(
+		tl_setsockopt(w, fd, SOL_TL_IPSEC, TL_LATCH_EVENTS, &events, sizeof(events)), 0);
+}
+
+/* O-13, Z-1: the administrator ends what deviates from the policy and nothing else: the connection
+ * that a privileged program has in clear, and that its listener takes such. What deviates, and what
+ * its program hears, is listed. */
+START_TEST(o13_deviations_are_listed_and_ended)
+{
+	static const uint16_t type[] = {TL_CTL_MSG_CLOSELATCH, TL_CTL_MSG_BREAKLATCH};
+	struct lab_opts o = {
+		.more = {"stack.privileged-bypass=yes", "stack.privileged-programs=test_km"}};
+	struct craft_seg s = {.sport = 4444, .dport = APP_PORT, .flags = CRAFT_SYN, .wnd = 1000};
+	struct nlmsghdr *h;
+	uint32_t seen = 0;
+
+	app_prepare = wants_clear;
+	begin(0, &o);
+	lab_open(l, 1000, 1000);
+	ctl_env_ask(e, ctl_env_begin(e, TL_CTL_MSG_GETLATCH, NLM_F_DUMP, NULL, 0));
+	for (uint32_t i = 0; i < e->nb_got; i++) {
+		uint32_t f = mnl_attr_get_u32(ctl_env_attr(e->got[i], 0, TL_CTL_A_FLAGS));
+
+		ck_assert_uint_eq(mnl_attr_get_u32(ctl_env_attr(e->got[i], 0, TL_CTL_A_EVENTS)),
+			1u << TL_LATCH_EV_CLOSED | 1u << TL_LATCH_EV_NOSA);
+		ck_assert_uint_eq(f & TL_LATCH_F_AUTO, 0);
+		seen += (f & TL_LATCH_F_OVERRIDE) != 0;
+	}
+	ck_assert_uint_eq(seen, 1);
+	h = ctl_env_begin(e, type[_i], 0, NULL, 0);
+	mnl_attr_put(h, TL_CTL_A_OVERRIDES, 0, NULL);
+	mnl_attr_put(h, TL_CTL_A_ALL, 0, NULL);
+	ctl_env_expect(e, h, -EINVAL, "expected one of");
+	h = ctl_env_begin(e, type[_i], 0, NULL, 0);
+	mnl_attr_put(h, TL_CTL_A_OVERRIDES, 0, NULL);
+	ctl_env_expect(e, h, 0, NULL);
+	ck_assert_uint_eq(value(TL_CTL_A_VALUE), 2);
+	touch_and_pass();
+	ck_assert_uint_eq(l->c->end[1].info.reason, TL_LATCH_ADMIN);
+	s.src = l->n[1]->ip;
+	s.dst = l->n[0]->ip;
+	lab_send_clear(l, 1, &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "spd-clear"), 1);
+	h = ctl_env_begin(e, type[_i], 0, NULL, 0);
+	mnl_attr_put(h, TL_CTL_A_OVERRIDES, 0, NULL);
+	ctl_env_expect(e, h, 0, NULL);
+	ck_assert_uint_eq(value(TL_CTL_A_VALUE), 0);
+	finish();
+}
+END_TEST
+
+/* O-13: what follows the policy stays. */
+START_TEST(o13_what_follows_the_policy_stays)
+{
+	static const struct lab_opts o;
+	struct nlmsghdr *h;
+
+	begin(0, &o);
+	lab_open(l, 1000, 1000);
+	h = ctl_env_begin(e, TL_CTL_MSG_CLOSELATCH, 0, NULL, 0);
+	mnl_attr_put(h, TL_CTL_A_OVERRIDES, 0, NULL);
+	ctl_env_expect(e, h, 0, NULL);
+	ck_assert_uint_eq(value(TL_CTL_A_VALUE), 0);
+	lab_complete(l);
+	finish();
+}
+END_TEST
+
 /* ---- the PAD ---- */
 
 static struct nlmsghdr *
@@ -657,6 +952,28 @@ START_TEST(f48_sa_whose_peer_may_not_claim_its_selectors_is_refused)
 }
 END_TEST
 
+/* F-48: a list of networks is read to its end, or refused: were it cut in the middle of a prefix
+ * length, the peer could claim a quarter of all addresses. */
+START_TEST(f48_long_list_of_networks_is_not_cut)
+{
+	char settings[4096] = "identity=fqdn:peer.example remote-net=fd00::1/128";
+	size_t at = strlen("identity=fqdn:peer.example remote-net="), end = strlen(settings);
+
+	e = ctl_env_new(NULL);
+	memset(settings + end, ',', at + 245 - end);
+	strcpy(settings + at + 245, "10.0.0.0/24");
+	ctl_env_expect(e, named(TL_CTL_MSG_ADDPEER, "long", settings), 0, NULL);
+	ctl_env_ask(e, ctl_env_begin(e, TL_CTL_MSG_GETPEER, NLM_F_DUMP, NULL, 0));
+	ck_assert_uint_eq(e->nb_got, 1);
+	ck_assert_str_eq(mnl_attr_get_str(ctl_env_attr(e->got[0], 0, TL_CTL_A_TEXT)),
+		"fd00::1/128,10.0.0.0/24");
+	memset(settings + end, ',', at + 2048 - end);
+	strcpy(settings + at + 2048, "10.0.0.0/24");
+	ctl_env_expect(e, named(TL_CTL_MSG_ADDPEER, "longer", settings), -EINVAL, "prefixes");
+	ctl_env_free(e);
+}
+END_TEST
+
 /* F-82: who is taken out of the PAD is gone, though policy edits are survived. */
 START_TEST(f82_revoked_peer_loses_its_sas_and_latches)
 {
@@ -696,14 +1013,23 @@ suite(void)
 	tcase_add_test(c, p22_identity_said_twice_is_the_same);
 	tcase_add_test(c, sa_names_its_evidence_by_the_hash);
 	tcase_add_test(c, f44_sa_with_other_evidence_conflicts_with_the_latch);
+	tcase_add_test(c, f39_two_null_peers_are_two);
 	tcase_add_test(c, cb4_both_ends_export_the_same_binding);
+	tcase_add_loop_test(c, cb3_cb11_binding_is_of_the_end_points, 0, 2);
+	tcase_add_test(c, cb9_nested_channel_binds_nothing);
 	tcase_add_loop_test(c, m5_m7_what_is_said_of_a_peer, 0, 3);
+	tcase_add_loop_test(c, dead_by_verdict_while_the_peer_still_sends, 0, 2);
 	tcase_add_test(c, c4_refusal_ends_what_waits_for_an_sa);
 	tcase_add_test(c, k4_latches_that_selectors_cover_are_told);
+	tcase_add_test(c, questions_do_not_fill_the_tables);
+	tcase_add_test(c, inverse_acquire_tells_all_or_refuses);
 	tcase_add_test(c, inverse_acquire_gives_latched_values_before_policy);
 	tcase_add_test(c, p16_acquire_carries_wish_and_latch);
 	tcase_add_test(c, z1_administrator_closes_latches);
+	tcase_add_loop_test(c, o13_deviations_are_listed_and_ended, 0, 2);
+	tcase_add_test(c, o13_what_follows_the_policy_stays);
 	tcase_add_test(c, f48_sa_whose_peer_may_not_claim_its_selectors_is_refused);
+	tcase_add_test(c, f48_long_list_of_networks_is_not_cut);
 	tcase_add_test(c, f82_revoked_peer_loses_its_sas_and_latches);
 	suite_add_tcase(s, c);
 	return s;

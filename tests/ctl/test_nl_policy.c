@@ -134,6 +134,31 @@ START_TEST(what_a_policy_cannot_be_here_is_refused)
 }
 END_TEST
 
+/* E-21: nobody is no name, so no rule asks for it. */
+START_TEST(e21_null_identity_is_no_policy)
+{
+	static const uint8_t lineage[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	struct ctl_env *e = ctl_env_new(NULL);
+	uint32_t had = e->n->s->control.nb_rules;
+	struct xfrm_userpolicy_info x = info(XFRM_POLICY_OUT, 80);
+	struct xfrm_user_tmpl t = tmpl(XFRM_MODE_TRANSPORT);
+
+	for (uint16_t which = TL_CTL_A_LOCAL_ID; which <= TL_CTL_A_PEER_ID; which++) {
+		struct nlmsghdr *h = request(e, XFRM_MSG_NEWPOLICY, &x);
+		struct nlattr *nest;
+
+		mnl_attr_put(h, XFRMA_TMPL, sizeof(t), &t);
+		nest = mnl_attr_nest_start(h, which);
+		mnl_attr_put_u16(h, TL_CTL_ID_TYPE, TL_ID_NULL);
+		mnl_attr_put(h, TL_CTL_ID_DATA, sizeof(lineage), lineage);
+		mnl_attr_nest_end(h, nest);
+		ctl_env_expect(e, h, -EINVAL, "ID_NULL");
+	}
+	ck_assert_uint_eq(e->n->s->control.nb_rules, had);
+	ctl_env_free(e);
+}
+END_TEST
+
 START_TEST(rule_is_known_by_direction_and_selector)
 {
 	struct ctl_env *e = ctl_env_new(NULL);
@@ -384,6 +409,7 @@ suite(void)
 	tcase_add_test(c, ports_backwards_are_refused);
 	tcase_add_test(c, template_makes_protect_and_none_makes_bypass_and_block_discards);
 	tcase_add_test(c, what_a_policy_cannot_be_here_is_refused);
+	tcase_add_test(c, e21_null_identity_is_no_policy);
 	tcase_add_test(c, rule_is_known_by_direction_and_selector);
 	tcase_add_test(c, update_of_nothing_adds);
 	tcase_add_test(c, icmp_type_and_code_come_and_go);

@@ -203,6 +203,44 @@ START_TEST(inner_packet_outside_the_selectors_is_dropped_untagged)
 }
 END_TEST
 
+static void
+encrypt_all_but_the_second(void *ctx, struct crypto_op *op, uint32_t n)
+{
+	(void)ctx;
+	for (uint32_t i = 0; i < n; i++)
+		op[i].ok = i != 1;
+}
+
+/* G-14: what an engine could not encrypt may still be plaintext, so it does not leave; the others
+ * do.
+ */
+START_TEST(g14_packet_that_was_not_encrypted_does_not_leave)
+{
+	static const struct crypto_engine failing = {
+		.name = "failing", .encrypt = encrypt_all_but_the_second};
+	const struct crypto_engine *true_engine;
+	uint8_t clear[EE_PAYLOAD];
+	struct pkt_vec v = {.n = 3};
+	struct rte_mbuf *m[3];
+
+	ee_add_default_pair();
+	ee_payload(clear);
+	for (uint32_t i = 0; i < 3; i++)
+		v.m[i] = m[i] = ee_packet(IPPROTO_N_TCP, clear, EE_PAYLOAD);
+	true_engine = ee->lc.esp->slot[1]->engine;
+	ee->lc.esp->slot[1]->engine = &failing;
+	esp_out(&ee->lc, &v);
+	ee->lc.esp->slot[1]->engine = true_engine;
+	ck_assert_uint_eq(v.n, 2);
+	ck_assert_ptr_eq(v.m[0], m[0]);
+	ck_assert_ptr_eq(v.m[1], m[2]);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_CRYPTO], 1);
+	ck_assert_uint_eq(ee->lc.stat.st[ST_ESP_OUT], 2);
+	rte_pktmbuf_free(m[0]);
+	rte_pktmbuf_free(m[2]);
+}
+END_TEST
+
 /* F-61: one profile cannot stand for two SAs. */
 START_TEST(esp_in_esp_is_dropped)
 {
@@ -827,6 +865,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, unknown_spi_is_dropped);
 	tcase_add_test(c, dummy_packet_is_discarded);
 	tcase_add_test(c, inner_packet_outside_the_selectors_is_dropped_untagged);
+	tcase_add_test(c, g14_packet_that_was_not_encrypted_does_not_leave);
 	tcase_add_test(c, esp_in_esp_is_dropped);
 	tcase_add_test(c, tagged_esp_is_dropped);
 	tcase_add_test(c, verdict_of_the_port_on_the_checksum_ends_with_esp);

@@ -56,9 +56,24 @@ START_TEST(forged_quote_changes_nothing)
 	k.remote = ee_here;
 	ck_assert(!esp_may_speak(&ee->lc, &k));
 	k = quoted(EE_SPI_IN);
+	k.realm = 1; /* F-64: of another tenant */
+	ck_assert(!esp_may_speak(&ee->lc, &k));
+	esp_too_big(&ee->lc, &k, 999, 1400);
+	k = quoted(EE_SPI_IN);
 	esp_too_big(&ee->lc, &k, 1001, 1400); /* never sent */
 	esp_too_big(&ee->lc, &k, 1000u - 70000u, 1400);
 	ck_assert_uint_eq(path_mtu(), 0);
+}
+END_TEST
+
+/* F-2: what another worker heard of an SA is not said of the next one in its slot. */
+START_TEST(news_of_a_deleted_sa_are_not_its_successors)
+{
+	esp_sad_set_pmtu(&ee->lc, 1, 2, 1400);
+	esp_sad_set_pmtu(&ee->lc, 7, 1, 1400); /* nobody is there */
+	ck_assert_uint_eq(path_mtu(), 0);
+	esp_sad_set_pmtu(&ee->lc, 1, 1, 1400);
+	ck_assert_uint_eq(path_mtu(), 1400);
 }
 END_TEST
 
@@ -80,6 +95,7 @@ main(void)
 	tcase_add_checked_fixture(c, setup, ee_teardown);
 	tcase_add_test(c, router_that_quotes_our_packet_is_believed);
 	tcase_add_test(c, forged_quote_changes_nothing);
+	tcase_add_test(c, news_of_a_deleted_sa_are_not_its_successors);
 	tcase_add_test(c, nobody_can_make_packets_tiny);
 	suite_add_tcase(s, c);
 	return env_main(s);

@@ -306,6 +306,30 @@ START_TEST(peer_moves_with_its_authentic_packets_only)
 }
 END_TEST
 
+/* N-8: a peer that seems to move with every packet costs an event and a search each time, so it
+ * moves once in a while only; what it sends is taken meanwhile. */
+START_TEST(peer_moves_at_most_once_in_a_while)
+{
+	const struct esp_sa_conf *out;
+	struct rte_mbuf *m;
+
+	add_udp(ESP_MODE_TRANSPORT, false, (struct ip_addr){0});
+	out = &ee->lc.esp->slot[1]->conf;
+	rte_pktmbuf_free(through(encrypt(), 1111, ee_there));
+	ck_assert_uint_eq(out->udp_remote, 1111);
+	ck_assert_uint_eq(ee_events, 1);
+	m = through(encrypt(), 2222, ee_there);
+	ck_assert_ptr_nonnull(m);
+	rte_pktmbuf_free(m);
+	ck_assert_uint_eq(out->udp_remote, 1111);
+	ck_assert_uint_eq(ee_events, 1);
+	ee->lc.now_ns += 2ull * S;
+	rte_pktmbuf_free(through(encrypt(), 3333, ee_there));
+	ck_assert_uint_eq(out->udp_remote, 3333);
+	ck_assert_uint_eq(ee_events, 2);
+}
+END_TEST
+
 START_TEST(older_packet_does_not_move_the_peer_back)
 {
 	uint8_t old[EE_MAX];
@@ -412,6 +436,7 @@ main(void)
 	tcase_add_test(c, datagram_out_of_a_tunnel_is_no_esp);
 	tcase_add_test(c, bare_esp_on_an_sa_in_udp_is_dropped);
 	tcase_add_test(c, peer_moves_with_its_authentic_packets_only);
+	tcase_add_test(c, peer_moves_at_most_once_in_a_while);
 	tcase_add_test(c, older_packet_does_not_move_the_peer_back);
 	tcase_add_test(c, checksum_is_repaired_where_the_original_address_is_known);
 	tcase_add_test(c, checksum_is_not_asked_where_it_is_not_known);

@@ -192,6 +192,29 @@ START_TEST(sequence_numbers_without_esn_warn_before_they_end)
 }
 END_TEST
 
+/* K-9, RFC 4303 s3.3.3: the last number is a hard limit as any other: the key manager hears of it,
+ * and the next packet finds an expired SA. */
+START_TEST(last_sequence_number_is_a_hard_limit)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	struct esp_sa *sa;
+
+	in.esn = out.esn = false;
+	ee_payload(clear);
+	ee_add_pair(&in, &out);
+	sa = ee->lc.esp->slot[1];
+	sa->soft_sent = true;
+	sa->seq = sa->packets = UINT32_MAX - 2;
+	ck_assert(sent());
+	ck_assert_uint_eq(ee_events, 0);
+	ck_assert(sent());
+	ck_assert_uint_eq(ee_events, 1);
+	ck_assert_uint_eq(ee_event[0].kind, ESP_EV_HARD);
+	ck_assert(!sent());
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_EXPIRED], 1);
+}
+END_TEST
+
 /* P-16, F-14 */
 START_TEST(the_same_question_is_asked_once)
 {
@@ -257,6 +280,7 @@ main(void)
 	tcase_add_test(c, only_authentic_packets_count);
 	tcase_add_test(c, expiry_never_falls_back_to_clear);
 	tcase_add_test(c, sequence_numbers_without_esn_warn_before_they_end);
+	tcase_add_test(c, last_sequence_number_is_a_hard_limit);
 	tcase_add_test(c, the_same_question_is_asked_once);
 	tcase_add_test(c, nobody_can_choose_questions_of_one_slot);
 	tcase_add_test(c, deleted_sa_has_no_timer_left);

@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 
 #include "esp/esp.h"
-#include "latch/latch.h"
+#include "latch/latch_ctx.h"
 #include "tests/util/lc_env.h"
 
 static struct env *e;
@@ -362,6 +362,84 @@ START_TEST(cb14_after_another_key_there_is_no_export)
 }
 END_TEST
 
+static uint32_t
+raw_key_profile(char its)
+{
+	char parts[4] = {its, '-', '-', '\0'};
+
+	return profile(
+		ev(me, TL_AUTH_RAW_KEY, "m--"), ev(peer, TL_AUTH_RAW_KEY, parts), TL_AUTH_RAW_KEY);
+}
+
+/* CB-15, G-22, RFC 5387 s1.2: between two sessions another may take the name and the address, with
+ * a key of his own. The program of the second session sees that by the fingerprint; who asked for
+ * the same peer as the first session, which still is there, gets no connection. The same key is the
+ * same peer, whatever SA it has by then. */
+START_TEST(cb15_second_session_under_another_key_is_flagged)
+{
+	struct tl_latch_req r = {.version = 1, .size = sizeof(r), .flags = TL_LATCH_SAME_PEER};
+	bool asks = (_i & 1) != 0, same_key = (_i & 2) != 0;
+	struct tl_latch_info first, again;
+	struct latch second = {.state = TL_LATCH_NONE};
+	struct flow_key k = key();
+	socklen_t len = sizeof(again);
+	uint32_t before;
+
+	established(raw_key_profile('b'));
+	before = latch.profile_out;
+	ck_assert_int_eq(get(TL_LATCH_INFO, &first, sizeof(first)), 0);
+	drop_sas();
+	add_sas(raw_key_profile(same_key ? 'b' : 'B'));
+	k.lport = RTE_BE16(8);
+	if (asks)
+		ck_assert_int_eq(
+			latch_setopt(&e->lc, &second, &k, true, TL_LATCH_REQUEST, &r, sizeof(r)),
+			0);
+	if (asks && !same_key) {
+		ck_assert_int_eq(latch_open(&e->lc, &second, &k), -EHOSTUNREACH);
+		ck_assert_uint_eq(e->lc.stat.st[ST_ACQUIRE], 1); /* for an SA of the true one */
+	} else {
+		ck_assert_int_eq(latch_open(&e->lc, &second, &k), 0);
+		ck_assert_int_eq(latch_getopt(&e->lc, &second, &k, TL_LATCH_INFO, &again, &len), 0);
+		ck_assert_int_eq(again.peer_id, first.peer_id);
+		ck_assert_int_eq(memcmp(again.peer_fpr, first.peer_fpr, 32) == 0, same_key);
+		/* Datagrams: the next connection of one socket. */
+		ck_assert_int_eq(
+			latch_dgram_may_follow(&e->lc, &second, before), !asks || same_key);
+		second.profile_out = raw_key_profile('B');
+		ck_assert_int_eq(latch_dgram_may_follow(&e->lc, &second, before), !asks);
+		latch_release(&e->lc, &second);
+	}
+	latch_fini(&second);
+}
+END_TEST
+
+/* CB-15, G-22: the same of who comes in: another key behind the name is another peer. */
+START_TEST(cb15_syn_under_another_key_is_not_the_same_peer)
+{
+	struct tl_latch_req r = {.version = 1, .size = sizeof(r), .flags = TL_LATCH_SAME_PEER};
+	struct latch listener = {.state = TL_LATCH_NONE};
+	struct rte_mbuf *m = pkt_alloc(&e->lc);
+	struct flow_key k = key();
+
+	established(raw_key_profile('b'));
+	add_sas(raw_key_profile('B'));
+	e->lc.latch->conf.open_newest = true;
+	k.rport = RTE_BE16(4001);
+	pkt_meta(m)->key = k;
+	ck_assert_int_eq(
+		latch_setopt(&e->lc, &listener, &k, true, TL_LATCH_REQUEST, &r, sizeof(r)), 0);
+	pkt_tag_set(&e->lc, m,
+		(struct tl_tag){.sad_index = 3, .sad_gen = 1, .profile = raw_key_profile('B')});
+	ck_assert_int_eq(latch_spawn_check(&e->lc, &listener, &k, m), DROP_LATCH_REQUEST);
+	pkt_tag_set(&e->lc, m,
+		(struct tl_tag){.sad_index = 1, .sad_gen = 1, .profile = raw_key_profile('b')});
+	ck_assert_int_eq(latch_spawn_check(&e->lc, &listener, &k, m), DROP_NONE);
+	rte_pktmbuf_free(m);
+	latch_fini(&listener);
+}
+END_TEST
+
 /* E.4 */
 START_TEST(q2_q8_program_reads_certificate_anchor_and_key)
 {
@@ -401,6 +479,32 @@ START_TEST(p19_evidence_that_is_not_known_is_eagain)
 }
 END_TEST
 
+/* P-19, E.4: nor is what found no room; the fingerprint of the key, and whom it conflicts with, are
+ * known all the same. */
+START_TEST(p19_evidence_that_found_no_room_is_eagain)
+{
+	uint8_t got[DER], want[32], spki[DER], text[CB_BYTES];
+	enum tl_latch_reason why;
+	struct tl_latch_info i;
+	unsigned int n = 32;
+	uint32_t other;
+
+	tables->evidence_bytes = LATCH_EVIDENCE_BYTES;
+	established(cert_profile("act", "bct"));
+	other = cert_profile("act", "BCT");
+	ck_assert_int_eq(get(TL_LATCH_PEER_SPKI, got, DER), -EAGAIN);
+	ck_assert_int_eq(get(TL_LATCH_PEER_CERT, got, DER), -EAGAIN);
+	ck_assert_int_eq(get(TL_LATCH_PEER_TA, got, DER), -EAGAIN);
+	ck_assert_int_eq(cb(text), -EAGAIN);
+	der('b', spki);
+	EVP_Digest(spki, DER, want, &n, EVP_sha256(), NULL);
+	ck_assert_int_eq(get(TL_LATCH_INFO, &i, sizeof(i)), 0);
+	ck_assert_mem_eq(i.peer_fpr, want, 32);
+	ck_assert_int_eq(judge(cert_profile("act", "bCt"), &why), VERDICT_ACCEPT);
+	ck_assert_int_eq(judge(other, &why), VERDICT_BREAK);
+}
+END_TEST
+
 /* CB-10: E.2: the fingerprint is that of the key. */
 START_TEST(q8_information_has_the_fingerprint_of_the_key)
 {
@@ -436,8 +540,11 @@ suite(void)
 	tcase_add_loop_test(c, f43_program_chooses_the_rule, 0, 3);
 	tcase_add_loop_test(c, cb14_after_the_export_another_key_is_a_conflict, 0, 2);
 	tcase_add_test(c, cb14_after_another_key_there_is_no_export);
+	tcase_add_loop_test(c, cb15_second_session_under_another_key_is_flagged, 0, 4);
+	tcase_add_test(c, cb15_syn_under_another_key_is_not_the_same_peer);
 	tcase_add_test(c, q2_q8_program_reads_certificate_anchor_and_key);
 	tcase_add_test(c, p19_evidence_that_is_not_known_is_eagain);
+	tcase_add_test(c, p19_evidence_that_found_no_room_is_eagain);
 	tcase_add_test(c, q8_information_has_the_fingerprint_of_the_key);
 	suite_add_tcase(s, c);
 	return s;

@@ -155,23 +155,53 @@ START_TEST(p20_malformed_evidence_is_refused)
 }
 END_TEST
 
-/* P-20: memory has an end, and what is there stays. */
+/* P-19, P-20: memory has an end, and what is there stays. What comes when it is full is compared by
+ * its hash, has a name, and cannot be read. */
 START_TEST(p20_memory_for_evidence_is_bounded)
 {
 	static uint8_t big[LATCH_DER_MAX] = {0x30, 0x82, 0x1f, 0xfc};
 	struct latch_evidence e = {.auth_class = TL_AUTH_CERT,
 		.part = {{big, sizeof(big)}, {big, sizeof(big)}, {big, sizeof(big)}}};
+	struct latch_evidence out = {.part[0].len = 1};
 	uint8_t hash[32], first[32], cls;
-	uint32_t handle = 1, n = 0, whose;
-	int rc;
+	uint32_t handle = 0, n, whose;
 
-	for (rc = 0; rc == 0 && n < 10000; n++) {
+	for (n = 0; out.part[0].len != 0 && n < 10000; n++) {
 		memcpy(big + 4, &n, 4);
+		ck_assert_int_eq(
+			latch_evidence_intern(t, alice, &e, &handle, n == 0 ? first : hash), 0);
+		ck_assert(latch_evidence_get(t, handle, &out, hash));
+	}
+	ck_assert_uint_le((n - 1) * 3u * LATCH_DER_MAX, LATCH_EVIDENCE_BYTES);
+	ck_assert_uint_gt(n * 3u * LATCH_DER_MAX, LATCH_EVIDENCE_BYTES);
+	for (int i = 0; i < LATCH_EV_PARTS; i++) {
+		ck_assert_uint_eq(out.part[i].len, 0);
+		ck_assert_ptr_null(out.part[i].at);
+	}
+	ck_assert_uint_eq(latch_evidence_find(t, hash, &whose, &cls), handle);
+	ck_assert_uint_eq(whose, alice);
+	ck_assert_uint_eq(latch_evidence_find(t, first, &whose, &cls), 1);
+	ck_assert(latch_evidence_get(t, 1, &out, hash));
+	ck_assert_uint_eq(out.part[LATCH_EV_TA].len, LATCH_DER_MAX);
+}
+END_TEST
+
+/* P-20: nor are there more of them than a number. */
+START_TEST(p20_number_of_evidence_is_bounded)
+{
+	uint8_t small[6] = {0x30, 4}, hash[32], first[32], cls;
+	struct latch_evidence e = {.auth_class = TL_AUTH_CERT, .part = {{small, sizeof(small)}}};
+	uint32_t handle, n = 0, whose;
+	int rc = 0;
+
+	while (rc == 0 && n < 2 * LATCH_EVIDENCE_ENTRIES) {
+		memcpy(small + 2, &n, 4);
 		rc = latch_evidence_intern(t, alice, &e, &handle, n == 0 ? first : hash);
+		n += rc == 0;
 	}
 	ck_assert_int_eq(rc, -ENOSPC);
 	ck_assert_uint_eq(handle, 0);
-	ck_assert_uint_le((n - 1) * 3u * LATCH_DER_MAX, LATCH_EVIDENCE_BYTES);
+	ck_assert_uint_eq(n, LATCH_EVIDENCE_ENTRIES);
 	ck_assert_uint_eq(latch_evidence_find(t, first, &whose, &cls), 1);
 }
 END_TEST
@@ -348,6 +378,7 @@ main(void)
 	tcase_add_test(c, q2_evidence_can_be_read);
 	tcase_add_test(c, p20_malformed_evidence_is_refused);
 	tcase_add_test(c, p20_memory_for_evidence_is_bounded);
+	tcase_add_test(c, p20_number_of_evidence_is_bounded);
 	tcase_add_test(c, f43_f44_rule_says_which_evidence_is_as_good);
 	tcase_add_test(c, evidence_that_is_missing_agrees_with_none);
 	tcase_add_test(c, p20_threads_that_add_agree_on_the_handles);

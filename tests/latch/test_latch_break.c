@@ -271,6 +271,28 @@ START_TEST(c4_refusal_names_its_flow)
 }
 END_TEST
 
+/* C-4: what the refusal leaves open may be anything; what it names must be it, and that alone. */
+START_TEST(c4_refusal_is_as_wide_as_it_says)
+{
+	static const struct {
+		rte_be16_t lport, rport;
+		uint8_t proto;
+		uint32_t n;
+	} said[] = {{0, 0, 0, 1}, {0, RTE_BE16(4000), 0, 1}, {RTE_BE16(7), 0, 0, 1},
+		{0, 0, IPPROTO_N_TCP, 1}, {0, RTE_BE16(4001), 0, 0}, {RTE_BE16(8), 0, 0, 0},
+		{0, 0, IPPROTO_N_UDP, 0}, {RTE_BE16(7), RTE_BE16(4000), IPPROTO_N_UDP, 0}};
+	struct flow_key k = key();
+
+	e->lc.latch->conf.wait_sa = true;
+	ck_assert_int_eq(latch_open(&e->lc, &latch, &flow.key), 0);
+	k.lport = said[_i].lport;
+	k.rport = said[_i].rport;
+	k.proto = said[_i].proto;
+	ck_assert_uint_eq(latch_refused(&e->lc, &k), said[_i].n);
+	ck_assert_uint_eq(latch.state, said[_i].n == 1 ? TL_LATCH_CLOSED : TL_LATCH_WANTED);
+}
+END_TEST
+
 /* C-7, e11: what a WANTED latch finds may be ambiguous, or the policy another by then. */
 START_TEST(c7_wanted_latch_refuses_what_connect_would_refuse)
 {
@@ -392,6 +414,7 @@ main(void)
 	tcase_add_loop_test(c, socket_chooses_what_a_dead_peer_means, 0, 3);
 	tcase_add_test(c, d10_reboot_ends_the_latch_of_a_datagram);
 	tcase_add_test(c, c4_refusal_names_its_flow);
+	tcase_add_loop_test(c, c4_refusal_is_as_wide_as_it_says, 0, 8);
 	tcase_add_loop_test(c, c7_wanted_latch_refuses_what_connect_would_refuse, 0, 3);
 	tcase_add_test(c, g13_wanted_latch_takes_nothing);
 	tcase_add_test(c, g22_connect_takes_the_siblings_peer);

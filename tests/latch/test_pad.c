@@ -74,6 +74,32 @@ START_TEST(f48_claim_is_judged_by_the_entry_of_the_identity)
 }
 END_TEST
 
+/* RFC 4291 s2.5.5.2: every IPv6 address is not every address. */
+START_TEST(f48_ipv6_network_is_no_leave_for_ipv4)
+{
+	static const struct ip_addr any6[2] = {{.q = {0, 0}}, {.q = {UINT64_MAX, UINT64_MAX}}};
+	static const struct ip_addr doc = {.b = {0x20, 1, 0x0d, 0xb8, [15] = 1}};
+	struct latch_pad_entry e = entry("b", 2, 0, 0);
+	const struct latch_pad_entry *by;
+	struct latch_pad *p;
+	struct latch_pad_claim c = {.ident = 2, .remote = {doc, doc}};
+
+	e.net[e.nb_nets++] = (struct latch_pad_net){any6[0], any6[1]};
+	ck_assert_int_eq(latch_pad_build(&e, 1, &p, &fault), 0);
+	ck_assert_int_eq(latch_pad_judge(p, &c, &by), LATCH_PAD_OK);
+	ck_assert_int_eq(judge(p, 2, TL_AUTH_CERT, 0x0a000002, 0x0a000002, "b"), LATCH_PAD_ADDRESS);
+	c.remote = (struct latch_pad_net){any6[0], any6[1]};
+	ck_assert_int_eq(latch_pad_judge(p, &c, &by), LATCH_PAD_ADDRESS);
+	latch_pad_free(p);
+	e.net[0] = (struct latch_pad_net){addr(0), addr(UINT32_MAX)};
+	ck_assert_int_eq(latch_pad_build(&e, 1, &p, &fault), 0);
+	ck_assert_int_eq(judge(p, 2, TL_AUTH_CERT, 0x0a000002, 0x0a000002, "b"), LATCH_PAD_OK);
+	c.remote = (struct latch_pad_net){doc, doc};
+	ck_assert_int_eq(latch_pad_judge(p, &c, &by), LATCH_PAD_ADDRESS);
+	latch_pad_free(p);
+}
+END_TEST
+
 /* F-47: nobody unknown may have the address of a named peer; in either order. */
 START_TEST(f47_leap_of_faith_never_overlaps_a_named_peer)
 {
@@ -186,6 +212,7 @@ suite(void)
 	TCase *c = tcase_create("pad");
 
 	tcase_add_test(c, f48_claim_is_judged_by_the_entry_of_the_identity);
+	tcase_add_test(c, f48_ipv6_network_is_no_leave_for_ipv4);
 	tcase_add_test(c, f47_leap_of_faith_never_overlaps_a_named_peer);
 	tcase_add_test(c, entries_that_are_ambiguous_are_refused);
 	tcase_add_loop_test(c, o10_program_may_not_ask_for_what_the_pad_forbids, 0, 3);

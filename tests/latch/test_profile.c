@@ -70,6 +70,36 @@ START_TEST(f39_nobody_and_malformed_identities_have_no_handle)
 }
 END_TEST
 
+/* F-39: two who say that they are nobody are two, each the same over his rekeys; who does not say
+ * where he comes from stays nobody. */
+START_TEST(f39_null_identities_are_told_apart_by_their_lineage)
+{
+	struct tl_ident a = {.type = TL_ID_NULL, .len = 16, .data = {1, [8] = 2}}, b = a, bad;
+	uint32_t handle;
+
+	b.data[15] = 1;
+	ck_assert_uint_ne(latch_ident_intern(t, &a), 0);
+	ck_assert_uint_eq(latch_ident_intern(t, &a), latch_ident_intern(t, &a));
+	ck_assert(latch_ident_find(t, &b, &handle));
+	ck_assert_uint_eq(handle, 0); /* a question adds nobody */
+	ck_assert_uint_ne(latch_ident_intern(t, &b), latch_ident_intern(t, &a));
+	ck_assert(latch_ident_find(t, &b, &handle));
+	ck_assert_uint_eq(handle, latch_ident_intern(t, &b));
+	for (uint16_t len = 0; len <= 32; len++) {
+		bad = a;
+		bad.len = len;
+		ck_assert(len == 16 || latch_ident_intern(t, &bad) == 0);
+		ck_assert(len == 16 || !latch_ident_find(t, &bad, &handle));
+	}
+	bad = a;
+	bad.data[0] = 0;
+	ck_assert_uint_eq(latch_ident_intern(t, &bad), 0);
+	bad = a;
+	bad.data[8] = 0;
+	ck_assert_uint_eq(latch_ident_intern(t, &bad), 0);
+}
+END_TEST
+
 static const struct latch_profile base = {.proto = 50,
 	.mode = 1,
 	.type = 3,
@@ -156,6 +186,7 @@ main(void)
 	tcase_add_test(c, f41_type_is_part_of_the_identity);
 	tcase_add_test(c, f41_mailbox_keeps_the_case_of_its_local_part);
 	tcase_add_test(c, f39_nobody_and_malformed_identities_have_no_handle);
+	tcase_add_test(c, f39_null_identities_are_told_apart_by_their_lineage);
 	tcase_add_test(c, each_latched_item_makes_another_profile);
 	tcase_add_test(c, profile_with_replay_on_is_its_own_outbound_twin);
 	tcase_add_test(c, g7_window_off_is_another_profile_with_the_same_outbound_twin);

@@ -378,6 +378,41 @@ START_TEST(full_table_refuses_a_new_source)
 }
 END_TEST
 
+/* F-58: nobody who is not authenticated pushes out another's. */
+START_TEST(clear_fragment_of_a_new_source_pushes_out_nobody)
+{
+	fill_table(0);
+	give_pending((struct part){.len = 80});
+	for (uint32_t i = 0; i < 8; i++) {
+		struct part p = {.off = 80, .len = 8, .last = true};
+
+		p.ip.src = rte_cpu_to_be_32(0x0a000010 + i);
+		expect_whole(give(p), 88);
+	}
+	ck_assert_uint_eq(nu_drop(e, DROP_FRAG_QUOTA), 1);
+}
+END_TEST
+
+/* F-1: since when packets that name an SA wait here; clear ones name none. */
+START_TEST(age_is_that_of_the_oldest_protected_fragment)
+{
+	uint64_t t0 = e->lc.now_ns;
+
+	ck_assert_uint_eq(frag_oldest_ns(&e->lc), UINT64_MAX);
+	give_pending((struct part){.len = 80});
+	ck_assert_uint_eq(frag_oldest_ns(&e->lc), UINT64_MAX);
+	pass_ms(5);
+	give_pending((struct part){.len = 80, .profile = 5});
+	pass_ms(5);
+	give_pending((struct part){.len = 80, .profile = 5, .ip.id = 1});
+	ck_assert_uint_eq(frag_oldest_ns(&e->lc), t0 + 5000000);
+	expect_whole(give((struct part){.off = 80, .len = 8, .last = true, .profile = 5}), 88);
+	ck_assert_uint_eq(frag_oldest_ns(&e->lc), t0 + 10000000);
+	pass_ms(TIMEOUT_MS);
+	ck_assert_uint_eq(frag_oldest_ns(&e->lc), UINT64_MAX);
+}
+END_TEST
+
 START_TEST(protected_fragment_pushes_out_a_clear_one_and_not_the_other_way)
 {
 	fill_table(0);
@@ -568,6 +603,8 @@ main(void)
 	tcase_add_test(c, datagram_incomplete_in_time_is_dropped);
 	tcase_add_test(c, source_over_its_quota_loses_its_own_oldest);
 	tcase_add_test(c, full_table_refuses_a_new_source);
+	tcase_add_test(c, clear_fragment_of_a_new_source_pushes_out_nobody);
+	tcase_add_test(c, age_is_that_of_the_oldest_protected_fragment);
 	tcase_add_test(c, protected_fragment_pushes_out_a_clear_one_and_not_the_other_way);
 	tcase_add_test(c, too_many_fragments_end_the_datagram);
 	tcase_add_test(c, datagram_larger_than_a_buffer_is_dropped);

@@ -338,6 +338,11 @@ def telemetry():
                  sad["total"] == 1 and sad["rows"][0]["spi"] == "0x00001000" and
                  sad["rows"][0]["peer_id"] == "10.1.0.2" and sad["rows"][0]["profile"] > 0 and
                  KEY not in json.dumps(answers), answers)
+            s.send(b"/ethdev/info,0")
+            port = json.loads(s.recv(16384))["/ethdev/info"]
+            # RTE_ETH_RX_OFFLOAD_SECURITY and RTE_ETH_TX_OFFLOAD_SECURITY
+            test("p15: no port is configured to do ESP", port["name"] == "net_null0" and
+                 port["rx_offloads"] >> 15 & 1 == 0 and port["tx_offloads"] >> 17 & 1 == 0, port)
             first = answers["stats-all"]
             rows, at = first["rows"], first["next"]
             while at < first["total"]:
@@ -352,6 +357,14 @@ def telemetry():
             out, _ = p.communicate(timeout=60)
         test("a stack with telemetry ends cleanly", p.returncode == 0, out)
 
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                       "../../docs/taglatch-latching.7"), encoding="utf-8") as f:
+    manual = f.read()
+section = manual.partition(".SH THE TWO MODELS\n")[2].partition("\n.SH ")[0]
+test("p23: the manual says which of the two models does what, and that they differ",
+     "does not claim that the two are the same" in section and "(section 2.4)" in section and
+     "(section 2.3)" in section and ".B monitor" in section, section)
 
 telemetry()
 rc, out, err = run("tl-pmd", "-c", "start; sleep 1500; json on; show stats-all; quit", conf=GOOD

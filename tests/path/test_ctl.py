@@ -174,6 +174,8 @@ with Stack("start; wait; print DONE") as s:
     test("policy del", rc == 0 and len(s.rows("policy", "list")) == 4, err)
     test("id list", "me.example" in [r["value"] for r in s.rows("id", "list")], s.rows("id", "list"))
     test("latch list", s.rows("latch", "list") == [])
+    rc, out, err = s.ctl("latch", "close", "overrides")
+    test("o13: latch close overrides, and there is none", rc == 0 and out == "0 closed\n", (out, err))
     rc, out, err = s.ctl("latch", "break", "all")
     test("latch break all, and there is none", rc == 0 and out == "0 broken\n", (out, err))
     rc, out, err = s.ctl("latch", "break", "0x1000001")
@@ -362,6 +364,7 @@ def complete(*words):
 
 test("bash completes commands, verbs, groups and keys",
      "monitor" in complete("") and complete("sa", "d") == ["del"] and
+     complete("latch", "close", "ov") == ["overrides"] and
      complete("monitor", "acq") == ["acquire"] and complete("-s", "/x", "policy", "fl") == ["flush"] and
      complete("sa", "add", "n", "rep") == ["replay-window="] and complete("--j") == ["--json"],
      complete(""))

@@ -469,6 +469,65 @@ START_TEST(k5_monitor_acts_before_the_sa_is_added)
 }
 END_TEST
 
+/* P-23: the two models of RFC 5660 do not say the same. Tags (s2.4) notice another peer by his
+ * packet and not before; the monitor (s2.3) by his SA, if he never sends one. This stack has both,
+ * and taglatch-latching(7) tells which one does what. */
+START_TEST(p23_the_models_differ_in_what_an_sa_alone_does)
+{
+	struct lab *l = lab_new(&(struct lab_opts){
+		.more = {_i == 0 ? "stack.monitor=off" : "stack.monitor=break"}});
+	struct craft_sa other;
+	struct tl_error e = {0};
+
+	lab_open(l, 20000, 20000);
+	add_another(l, "b", &other, "rogue", &e, 0);
+	lab_pass(l, 10 * VNET_S);
+	ck_assert_uint_eq(l->c->end[1].state, _i == 0 ? APP_OPEN : APP_FAILED);
+	if (_i == 0) {
+		ck_assert_uint_eq(info_of(&l->c->end[1]).breaks, 0);
+		rogue_sends(l, CRAFT_ACK);
+		ck_assert_uint_eq(l->c->end[1].state, APP_FAILED);
+	}
+	ck_assert_uint_eq(
+		l->c->end[1].info.reason, _i == 0 ? TL_LATCH_PEER_CONFLICT : TL_LATCH_SA_CONFLICT);
+	lab_free(l);
+}
+END_TEST
+
+/* B-20, RFC 5660 s6.5: who is on the path and may claim the address can break a latch, which is
+ * accepted, because he can stop the packets as well. That is all that he gets: no octet of his is
+ * delivered, none is sent to him, and when he is gone the connection goes on where it was. */
+START_TEST(b20_attacker_on_the_path_costs_time_only)
+{
+	struct asked *a = ask();
+	struct lab *l;
+
+	a->disp.on_conflict = TL_LATCH_DISP_WAIT;
+	l = lab_new(&plain_opts);
+	lab_open(l, 60000, 60000);
+	for (uint32_t i = 0; i < 20; i++) {
+		struct craft_seg s = lab_seg(l, 1, CRAFT_ACK | CRAFT_PSH);
+
+		s.data = (const uint8_t *)"poison";
+		s.len = 6;
+		if (_i == 0)
+			lab_send(l, 1, &l->bad[0], &s);
+		else
+			l->block[0] = l->block[1] = true;
+		lab_pass(l, 100 * VNET_MS);
+		app_release(l->c);
+		ck_assert_uint_eq(info_of(&l->c->end[1]).state,
+			_i == 0 ? TL_LATCH_BROKEN : TL_LATCH_ESTABLISHED);
+		ck_assert_int_eq(l->c->end[1].state, APP_OPEN);
+	}
+	ck_assert_uint_eq(l->c->end[1].rx_off, 0);
+	ck_assert_uint_eq(l->under_rogue[0], 0);
+	l->block[0] = l->block[1] = false;
+	lab_complete(l); /* every octet of both streams is compared */
+	lab_free(l);
+}
+END_TEST
+
 /* K-6: all conflicting SAs are gone, and the transfer goes on. */
 START_TEST(k6_return_when_the_conflicting_sa_is_deleted)
 {
@@ -1353,6 +1412,8 @@ main(void)
 	tcase_add_loop_test(c, p14_syn_of_another_peer, 0, 3);
 	tcase_add_test(c, f91_only_a_segment_in_the_window_breaks);
 	tcase_add_loop_test(c, k5_monitor_acts_before_the_sa_is_added, 0, 4);
+	tcase_add_loop_test(c, p23_the_models_differ_in_what_an_sa_alone_does, 0, 2);
+	tcase_add_loop_test(c, b20_attacker_on_the_path_costs_time_only, 0, 2);
 	tcase_add_test(c, k6_return_when_the_conflicting_sa_is_deleted);
 	tcase_add_test(c, k10_another_peer_took_the_address);
 	tcase_add_test(c, k9_missing_sa_alone_breaks_nothing);

@@ -488,20 +488,36 @@ client_pcb(struct lab *l)
 	return NULL;
 }
 
-/* An SA to the client that the connection did not begin under. */
+/* An SA of direction d that the connection did not begin under. */
 static void
-another_sa(struct lab *l, struct craft_sa *sa, bool same_quality)
+another_sa(struct lab *l, uint32_t d, struct craft_sa *sa, bool same_quality)
 {
 	*sa = (struct craft_sa){.esn = true, .key_len = same_quality ? 20 : 36};
-	lab_sa_draw(l->v, sa, LAB_SPI + 200, l->n[0]->ip, l->n[1]->ip);
-	lab_sa_add(l->n[1], "another", sa, true, "peer", "");
+	lab_sa_draw(l->v, sa, LAB_SPI + 200, l->n[d]->ip, l->n[1 - d]->ip);
+	lab_sa_add(l->n[1 - d], "another", sa, true, "peer", "");
 }
 
-/* "Protocol unreachable", of the client's last segment. */
-static size_t
-icmp_of(struct lab *l, uint8_t *icmp)
+/* As lab_seg(); without a connection, of one that could be. */
+static struct craft_seg
+seg_of(struct lab *l, uint32_t d, uint8_t flags)
 {
-	struct craft_seg q = lab_seg(l, 1, CRAFT_ACK);
+	if (l->c != NULL)
+		return lab_seg(l, d, flags);
+	return (struct craft_seg){.src = l->n[d]->ip,
+		.dst = l->n[1 - d]->ip,
+		.sport = d == 1 ? 4321 : APP_PORT,
+		.dport = d == 1 ? APP_PORT : 4321,
+		.seq = 777,
+		.ack = 888,
+		.wnd = 1000,
+		.flags = flags};
+}
+
+/* "Protocol unreachable" of direction d, about the last segment of the other one. */
+static size_t
+icmp_of(struct lab *l, uint32_t d, uint8_t *icmp)
+{
+	struct craft_seg q = seg_of(l, 1 - d, CRAFT_ACK);
 	uint8_t quote[CRAFT_MAX], tcp[CRAFT_MAX];
 	size_t n;
 
@@ -511,7 +527,7 @@ icmp_of(struct lab *l, uint8_t *icmp)
 }
 
 static void
-send_kind(struct lab *l, enum kind kind, enum class class, struct craft_sa *sa)
+send_kind(struct lab *l, uint32_t d, enum kind kind, enum class class, struct craft_sa *sa)
 {
 	static const uint8_t flags[] = {CRAFT_SYN, CRAFT_RST | CRAFT_ACK, CRAFT_FIN | CRAFT_ACK,
 		CRAFT_ACK, CRAFT_ACK | CRAFT_PSH};
@@ -520,23 +536,23 @@ send_kind(struct lab *l, enum kind kind, enum class class, struct craft_sa *sa)
 	size_t n;
 
 	if (kind != K_ICMP) {
-		s = lab_seg(l, 0, flags[kind]);
+		s = seg_of(l, d, flags[kind]);
 		s.data = poison;
 		s.len = kind == K_DATA ? sizeof(poison) : 0;
 		if (class == C_CLEAR)
-			lab_send_clear(l, 0, &s);
+			lab_send_clear(l, d, &s);
 		else
-			lab_send(l, 0, sa, &s);
+			lab_send(l, d, sa, &s);
 		return;
 	}
-	n = icmp_of(l, icmp);
+	n = icmp_of(l, d, icmp);
 	if (class == C_CLEAR) {
-		n = craft_ip4(ip, l->n[0]->ip, l->n[1]->ip, CRAFT_ICMP, icmp, n);
+		n = craft_ip4(ip, l->n[d]->ip, l->n[1 - d]->ip, CRAFT_ICMP, icmp, n);
 	} else {
 		n = craft_esp(sa, esp, CRAFT_ICMP, icmp, n, NULL);
 		n = craft_ip4(ip, sa->src, sa->dst, CRAFT_ESP, esp, n);
 	}
-	vnet_inject(l->v, l->n[1], l->n[0], ip, n, 0, 1);
+	vnet_inject(l->v, l->n[1 - d], l->n[d], ip, n, 0, 1);
 }
 
 /* Only what the latch counts may differ. */
@@ -563,12 +579,12 @@ table_case(const char *state, enum kind kind, enum class class)
 	snprintf(what, sizeof(what), "%s, segment %d, class %d", state, kind, class);
 	go_to(l, state);
 	if (class == C_OTHER_QUALITY)
-		another_sa(l, &own, false);
+		another_sa(l, 0, &own, false);
 	pcb = client_pcb(l);
 	ck_assert_ptr_nonnull(pcb);
 	before = *pcb;
 	sent = lab_sent(l, 1);
-	send_kind(l, kind, class, sa);
+	send_kind(l, 0, kind, class, sa);
 	lab_pass(l, VNET_MS);
 	expect_untouched(&before, pcb, what);
 	ck_assert_msg(lab_sent(l, 1) == sent, "%s: answered", what);
@@ -603,7 +619,7 @@ same_under(const char *state, enum kind kind, bool new_sa, uint64_t out[17])
 
 	go_to(l, state);
 	if (new_sa) {
-		another_sa(l, &own, true);
+		another_sa(l, 0, &own, true);
 	} else {
 		/* The SA of the connection, where the peer's own stack has not come yet. */
 		slot = control_sa_by_name(l->n[0]->s, "out0");
@@ -612,7 +628,7 @@ same_under(const char *state, enum kind kind, bool new_sa, uint64_t out[17])
 	}
 	/* The program would wonder about these octets. */
 	tl_watch(l->c->end[0].w, l->c->end[0].fd, 0, NULL);
-	send_kind(l, kind, C_NEW_SA, new_sa ? &own : &l->good[0]);
+	send_kind(l, 0, kind, C_NEW_SA, new_sa ? &own : &l->good[0]);
 	lab_pass(l, VNET_MS);
 	numbers_of(client_pcb(l), out);
 	out[16] = lab_sent(l, 1);
@@ -982,6 +998,122 @@ START_TEST(f30_new_syn_of_another_peer_in_time_wait_gets_a_latch_of_its_own)
 }
 END_TEST
 
+/* ---- the same table where a server waits: LISTEN, SYN-RECEIVED, and its TIME-WAIT ---- */
+
+enum wait { W_LISTEN, W_SYN_RCVD, W_TIME_WAIT, WAITS };
+
+static const char *const wait_name[WAITS] = {"LISTEN", "SYN-RECEIVED", "TIME-WAIT"};
+
+/* A listener takes whom the policy allows, so there the policy names peer and quality. */
+static struct lab *
+server_in(enum wait w, bool drops)
+{
+	struct lab_opts o = {.m2_drop = drops, .m3_drop = drops};
+	struct lab *l;
+
+	if (w == W_LISTEN)
+		o = (struct lab_opts){.named_policy = true, .more = {"policy all.key-bits=128"}};
+	if (w == W_SYN_RCVD)
+		return half_open(&o);
+	l = lab_new(&o);
+	if (w == W_LISTEN)
+		return l;
+	lab_open(l, 0, 0);
+	half_close(&l->c->end[1]);
+	lab_pass(l, 50 * VNET_MS);
+	half_close(&l->c->end[0]);
+	lab_pass(l, 50 * VNET_MS);
+	ck_assert_str_eq(lab_state(l, 0), "TIME-WAIT");
+	return l;
+}
+
+static struct tcp_pcb *
+server_pcb(struct lab *l, enum wait w)
+{
+	struct tcp_pcb *pcb;
+
+	TAILQ_FOREACH (pcb, &l->n[0]->s->lc[0]->tcp->all, all) {
+		if (w == W_LISTEN ? pcb->state == TCPS_LISTEN
+				  : pcb->state != TCPS_LISTEN && pcb->state != TCPS_CLOSED)
+			return pcb;
+	}
+	return NULL;
+}
+
+static void
+server_case(enum wait w, enum kind kind, enum class class, bool drops)
+{
+	struct lab *l = server_in(w, drops);
+	struct craft_sa own, *sa = class == C_OTHER_PEER ? &l->bad[0] : &own;
+	struct tcp_pcb before, *pcb;
+	uint32_t sent, pcbs;
+	char what[80];
+
+	snprintf(what, sizeof(what), "%s, segment %d, class %d", wait_name[w], kind, class);
+	if (class == C_OTHER_QUALITY)
+		another_sa(l, 1, &own, false);
+	pcb = server_pcb(l, w);
+	ck_assert_ptr_nonnull(pcb);
+	before = *pcb;
+	sent = lab_sent(l, 0);
+	pcbs = tcp_pcbs_in_use(l->n[0]->s->lc[0]);
+	send_kind(l, 1, kind, class, sa);
+	lab_pass(l, VNET_MS);
+	ck_assert_msg(server_pcb(l, w) == pcb, "%s: another connection", what);
+	expect_untouched(&before, pcb, what);
+	ck_assert_msg(lab_sent(l, 0) == sent, "%s: answered", what);
+	ck_assert_msg(tcp_pcbs_in_use(l->n[0]->s->lc[0]) == pcbs, "%s: a child", what);
+	lab_free(l);
+}
+
+static void
+server_under(enum wait w, enum kind kind, bool new_sa, uint64_t out[18])
+{
+	struct lab *l = server_in(w, false);
+	struct esp_sa_info i;
+	struct craft_sa own;
+	int slot;
+
+	if (new_sa) {
+		another_sa(l, 1, &own, true);
+	} else {
+		slot = control_sa_by_name(l->n[1]->s, "out0");
+		ck_assert_int_eq(control_sa_info(l->n[1]->s, (uint32_t)slot, &i), 0);
+		l->good[1].seq = i.seq + 500;
+	}
+	tl_set_turn_fn(tl_worker(l->n[0]->s, 0), NULL, NULL); /* the program would wonder */
+	send_kind(l, 1, kind, C_NEW_SA, new_sa ? &own : &l->good[1]);
+	lab_pass(l, VNET_MS);
+	numbers_of(server_pcb(l, w), out);
+	out[16] = lab_sent(l, 0);
+	out[17] = tcp_pcbs_in_use(l->n[0]->s->lc[0]);
+	lab_free(l);
+}
+
+/* P-7, F-15, F-21, F-30, L-2: in LISTEN, SYN-RECEIVED and TIME-WAIT neither class touches an octet
+ * of the control block, makes a connection or is answered, with the knobs as they are by default
+ * and with those that drop; a new SA of the same profile is as good as the old one (G-10). Of
+ * TIME-WAIT without those knobs a new SYN of another peer is the exception (F-30), which has its
+ * own test. */
+START_TEST(p7_f15_table_of_waiting_states)
+{
+	uint64_t old[18], new[18];
+	enum kind kind = (enum kind)_i;
+
+	for (enum wait w = W_LISTEN; w < WAITS; w++) {
+		for (enum class c = C_CLEAR; c < C_NEW_SA; c++) {
+			server_case(w, kind, c, true);
+			if (w != W_TIME_WAIT || kind != K_SYN || c == C_CLEAR)
+				server_case(w, kind, c, false);
+		}
+		server_under(w, kind, false, old);
+		server_under(w, kind, true, new);
+		ck_assert_msg(
+			memcmp(old, new, sizeof(old)) == 0, "%s, segment %d", wait_name[w], kind);
+	}
+}
+END_TEST
+
 static Suite *
 latch_path_suite(void)
 {
@@ -1008,6 +1140,7 @@ latch_path_suite(void)
 	tcase_add_test(a, f15_wrong_profile_changes_no_field_of_the_control_block);
 	tcase_add_test(a, p7_wrong_profile_in_every_state);
 	tcase_add_loop_test(a, p7_f15_table_of_states_segments_and_classes, 0, KINDS);
+	tcase_add_loop_test(a, p7_f15_table_of_waiting_states, 0, KINDS);
 	tcase_add_test(o, f19_syn_of_other_peer_ends_old_and_retransmission_connects);
 	tcase_add_test(o, f33_clear_packet_of_unknown_protocol_draws_no_answer);
 	tcase_add_test(o, p14_knob_drop_keeps_the_old_connection);

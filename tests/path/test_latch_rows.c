@@ -492,7 +492,8 @@ START_TEST(o13_s7_deviations_are_ended_by_the_administrator)
 	rules = l->n[0]->s->control.nb_rules;
 	lab_open(l, 1000, 1000);
 	ck_assert_uint_eq(l->n[0]->s->control.nb_rules, rules);
-	ck_assert_uint_eq(latch_admin_close(l->n[0]->s->lc[0], &f, TL_LATCH_ADMIN), 1);
+	/* The connection, and that the listener takes clear ones. */
+	ck_assert_uint_eq(latch_admin_close(l->n[0]->s->lc[0], &f, TL_LATCH_ADMIN), 2);
 	vnet_touch(l->n[0]);
 	lab_pass(l, VNET_MS);
 	ck_assert_int_eq(l->c->end[1].state, APP_FAILED);

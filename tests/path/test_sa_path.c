@@ -5,6 +5,7 @@
 
 #include "esp/esp.h"
 #include "latch/latch.h"
+#include "stack/net/frag.h"
 #include "tcp/tcp_pcb.h"
 #include "tests/util/vnet_lab.h"
 
@@ -488,6 +489,36 @@ START_TEST(f1_clear_fragments_do_not_hold_up_slots)
 }
 END_TEST
 
+/* F-1: a part of a datagram that came under an SA names it until the rest comes, or its time is
+ * over.
+ */
+START_TEST(f1_protected_fragments_hold_up_the_slots_of_their_time)
+{
+	struct lab *l = lab_new(&(struct lab_opts){.tunnel = true});
+	struct tl_stack *s = l->n[0]->s;
+	uint8_t inner[CRAFT_MAX], esp[CRAFT_MAX], ip[CRAFT_MAX], body[64] = {1};
+	size_t n = craft_ip4(inner, l->n[1]->ip, l->n[0]->ip, 17, body, 64);
+
+	craft_ip4_fragment(inner, 7, 0, true);
+	n = craft_esp(&l->good[1], esp, CRAFT_IPIP, inner, n, NULL);
+	n = craft_ip4(ip, l->good[1].src, l->good[1].dst, CRAFT_ESP, esp, n);
+	vnet_inject(l->v, l->n[0], l->n[1], ip, n, 0, 1);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(frag_in_use(s->lc[0]), 1);
+	lab_sa_del(l->n[0], "rogue-in", false);
+	lab_pass(l, VNET_S);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.draining.n, 1);
+	lab_pass(l, 20 * VNET_S);
+	ck_assert_uint_eq(frag_in_use(s->lc[0]), 0);
+	vnet_touch(l->n[0]);
+	lab_pass(l, VNET_S);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.draining.n, 0);
+	lab_free(l);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -497,6 +528,7 @@ main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, sa_of_the_configuration_expires);
 	tcase_add_test(c, f1_clear_fragments_do_not_hold_up_slots);
+	tcase_add_test(c, f1_protected_fragments_hold_up_the_slots_of_their_time);
 	tcase_add_test(c, s3_s6_policy_edit_leaves_latched_connections);
 	tcase_add_loop_test(c, s2_policy_edit_breaks_what_conflicts_with_it, 0, 3);
 	tcase_add_test(c, s2_policy_edit_of_others_breaks_nothing);

@@ -154,6 +154,54 @@ START_TEST(f5_fragments_with_forged_tags_are_clear)
 }
 END_TEST
 
+static uint64_t nb_offloaded;
+
+/* A driver that says it opened ESP, and does not say of which SA. */
+static uint16_t
+rx_as_opened(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
+{
+	n = true_ops->rx(lc, p, m, n);
+	for (uint16_t i = 0; i < n; i++)
+		m[i]->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD;
+	return n;
+}
+
+static uint16_t
+tx_that_looks(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		nb_offloaded += (m[i]->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) != 0;
+	return true_ops->tx(lc, p, m, n);
+}
+
+/* P-15, F-7: ESP that a device opened, but did not tag, is believed by nobody: such a packet is
+ * clear, what is really ESP is opened here, and no device is asked to seal what leaves. */
+START_TEST(p15_esp_offload_without_tags_is_not_believed_nor_asked_for)
+{
+	static const struct port_ops offloading = {.rx = rx_as_opened, .tx = tx_that_looks};
+	static const uint8_t poison[16] = {0xee};
+	struct lab *l = lab_new(&(struct lab_opts){.ethernet = true, .tunnel = _i != 0});
+	struct lcore *lc = l->n[0]->s->lc[0];
+	struct craft_seg s;
+
+	nb_offloaded = 0;
+	true_ops = lc->port[0]->ops;
+	lc->port[0]->ops = &offloading;
+	lab_open(l, 20000, 20000);
+	s = lab_seg(l, 1, CRAFT_ACK | CRAFT_PSH);
+	s.data = poison;
+	s.len = sizeof(poison);
+	lab_send_clear(l, 1, &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_uint_eq(lab_stat(l, 0, "latch-m0"), 1);
+	lab_complete(l);
+	ck_assert_uint_gt(lab_stat(l, 0, "esp-in"), 10);
+	ck_assert_uint_eq(nb_offloaded, 0);
+	ck_assert_uint_eq(l->clear[0], 0);
+	lab_free(l);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -164,6 +212,7 @@ main(void)
 	tcase_add_test(c, f6_clear_syn_with_a_forged_tag_meets_the_policy);
 	tcase_add_test(c, f6_rogue_frame_with_a_forged_tag_carries_the_tag_of_its_own_sa);
 	tcase_add_test(c, f5_fragments_with_forged_tags_are_clear);
+	tcase_add_loop_test(c, p15_esp_offload_without_tags_is_not_believed_nor_asked_for, 0, 2);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

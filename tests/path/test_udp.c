@@ -592,6 +592,50 @@ START_TEST(d6_d8_f80_each_datagram_comes_with_its_tag)
 }
 END_TEST
 
+/* D-9: without a connection there is no latch that an SA could conflict with, so even where such
+ * SAs are refused this one is added, and nothing breaks. What tells the peers apart is the tag of
+ * each datagram; a connected socket is protected by both. */
+START_TEST(d9_unconnected_datagrams_are_protected_by_their_tags_alone)
+{
+	static const struct lab_opts o = {.more = {"stack.monitor=reject"}};
+	struct craft_sa other = {.esn = true, .key_len = 20};
+	struct tl_error err = {""};
+	struct got peer, rogue;
+	char words[400], key_text[73];
+	uint32_t latches;
+	int srv, cli;
+
+	begin(&o);
+	latches = latch_in_use(lc_at(0));
+	srv = tagged(0, PORT);
+	cli = sock(1, PEER_PORT);
+	ck_assert_int_eq(put(1, cli, PORT, "peer"), 4);
+	rogue_sends("rogue");
+	peer = get_tag(0, srv);
+	rogue = get_tag(0, srv);
+	ck_assert_str_eq(peer.text, "peer");
+	ck_assert_str_eq(rogue.text, "rogue");
+	ck_assert_mem_eq(&peer.from, &rogue.from, sizeof(peer.from));
+	ck_assert_uint_ne(peer.tag.handle, rogue.tag.handle);
+	ck_assert_uint_eq(latch_in_use(lc_at(0)), latches);
+	for (int connected = 0; connected < 2; connected++) {
+		if (connected)
+			ck_assert_int_eq(conn(0, srv, PEER_PORT), 0);
+		lab_sa_draw(l->v, &other, LAB_ROGUE + 40 + (uint32_t)connected, l->n[1]->ip,
+			l->n[0]->ip);
+		craft_key_text(&other, key_text);
+		snprintf(words, sizeof(words),
+			"spi=%u direction=in local=10.0.0.1 remote=10.0.0.2 key=%s local-id=me "
+			"peer-id=rogue esn=yes",
+			other.spi, key_text);
+		ck_assert_int_eq(
+			tl_sa_add(l->n[0]->s, connected ? "b" : "a", words, &err) == 0, !connected);
+	}
+	ck_assert_uint_eq(latch_in_use(lc_at(0)), latches + 1);
+	finish();
+}
+END_TEST
+
 /* D-12: two clients with one address and port, told apart by their tags; each gets its answer. */
 START_TEST(d12_answers_go_to_the_peer_that_asked)
 {
@@ -975,6 +1019,61 @@ START_TEST(buffers_have_limits_in_bytes)
 }
 END_TEST
 
+/* A datagram that waits holds a packet, and what comes in needs some too: a careless program with a
+ * big buffer, or many of them, gets a part of them. */
+START_TEST(datagrams_that_wait_leave_packets_for_receiving)
+{
+	int srv, cli[2], big = 64 << 20, rc = 1;
+	struct sockaddr_in to;
+	uint32_t n = 0, pool;
+
+	begin(&in_clear);
+	srv = sock(0, PORT);
+	to = at(1, PEER_PORT);
+	pool = lc_at(0)->pkt_pool->size;
+	for (int i = 0; i < 2; i++) {
+		cli[i] = sock(0, 0);
+		ck_assert_int_eq(
+			tl_setsockopt(w_of(0), cli[i], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big)),
+			0);
+	}
+	for (; rc == 1 && n < pool; n++)
+		rc = rc_of(tl_sendto(w_of(0), cli[n & 1], "x", 1, 0, (void *)&to, sizeof(to)));
+	ck_assert_int_eq(rc, -ENOBUFS);
+	ck_assert_uint_eq(n - 1, pool / 4);
+	ck_assert_uint_gt(rte_mempool_avail_count(lc_at(0)->pkt_pool), pool / 2);
+	close_of(0, cli[0]); /* what waits goes, one way or the other */
+	for (int i = 0; i < 100; i++)
+		settle();
+	clear_sends("heard");
+	ck_assert_int_eq(get(0, srv, "heard"), 0);
+	ck_assert_int_eq(put(0, cli[1], PEER_PORT, "again"), 5);
+	finish();
+}
+END_TEST
+
+/* [udp] sndbuf and rcvbuf are what a socket begins with. */
+START_TEST(buffers_begin_as_the_configuration_says)
+{
+	static const int opt[] = {SO_RCVBUF, SO_SNDBUF};
+	static const int want[2][2] = {{212992, 212992}, {16384, 8192}};
+
+	for (int i = 0; i < 2; i++) {
+		begin(&(struct lab_opts){.clear = true,
+			.more = {i == 0 ? NULL : "udp.rcvbuf=16384", "udp.sndbuf=8192"}});
+		for (int k = 0; k < 2; k++) {
+			int fd = sock(0, 0), v = 0;
+			socklen_t len = sizeof(v);
+
+			ck_assert_int_eq(
+				tl_getsockopt(w_of(0), fd, SOL_SOCKET, opt[k], &v, &len), 0);
+			ck_assert_int_eq(v, want[i][k]);
+		}
+		finish();
+	}
+}
+END_TEST
+
 START_TEST(ports_are_shared_only_by_consent)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(PORT)};
@@ -1244,6 +1343,7 @@ main(void)
 	suite_add_tcase(s, c);
 	c = tcase_create("tags");
 	tcase_add_test(c, d6_d8_f80_each_datagram_comes_with_its_tag);
+	tcase_add_test(c, d9_unconnected_datagrams_are_protected_by_their_tags_alone);
 	tcase_add_loop_test(c, d12_answers_go_to_the_peer_that_asked, 0, 2);
 	tcase_add_test(c, d7_a_tag_of_another_peer_than_the_latch_is_refused);
 	tcase_add_test(c, d6_a_handle_of_another_run_is_stale);
@@ -1259,6 +1359,8 @@ main(void)
 	tcase_add_test(c, malformed_datagrams_are_dropped);
 	tcase_add_test(c, peek_and_truncation_leave_the_next_datagram_alone);
 	tcase_add_test(c, buffers_have_limits_in_bytes);
+	tcase_add_test(c, datagrams_that_wait_leave_packets_for_receiving);
+	tcase_add_test(c, buffers_begin_as_the_configuration_says);
 	tcase_add_test(c, ports_are_shared_only_by_consent);
 	tcase_add_test(c, close_sends_what_waits);
 	tcase_add_test(c, a_connection_lives_where_its_port_leads);

@@ -242,6 +242,60 @@ START_TEST(f1_slot_is_drained_twice_where_workers_hand_over)
 }
 END_TEST
 
+/* F-1: nor is it free while packets wait in the ring of a worker that took only a part of them. */
+START_TEST(f1_slot_waits_for_the_ring_of_a_worker)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_0);
+	struct tl_stack *s = l->n[0]->s;
+
+	for (uint32_t i = 0; i < PKT_BURST + 1; i++) {
+		struct rte_mbuf *m = pkt_alloc(s->lc[1]);
+
+		pkt_meta(m)->key.proto = pkt_meta(m)->nxt = IPPROTO_N_UDP;
+		msg_handoff(s->lc[1], 0, HANDOFF_L4, m);
+	}
+	lab_sa_del(l->n[0], "rogue-in", false);
+	for (uint32_t w = 0; w < 2; w++)
+		tl_turn(tl_worker(s, w), l->v->now_ns);
+	ck_assert_uint_eq(ring_count(l, 0), 1);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.draining.n, 1);
+	tl_turn(tl_worker(s, 0), l->v->now_ns);
+	ck_assert_uint_eq(ring_count(l, 0), 0);
+	slots_collect(s);
+	ck_assert_uint_eq(s->control.draining.n, 0);
+	ck_assert_uint_eq(s->control.settling.n, 1);
+	lab_free(l);
+}
+END_TEST
+
+/* F-2: a slot that is used again has another generation, so nothing that names the SA before means
+ * this one. */
+START_TEST(f2_slot_that_is_used_again_has_another_generation)
+{
+	static const struct lab_opts few = {
+		.workers = 2, .ethernet = true, .more = {"stack.max-sas=16"}};
+	struct lab *l = lab_with(&few, to_worker_0);
+	struct tl_stack *s = l->n[0]->s;
+	uint32_t seen[16] = {0};
+
+	for (uint32_t i = 0; i < 64; i++) {
+		struct craft_sa sa = {.esn = true, .key_len = 20};
+		uint32_t slot;
+
+		lab_sa_draw(l->v, &sa, 0x90000 + i, l->n[1]->ip, l->n[0]->ip);
+		lab_sa_add(l->n[0], "again", &sa, true, "peer", "worker=1");
+		slot = (uint32_t)control_sa_by_name(s, "again");
+		ck_assert_uint_lt(slot, RTE_DIM(seen));
+		ck_assert_uint_gt(s->control.sa[slot].gen, seen[slot]);
+		seen[slot] = s->control.sa[slot].gen;
+		lab_sa_del(l->n[0], "again", false);
+		lab_pass(l, VNET_MS);
+	}
+	lab_free(l);
+}
+END_TEST
+
 /* A connect() that fails after its latch was made leaves a socket that may listen (L-1). */
 START_TEST(l1_listen_after_a_failed_connect)
 {
@@ -379,6 +433,8 @@ main(void)
 	tcase_add_test(c, f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them);
 	tcase_add_test(c, f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them);
 	tcase_add_test(c, f1_slot_is_drained_twice_where_workers_hand_over);
+	tcase_add_test(c, f1_slot_waits_for_the_ring_of_a_worker);
+	tcase_add_test(c, f2_slot_that_is_used_again_has_another_generation);
 	tcase_add_test(c, l1_listen_after_a_failed_connect);
 	tcase_add_test(c, f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped);
 	tcase_add_test(c,

@@ -808,6 +808,38 @@ START_TEST(cookie_timestamp_is_not_ahead_of_the_clock)
 }
 END_TEST
 
+/* RFC 7323 s2.2: the shift is that of our SYN-ACK, whatever the program did to the listener's
+ * buffer until the ACK came. */
+START_TEST(cookie_keeps_the_window_scale_that_it_was_sent_with)
+{
+	static const int bytes[] = {4096, 200000, 64 << 20};
+	struct sock c = {.ops = &tcp_sock_ops};
+	int before = bytes[_i % 3], after = bytes[_i / 3];
+	struct tcp_seg g;
+
+	pcb_listen();
+	for (uint16_t i = 0; i < 70; i++) {
+		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
+		pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	}
+	t.peer_ts = true;
+	t.peer_ws = 5;
+	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.lsn, SOL_SOCKET, SO_RCVBUF, &before, 4), 0);
+	RX(.flags = S, .peer_port = 7000, .opts = TCP_O_TS | TCP_O_WS);
+	g = env_tx(NULL);
+	ck_assert_uint_eq(g.opts & TCP_O_WS, TCP_O_WS);
+	ck_assert_uint_eq(g.wscale, tcp_wscale_of((uint32_t)before));
+	ck_assert_int_eq(tcp_sock_ops.setopt(t.lc, &t.lsn, SOL_SOCKET, SO_RCVBUF, &after, 4), 0);
+	RX(.flags = A, .seq = 1, .ack = g.seq + 1, .peer_port = 7000, .ts_ecr = g.ts_val);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_COOKIE_IN], 1);
+	ck_assert_int_eq(tcp_sock_ops.accept(t.lc, &t.lsn, &c), 0);
+	ck_assert_uint_eq(((struct tcp_pcb *)c.pcb)->rcv_wscale, g.wscale);
+	ck_assert_uint_eq(((struct tcp_pcb *)c.pcb)->snd_wscale, 5);
+	tcp_sock_ops.close(t.lc, &c);
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+}
+END_TEST
+
 static TCase *
 opening(void)
 {
@@ -825,6 +857,7 @@ opening(void)
 	tcase_add_test(c, listen_syn_options_are_answered_in_kind);
 	tcase_add_test(c, cookie_with_a_full_accept_queue_makes_no_child);
 	tcase_add_loop_test(c, cookie_timestamp_is_not_ahead_of_the_clock, 0, 15);
+	tcase_add_loop_test(c, cookie_keeps_the_window_scale_that_it_was_sent_with, 0, 9);
 	tcase_add_test(c, full_queue_of_half_open_connections_gives_one_up);
 	tcase_add_test(c, syn_sent_syn_ack_enters_established);
 	tcase_add_test(c, syn_sent_syn_offers_all_options);
