@@ -22,7 +22,10 @@ struct tcp_conf {
 	uint32_t delack_us;    /* RFC 9293 s3.8.6.3: below 500 ms */
 	uint32_t syn_retries;  /* of SYN and of SYN-ACK */
 	uint32_t data_retries; /* R2 of RFC 9293 s3.8.3, in retransmissions */
-	uint16_t port_first;   /* ephemeral ports, RFC 6335 s6 */
+	uint16_t keep_idle_s;  /* RFC 9293 s3.8.4: before the first keep-alive, 7200 */
+	uint16_t keep_interval_s;
+	uint16_t keep_count;
+	uint16_t port_first; /* ephemeral ports, RFC 6335 s6 */
 	uint16_t port_last;
 	uint32_t rto_init_us; /* RFC 6298 (2.1) */
 	uint32_t rto_max_us;  /* RFC 6298 (2.5) */

@@ -3,6 +3,7 @@
 #ifndef TL_TCP_TCP_INT_H
 #define TL_TCP_TCP_INT_H
 
+#include "tcp/tcp_more.h"
 #include "tcp/tcp_pcb.h"
 
 /* tcp_ack.c: steps of RFC 9293 s3.10.7.4, fifth, that all synchronized states share. False: the
@@ -92,6 +93,8 @@ void tcp_output_mark(struct lcore *lc, struct tcp_pcb *pcb, uint8_t flags);
 void tcp_output_unmark(struct lcore *lc, struct tcp_pcb *pcb);
 /* RST of a connection that ends; it leaves without the control block. */
 void tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb);
+/* RFC 9293 s3.8.4: an empty segment before the window, which the peer has to answer. */
+void tcp_out_keepalive(struct lcore *lc, struct tcp_pcb *pcb);
 /* RST for a segment that belongs to nothing (RFC 9293 s3.10.7.1). */
 void tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg);
 /* A segment without a control block, under the protection of what it answers (F-33). */

@@ -7,6 +7,7 @@
 
 #include "stack/include/tl_ipsec.h"
 #include "stack/include/tl_sock.h"
+#include "tcp/tcp_info.h"
 #include "tcp/tcp_int.h"
 
 enum { BUF_MIN = 4096, BUF_MAX = 64 << 20, MAXSEG_MAX = 32767 };
@@ -58,6 +59,19 @@ set_linger(struct sock *s, const void *val, socklen_t len)
 }
 
 static int
+set_lowat(struct lcore *lc, struct sock *s, int v)
+{
+	struct tcp_more *m = tcp_more(lc, s);
+
+	if (m == NULL)
+		return -ENOBUFS;
+	/* What can never be reached would wait for ever: socket(7). */
+	m->lowat_bytes = v < 0 ? INT32_MAX : (uint32_t)RTE_MAX(v, 1);
+	sock_wake(lc, s);
+	return 0;
+}
+
+static int
 set_socket(struct lcore *lc, struct sock *s, int opt, int v)
 {
 	switch (opt) {
@@ -70,9 +84,43 @@ set_socket(struct lcore *lc, struct sock *s, int opt, int v)
 	case SO_SNDBUF:
 		set_sndbuf(lc, s, v);
 		return 0;
+	case SO_KEEPALIVE:
+		return tcp_keep_set(lc, s, TCP_KEEP_ON, v);
+	case SO_RCVLOWAT:
+		return set_lowat(lc, s, v);
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+static int
+set_user_timeout(struct lcore *lc, struct sock *s, int v)
+{
+	struct tcp_more *m = v < 0 ? NULL : tcp_more(lc, s);
+
+	if (m == NULL)
+		return v < 0 ? -EINVAL : -ENOBUFS;
+	m->user_timeout_ms = (uint32_t)v;
+	return 0;
+}
+
+/* What waited for more leaves. */
+static int
+set_cork(struct lcore *lc, struct tcp_pcb *pcb, int v)
+{
+	pcb->corked = v != 0;
+	if (!pcb->corked && tcp_is_synced(pcb))
+		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	return 0;
+}
+
+static int
+set_quickack(struct lcore *lc, struct tcp_pcb *pcb, int v)
+{
+	pcb->quickack = v != 0;
+	if (pcb->quickack && tmr_is_set(&pcb->t_delack))
+		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
+	return 0;
 }
 
 static int
@@ -86,6 +134,18 @@ set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 		if (tcp_is_synced(pcb))
 			tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 		return 0;
+	case TCP_CORK:
+		return set_cork(lc, pcb, v);
+	case TCP_QUICKACK:
+		return set_quickack(lc, pcb, v);
+	case TCP_KEEPIDLE:
+		return tcp_keep_set(lc, s, TCP_KEEP_IDLE, v);
+	case TCP_KEEPINTVL:
+		return tcp_keep_set(lc, s, TCP_KEEP_INTERVAL, v);
+	case TCP_KEEPCNT:
+		return tcp_keep_set(lc, s, TCP_KEEP_COUNT, v);
+	case TCP_USER_TIMEOUT:
+		return set_user_timeout(lc, s, v);
 	case TCP_MAXSEG:
 		if (v < TCP_MSS_MIN || v > MAXSEG_MAX)
 			return -EINVAL;
@@ -221,6 +281,11 @@ get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 		return put_int(val, len, (int)s->sndbuf_bytes);
 	case SO_LINGER:
 		return get_linger(s, val, len);
+	case SO_KEEPALIVE:
+		return put_int(val, len, s->more != NULL && ((struct tcp_more *)s->more)->keep);
+	case SO_RCVLOWAT:
+		return put_int(val, len,
+			s->more == NULL ? 1 : (int)((struct tcp_more *)s->more)->lowat_bytes);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -243,9 +308,25 @@ get_congestion(const struct lcore *lc, const struct tcp_pcb *pcb, void *val, soc
 static int
 get_tcp(const struct lcore *lc, const struct tcp_pcb *pcb, int opt, void *val, socklen_t *len)
 {
+	const struct tcp_conf *c = &lc->tcp->conf;
+	const struct tcp_more *m = pcb->s->more;
 	const char *name;
 
 	switch (opt) {
+	case TCP_INFO:
+		return tcp_info_get(lc, pcb, val, len);
+	case TCP_CORK:
+		return put_int(val, len, pcb->corked);
+	case TCP_QUICKACK:
+		return put_int(val, len, pcb->quickack);
+	case TCP_KEEPIDLE:
+		return put_int(val, len, m != NULL ? m->idle_s : c->keep_idle_s);
+	case TCP_KEEPINTVL:
+		return put_int(val, len, m != NULL ? m->interval_s : c->keep_interval_s);
+	case TCP_KEEPCNT:
+		return put_int(val, len, m != NULL ? m->count : c->keep_count);
+	case TCP_USER_TIMEOUT:
+		return put_int(val, len, m != NULL ? (int)m->user_timeout_ms : 0);
 	case TCP_NODELAY:
 		return put_int(val, len, pcb->nodelay);
 	case TCP_MAXSEG:

@@ -316,7 +316,7 @@ plan_probe(const struct tcp_pcb *pcb, struct tcp_seg *s)
 static bool
 worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail, uint32_t full)
 {
-	bool may_be_small = pcb->nodelay || tcp_flight(pcb) == 0;
+	bool may_be_small = !pcb->corked && (pcb->nodelay || tcp_flight(pcb) == 0);
 
 	if (tcp_seg_len(s) == 0)
 		return false;
@@ -517,22 +517,41 @@ tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max)
 	return v->n - first;
 }
 
+/* An empty segment that does not wait for the connection's turn. False: no packet was left. */
+static bool
+out_now(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	struct rte_mbuf *m;
+
+	fill_options(lc, pcb, s);
+	m = seg_new(lc, &pcb->fe.key, s);
+	if (m == NULL)
+		return false;
+	seg_finish(pcb, s, m);
+	latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
+	lc_count(lc, ST_TCP_SEG_OUT);
+	pkt_out(lc, &lc->out_l4, m);
+	return true;
+}
+
 void
 tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	struct tcp_seg s = {
 		.seq = empty_seq(pcb), .ack = pcb->rcv_nxt, .flags = TCP_F_RST | TCP_F_ACK};
-	struct rte_mbuf *m;
 
-	fill_options(lc, pcb, &s);
-	m = seg_new(lc, &pcb->fe.key, &s);
-	if (m == NULL)
-		return;
-	seg_finish(pcb, &s, m);
-	latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
-	lc_count(lc, ST_TCP_SEG_OUT);
-	lc_count(lc, ST_TCP_RST_OUT);
-	pkt_out(lc, &lc->out_l4, m);
+	if (out_now(lc, pcb, &s))
+		lc_count(lc, ST_TCP_RST_OUT);
+}
+
+void
+tcp_out_keepalive(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_seg s = {.seq = pcb->snd_una - 1, .ack = pcb->rcv_nxt, .flags = TCP_F_ACK};
+
+	fill_window(pcb, &s);
+	if (out_now(lc, pcb, &s))
+		lc_count(lc, ST_TCP_KEEPALIVE);
 }
 
 void

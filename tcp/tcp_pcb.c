@@ -107,6 +107,8 @@ tcp_pcb_renew(struct lcore *lc, struct tcp_pcb *pcb)
 	latch_renew(&keep.latch);
 	pcb->latch = keep.latch;
 	pcb->nodelay = keep.nodelay;
+	pcb->corked = keep.corked;
+	pcb->quickack = keep.quickack;
 	pcb->cc.ops = keep.cc.ops;
 	pcb->user_mss = keep.user_mss;
 	pcb->fe.key = keep.fe.key;

@@ -161,6 +161,8 @@ struct tcp_pcb {
 	bool opt_ws : 1;
 	bool opt_sack : 1;
 	bool nodelay : 1;
+	bool corked : 1;     /* TCP_CORK: only full segments, until the override timeout */
+	bool quickack : 1;   /* TCP_QUICKACK: no delayed acknowledgments */
 	bool fin_queued : 1; /* the application will send no more */
 	bool rcv_fin : 1;    /* the peer will send no more */
 	bool rd_shut : 1;    /* the application will read no more */

@@ -306,7 +306,7 @@ ack_policy(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
 {
 	pcb->rcv_mss = (uint16_t)RTE_MAX((uint32_t)pcb->rcv_mss, len);
 	pcb->rcv_unacked += len;
-	if (pcb->rcv_unacked >= 2u * pcb->rcv_mss)
+	if (pcb->rcv_unacked >= 2u * pcb->rcv_mss || pcb->quickack)
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 	else
 		tcp_tmr_delack(lc, pcb);

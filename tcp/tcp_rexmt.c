@@ -82,7 +82,7 @@ count_try(struct lcore *lc, struct tcp_pcb *pcb)
 static void
 persist_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	if (pcb->rexmt_cnt >= lc->tcp->conf.data_retries) {
+	if (pcb->rexmt_cnt >= lc->tcp->conf.data_retries || tcp_user_timeout(lc, pcb)) {
 		tcp_pcb_end(lc, pcb, latch_errno(&pcb->latch, ETIMEDOUT));
 		return;
 	}
@@ -110,7 +110,7 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 		return;
 	}
 	/* RFC 9293 s3.8.3: R2 */
-	if (pcb->rexmt_cnt >= limit) {
+	if (pcb->rexmt_cnt >= limit || tcp_user_timeout(lc, pcb)) {
 		tcp_pcb_end(lc, pcb, latch_errno(&pcb->latch, ETIMEDOUT));
 		return;
 	}

@@ -166,6 +166,8 @@ static void
 child_start(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	pcb->nodelay = lsn->nodelay;
+	pcb->corked = lsn->corked;
+	pcb->quickack = lsn->quickack;
 	pcb->cc.ops = lsn->cc.ops;
 	pcb->parent = lsn;
 	TAILQ_INSERT_TAIL(&lsn->half, pcb, queue);

@@ -208,6 +208,8 @@ usr_accept(struct lcore *lc, struct sock *s, struct sock *child)
 	child->rcvbuf_bytes = pcb->rcv.limit_bytes;
 	child->sndbuf_bytes = pcb->snd.limit_bytes;
 	pcb->s = child;
+	if (tcp_more_inherit(lc, s, child) != 0)
+		lc_count(lc, ST_TCP_NO_OPTIONS);
 	tcp_wake(lc, pcb);
 	return 0;
 }
@@ -519,6 +521,7 @@ usr_close(struct lcore *lc, struct sock *s)
 
 	if (pcb == NULL)
 		return;
+	tcp_more_free(lc, s);
 	s->pcb = NULL;
 	pcb->s = NULL;
 	unbind(pcb);
@@ -565,12 +568,21 @@ is_writable(struct lcore *lc, struct tcp_pcb *pcb)
 	return buf_can_append(lc, &pcb->snd);
 }
 
+/* SO_RCVLOWAT, and never more than the buffer can come to hold. */
+static uint32_t
+lowat(const struct tcp_pcb *pcb)
+{
+	const struct tcp_more *m = pcb->s->more;
+
+	return m == NULL ? 1 : RTE_MIN(m->lowat_bytes, RTE_MAX(pcb->rcv.limit_bytes / 2, 1u));
+}
+
 static uint32_t
 ready_open(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	uint32_t ev = 0;
 
-	if (buf_len(&pcb->rcv) > 0 || pcb->rcv_fin || pcb->rd_shut)
+	if (buf_len(&pcb->rcv) >= lowat(pcb) || pcb->rcv_fin || pcb->rd_shut)
 		ev |= TL_EV_IN;
 	if (pcb->rcv_fin || pcb->rd_shut)
 		ev |= TL_EV_RDHUP;

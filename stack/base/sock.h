@@ -76,6 +76,7 @@ struct sock_ops {
 struct sock {
 	const struct sock_ops *ops; /* NULL: slot free */
 	void *pcb;                  /* the transport's object; NULL until it has one */
+	void *more;                 /* the transport's, of sockets that asked for it */
 	struct sock *ready_next;    /* lc->sock's list of sockets with something to say */
 	void *udata;
 	uint32_t watch; /* TL_EV_* that tl_watch() asked for */

@@ -87,8 +87,7 @@ int tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t 
 int tl_listen(struct tl_worker *w, int fd, int backlog);
 
 /**
- * Takes the next connection. It has SO_RCVBUF, SO_SNDBUF, SO_LINGER, SO_REUSEADDR and IPV6_V6ONLY
- * of the listener.
+ * Takes the next connection. It has the options of the listener.
  * @param addr  NULL, or filled with the peer's address, cut to *len bytes
  * @param len   NULL if addr is; in: bytes at addr; out: bytes that the address has
  * @return a descriptor of the same worker; or -1: EAGAIN (none waits), ECONNABORTED (it ended, or
@@ -272,6 +271,17 @@ enum { TL_TCP_STATE = 0x7401 };
  * - SOL_SOCKET, SO_RCVBUF: bytes, brought into 4096 to 64 MiB; never below what is promised
  * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB
  * - SOL_SOCKET, SO_LINGER: struct linger; only 0 seconds has an effect
+ * - SOL_SOCKET, SO_KEEPALIVE: not 0: a silent peer is asked (RFC 9293 s3.8.4), as the next four say
+ * - SOL_SOCKET, SO_RCVLOWAT: bytes before TL_EV_IN, half of the buffer at most; 1
+ * - IPPROTO_TCP, TCP_KEEPIDLE, TCP_KEEPINTVL: seconds, 1 to 32767; [tcp] keep-idle-s,
+ * keep-interval-s
+ * - IPPROTO_TCP, TCP_KEEPCNT: probes, 1 to 127; [tcp] keep-probes
+ * - IPPROTO_TCP, TCP_USER_TIMEOUT: ms that nothing may be acknowledged before ETIMEDOUT; 0: [tcp]
+ *   data-retries decides
+ * - IPPROTO_TCP, TCP_CORK: not 0: only full segments leave, others after a timeout of 200 ms or
+ * more
+ * - IPPROTO_TCP, TCP_QUICKACK: not 0: no delayed acknowledgments, until it is 0 again
+ * - IPPROTO_TCP, TCP_CONGESTION: a name: newreno, cubic, dctcp or bbr; ENOENT
  * - IPPROTO_TCP, TCP_NODELAY: not 0: small segments do not wait (RFC 9293 s3.7.4)
  * - IPPROTO_TCP, TCP_MAXSEG: bytes, 88 to 32767: upper limit of the MSS
  * - IPPROTO_IPV6, IPV6_V6ONLY: not 0: no IPv4; AF_INET6 sockets, before tl_bind()
@@ -285,7 +295,8 @@ int tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *v
 
 /**
  * Reads an option: those of tl_setsockopt(), and SO_ERROR (the error of the connection, 0 if none;
- * reading takes it away), SO_TYPE, SO_ACCEPTCONN (1: listening), TL_TCP_STATE, and those of
+ * reading takes it away), SO_TYPE, SO_ACCEPTCONN (1: listening), TL_TCP_STATE, TCP_INFO (struct
+ * tcp_info of <linux/tcp.h>, cut to *len; what is not counted is 0), and those of
  * SOL_TL_IPSEC, see tl_ipsec.h.
  * @param val  is filled
  * @param len  in: bytes at val; out: bytes filled
