@@ -211,7 +211,8 @@ ack_sent_data(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 		a.is_dup = is_dupack(pcb, seg) && a.bytes == 0;
 	else if (seg->sack_n > 0)
 		tcp_sack_in(lc, pcb, seg, before, &a);
-	if (a.bytes == 0 && a.sacked == 0 && !a.dsack && !a.is_dup && !pcb->rec.tlp)
+	a.is_echo = tcp_ecn_is_echo(pcb, seg);
+	if (a.bytes == 0 && a.sacked == 0 && !a.dsack && !a.is_dup && !a.is_echo && !pcb->rec.tlp)
 		return;
 	measure(lc, pcb, seg, &a);
 	tcp_rec_ack(lc, pcb, &a);

@@ -10,7 +10,7 @@
  * The MAC covers the 5-tuple, the peer's ISN, time and MSS, and the profile of the SA that
  * protected the SYN, so that an ACK under another peer's SA makes no connection (F-22). It costs no
  * bit of the cookie: the profile is recomputed from the tag of the ACK. Window scaling and whether
- * the peer permits SACK travel in the low bits of our timestamp.
+ * there are SACK and ECN travel in the low bits of our timestamp.
  */
 #include <string.h>
 
@@ -25,7 +25,8 @@ enum {
 	MAC_MASK = 0xffffff,
 	WS_MASK = 0xf,   /* of the timestamp; all ones: no window scaling */
 	SACK_BIT = 0x10, /* of the timestamp: the peer permits SACK */
-	OPT_MASK = 0x1f,
+	ECN_BIT = 0x20,  /* of the timestamp: it asked for ECN */
+	OPT_MASK = 0x3f,
 	ESP_ROOM = 96, /* no latch is there yet that would know how much ESP adds */
 };
 
@@ -122,6 +123,10 @@ tcp_cookie_send(
 			ws |= SACK_BIT;
 			s.opts |= TCP_O_SACK_PERM;
 		}
+		if (lc->tcp->conf.ecn != TCP_CONF_ECN_OFF && tcp_ecn_is_asked(syn)) {
+			ws |= ECN_BIT;
+			s.flags |= TCP_F_ECE;
+		}
 		s.opts |= TCP_O_TS;
 		s.ts_val = stamp(lc, ws) + tcp_ts_offset(lc, k);
 		s.ts_ecr = syn->ts_val;
@@ -161,6 +166,8 @@ recall(const struct lcore *lc, const struct tcp_seg *seg, struct tcp_seg *syn)
 	ws = (seg->ts_ecr - tcp_ts_offset(lc, &pkt_meta(seg->m)->key)) & OPT_MASK;
 	if ((ws & SACK_BIT) != 0)
 		syn->opts |= TCP_O_SACK_PERM;
+	if ((ws & ECN_BIT) != 0)
+		syn->flags |= TCP_F_ECE | TCP_F_CWR;
 	ws &= WS_MASK;
 	if (ws <= TCP_WSCALE_MAX) {
 		syn->opts |= TCP_O_WS;
