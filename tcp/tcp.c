@@ -31,6 +31,7 @@ tcp_conf_default(struct tcp_conf *c)
 		.iw_segments = 10,
 		.max_ranges = 16384,
 		.cc = TCP_CONF_CUBIC,
+		.ecn = TCP_CONF_ECN_ACCEPT,
 		.port_first = 49152,
 		.port_last = 65535,
 	};

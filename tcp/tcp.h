@@ -13,6 +13,8 @@
 
 enum tcp_conf_cc { TCP_CONF_NEWRENO = 0, TCP_CONF_CUBIC, TCP_CONF_DCTCP, TCP_CONF_BBR };
 
+enum tcp_conf_ecn { TCP_CONF_ECN_OFF = 0, TCP_CONF_ECN_ASK, TCP_CONF_ECN_ACCEPT };
+
 struct tcp_conf {
 	uint32_t max_pcbs;     /* control blocks of this worker */
 	uint32_t sndbuf_bytes; /* default of SO_SNDBUF */
@@ -32,6 +34,7 @@ struct tcp_conf {
 	uint32_t iw_segments; /* RFC 6928 */
 	uint32_t max_ranges;  /* of scoreboards, beyond one for each connection */
 	uint8_t cc;           /* TCP_CONF_*: congestion control of who does not choose */
+	uint8_t ecn;          /* TCP_CONF_ECN_* */
 	bool no_hystart;
 	bool no_sack;
 	bool no_dsack;

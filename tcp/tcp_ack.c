@@ -97,14 +97,16 @@ measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, struct
 static void
 measure_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	/* last_send_ns is 0 where a cookie stood for the control block. */
-	if (pcb->syn_again || pcb->last_send_ns == 0)
+	/* A cookie stood for the control block: no time was kept, and its stamp is none. */
+	pcb->rtt_seq = pcb->snd_una;
+	if (pcb->last_send_ns == 0)
+		return;
+	if (pcb->syn_again)
 		measure_echo(lc, pcb, seg);
 	else
 		tcp_rtt_sample(lc, pcb, us_since(lc, pcb->last_send_ns));
 	if (pcb->srtt_us != 0)
 		tcp_rack_rtt(lc, pcb, pcb->srtt_us);
-	pcb->rtt_seq = pcb->snd_una;
 }
 
 void
@@ -211,7 +213,8 @@ ack_sent_data(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 		a.is_dup = is_dupack(pcb, seg) && a.bytes == 0;
 	else if (seg->sack_n > 0)
 		tcp_sack_in(lc, pcb, seg, before, &a);
-	if (a.bytes == 0 && a.sacked == 0 && !a.dsack && !a.is_dup && !pcb->rec.tlp)
+	a.is_echo = tcp_ecn_is_echo(pcb, seg);
+	if (a.bytes == 0 && a.sacked == 0 && !a.dsack && !a.is_dup && !a.is_echo && !pcb->rec.tlp)
 		return;
 	measure(lc, pcb, seg, &a);
 	tcp_rec_ack(lc, pcb, &a);

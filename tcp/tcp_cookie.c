@@ -10,7 +10,7 @@
  * The MAC covers the 5-tuple, the peer's ISN, time and MSS, and the profile of the SA that
  * protected the SYN, so that an ACK under another peer's SA makes no connection (F-22). It costs no
  * bit of the cookie: the profile is recomputed from the tag of the ACK. Window scaling, and whether
- * the peer permits SACK, travel in the low bits of our timestamp, the peer's shift and ours: the
+ * there are SACK and ECN, travel in the low bits of our timestamp, the peer's shift and ours: the
  * program may have changed the listener's buffer when the ACK comes, but the peer heard what the
  * SYN-ACK said.
  */
@@ -28,7 +28,8 @@ enum {
 	WS_MASK = 0xf, /* of the timestamp: the peer's shift; all ones: no window scaling */
 	OWN_WS_SHIFT = 4,
 	SACK_BIT = 0x100, /* the peer permits SACK */
-	OPT_MASK = 0x1ff, /* all of it */
+	ECN_BIT = 0x200,  /* it asked for ECN */
+	OPT_MASK = 0x3ff, /* all of it */
 	ESP_ROOM = 96,    /* no latch is there yet that would know how much ESP adds */
 };
 
@@ -125,6 +126,10 @@ tcp_cookie_send(
 			ws |= SACK_BIT;
 			s.opts |= TCP_O_SACK_PERM;
 		}
+		if (lc->tcp->conf.ecn != TCP_CONF_ECN_OFF && tcp_ecn_is_asked(syn)) {
+			ws |= ECN_BIT;
+			s.flags |= TCP_F_ECE;
+		}
 		s.opts |= TCP_O_TS;
 		s.ts_val =
 			stamp(lc, ws | (uint32_t)s.wscale << OWN_WS_SHIFT) + tcp_ts_offset(lc, k);
@@ -167,6 +172,8 @@ recall(const struct lcore *lc, const struct tcp_seg *seg, struct tcp_seg *syn, u
 	ws = (seg->ts_ecr - tcp_ts_offset(lc, &pkt_meta(seg->m)->key)) & OPT_MASK;
 	if ((ws & SACK_BIT) != 0)
 		syn->opts |= TCP_O_SACK_PERM;
+	if ((ws & ECN_BIT) != 0)
+		syn->flags |= TCP_F_ECE | TCP_F_CWR;
 	if ((ws & WS_MASK) <= TCP_WSCALE_MAX) {
 		syn->opts |= TCP_O_WS;
 		syn->wscale = ws & WS_MASK;

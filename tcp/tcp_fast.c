@@ -82,6 +82,7 @@ take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		tcp_ack(lc, pcb, seg);
 	if (seg->len == 0)
 		return;
+	tcp_ecn_text(lc, pcb, seg);
 	buf_commit(&pcb->rcv, seg->len);
 	tcp_rcv_accepted(lc, pcb, seg->len);
 }

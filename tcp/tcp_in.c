@@ -255,6 +255,7 @@ seg_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		seg->why = DROP_TCP_CLOSED;
 		return false;
 	}
+	tcp_ecn_text(lc, pcb, seg);
 	tcp_rcv_text(lc, pcb, seg);
 	return true;
 }

@@ -41,13 +41,28 @@ void tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb);
 
+/* tcp_ecn.c */
+/* ECE and CWR of our SYN, or of the answer to one. */
+uint8_t tcp_ecn_syn_flags(const struct lcore *lc, const struct tcp_pcb *pcb);
+/* A SYN asks for ECN. */
+bool tcp_ecn_is_asked(const struct tcp_seg *syn);
+/* The peer's SYN: whether ECN is in force. */
+void tcp_ecn_options(const struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
+/* The marks of a segment that is taken. */
+void tcp_ecn_text(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
+/* Flags and marks of a segment that leaves; is_new: text that was never sent. */
+void tcp_ecn_fill(struct tcp_pcb *pcb, struct tcp_seg *s, bool is_new);
+/* The peer saw congestion. */
+bool tcp_ecn_is_echo(const struct tcp_pcb *pcb, const struct tcp_seg *seg);
+
 /* tcp_rec.c */
 void tcp_rec_start(struct tcp_pcb *pcb);
 /* An ACK told something; the scoreboard knows, snd_una has advanced by a->bytes. */
 void tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a);
 /* Losses were found without an ACK. */
 void tcp_rec_lost(struct lcore *lc, struct tcp_pcb *pcb);
-/* Congestion, and nothing is to be sent again. */
+/* Congestion, and nothing is to be sent again: at once (a probe repaired a loss), or in
+ * proportion (the network says so). */
 void tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rec_timeout(struct lcore *lc, struct tcp_pcb *pcb);
 /* Everything in flight is sent again, and not because of congestion. */

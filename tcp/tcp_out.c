@@ -69,6 +69,7 @@ seg_new(struct lcore *lc, const struct flow_key *k, const struct tcp_seg *s)
 	pm->nxt = IPPROTO_N_TCP;
 	pm->l4_len = (uint16_t)len;
 	pm->ttl = OUT_TTL;
+	pm->tos = s->tos;
 	pm->flags = PKT_F_DF;
 	return m;
 }
@@ -209,6 +210,8 @@ seg_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, struct pkt_ve
 		s->ack = pcb->rcv_nxt;
 	fill_window(pcb, s);
 	fill_options(lc, pcb, s);
+	if (unlikely(pcb->opt_ecn) && tcp_is_synced(pcb))
+		tcp_ecn_fill(pcb, s, s->len > 0 && s->seq == pcb->snd_max);
 	m = seg_new(lc, &pcb->fe.key, s);
 	if (m == NULL)
 		return false;
@@ -225,12 +228,13 @@ seg_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, struct pkt_ve
 
 /* SYN, or SYN and ACK: the first octet was not sent, or has to be sent again. */
 static bool
-plan_syn(const struct tcp_pcb *pcb, struct tcp_seg *s)
+plan_syn(const struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
 {
 	if (pcb->snd_nxt != pcb->iss)
 		return false;
 	s->seq = pcb->iss;
 	s->flags = pcb->state == TCPS_SYN_SENT ? TCP_F_SYN : TCP_F_SYN | TCP_F_ACK;
+	s->flags |= tcp_ecn_syn_flags(lc, pcb);
 	return true;
 }
 
@@ -406,7 +410,7 @@ plan_next(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
 	if (pcb->dupack_due > 0)
 		return plan_ack(pcb, s);
 	if (!tcp_is_synced(pcb)) {
-		if (plan_syn(pcb, s))
+		if (plan_syn(lc, pcb, s))
 			return true;
 	} else if (pcb->state != TCPS_TIME_WAIT && !is_paced(lc, pcb)) {
 		if (plan_octets(pcb, s))

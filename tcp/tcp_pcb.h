@@ -160,6 +160,9 @@ struct tcp_pcb {
 	bool opt_ts : 1; /* negotiated, or offered while SYN_SENT */
 	bool opt_ws : 1;
 	bool opt_sack : 1;
+	bool opt_ecn : 1;
+	bool ecn_echo : 1; /* ECE in what we send, until CWR comes (RFC 3168 s6.1.3) */
+	bool ecn_cwr : 1;  /* CWR in the next new data */
 	bool nodelay : 1;
 	bool corked : 1;     /* TCP_CORK: only full segments, until the override timeout */
 	bool quickack : 1;   /* TCP_QUICKACK: no delayed acknowledgments */

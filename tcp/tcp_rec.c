@@ -44,6 +44,9 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	rec->undo_una = pcb->snd_una;
 	rec->undo_bytes = 0;
 	rec->rexmt_seen = false;
+	/* RFC 3168 s6.1.2: the next new data say that the window has shrunk, for whatever reason.
+	 */
+	pcb->ecn_cwr = pcb->opt_ecn;
 	/* Neither what limited transmit sent (RFC 5681 s3.2, (2)) nor a window that was not used
 	 * (RFC 7661 s4.4.1) counts. */
 	pcb->cc.ops->lost(&pcb->cc, RTE_MIN(flight, pcb->cc.cwnd_bytes), pcb->mss, lc->now_ns);
@@ -244,6 +247,16 @@ cc_control(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a, uin
 }
 
 static void
+cc_each(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
+{
+	struct tcp_cc_ack c;
+
+	cc_fill(lc, pcb, a, &c);
+	c.marked = a->is_echo ? a->bytes : 0;
+	pcb->cc.ops->each(&pcb->cc, &c);
+}
+
+static void
 grow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 {
 	struct tcp_cc_ack c;
@@ -266,7 +279,8 @@ ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 	/* RFC 3708: duplicates that are reported after the end of recovery count too. */
 	if (a->dsack && pcb->rec.undo && all_came_twice(pcb))
 		undo(lc, pcb);
-	if (pcb->ca == TCPR_CWR && has_reached(pcb)) {
+	/* Beyond recover: only then has CWR reached the peer, and its echo is a new one. */
+	if (pcb->ca == TCPR_CWR && seq_gt(pcb->snd_una, pcb->rec.recover)) {
 		settle_cwnd(pcb);
 		leave(pcb);
 	}
@@ -274,6 +288,15 @@ ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 		enter(lc, pcb, a);
 		tcp_prr_ack(pcb, a, true);
 		return;
+	}
+	/* RFC 3168 s6.1.2: once for each window of data. */
+	if (a->is_echo && pcb->ca < TCPR_CWR && pcb->snd_una != pcb->snd_nxt) {
+		reduce(lc, pcb, tcp_flight(pcb) + a->bytes);
+		pcb->rec.undo = false;
+		tcp_prr_start(pcb, a);
+		pcb->rec.recover = pcb->snd_nxt;
+		pcb->ca = TCPR_CWR;
+		lc_count(lc, ST_TCP_ECN_CWR);
 	}
 	if (pcb->ca == TCPR_CWR) {
 		tcp_prr_ack(pcb, a, false);
@@ -379,6 +402,8 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 	if (a->delivered > 0)
 		pcb->sent.delivered_ns = lc->now_ns;
 	tcp_rack_update(lc, pcb, a);
+	if (unlikely(pcb->cc.ops->each != NULL))
+		cc_each(lc, pcb, a);
 	if (a->dsack)
 		dsack(lc, pcb, a);
 	if (tcp_tlp_ack(pcb, a))

@@ -70,6 +70,7 @@ struct tcp_acked {
 	bool dsack;         /* the peer got something twice (RFC 2883), which is */
 	struct tcp_sack_block dup;
 	bool orig_old; /* some that were sent once lie below rec.recover */
+	bool is_echo;  /* the peer saw congestion (RFC 3168) */
 	bool is_dup;   /* a duplicate ACK (RFC 5681 s2); only without SACK */
 	/* Of the range that was sent last among those that say something about the path. */
 	uint64_t sent_ns; /* 0: none */

@@ -138,6 +138,7 @@ tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg
 	pcb->opt_ts = pcb->opt_ts && (seg->opts & TCP_O_TS) != 0;
 	/* RFC 2018 s2: a peer that did not permit it gets none. */
 	pcb->opt_sack = pcb->opt_sack && (seg->opts & TCP_O_SACK_PERM) != 0;
+	tcp_ecn_options(lc, pcb, seg);
 	if (pcb->opt_ts) {
 		pcb->ts_recent = seg->ts_val;
 		pcb->ts_recent_ns = lc->now_ns;

@@ -59,6 +59,7 @@ struct tcp_seg {
 	uint8_t wscale;
 	bool fin_now;         /* the peer's FIN is the next octet in order */
 	uint8_t sack_n;       /* of sack[] */
+	uint8_t tos;          /* to send: ECN of the IP header */
 	enum drop_reason why; /* how the packet ends if nobody keeps it */
 	struct tcp_sack_block sack[TCP_SACK_MAX];
 };

@@ -184,6 +184,7 @@
 	X(TCP_SYN_EVICT,  "tcp-half-open-evicted")                                                 \
 	X(TCP_UNDO,       "tcp-spurious-undone") X(TCP_DSACK_IN,   "tcp-dsacks-in")                \
 	X(TCP_KEEPALIVE,  "tcp-keepalives")     X(TCP_NO_OPTIONS, "tcp-options-lost")             \
+	X(TCP_ECN_CE,     "tcp-congestion-marks") X(TCP_ECN_CWR, "tcp-ecn-reductions")              \
 	X(TCP_TLP,        "tcp-tail-loss-probes")                                                    \
 	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
 	X(UDP_IN,         "udp-datagrams-in")   X(UDP_OUT,        "udp-datagrams-out")             \

@@ -74,6 +74,7 @@ static const struct key_rule rules[] = {
 	{"tcp", "rto-max-ms", V_US, AT(stack_conf, tcp.rto_max_us), 1000, 600000, "1000 to 600000 ms"},
 	{"tcp", "initial-cwnd", V_U32, AT(stack_conf, tcp.iw_segments), 1, 1000, "1 to 1000 segments"},
 	{"tcp", "congestion-control", V_CHOICE, AT(stack_conf, tcp.cc), 0, 0, "newreno,cubic,dctcp,bbr"},
+	{"tcp", "ecn", V_CHOICE, AT(stack_conf, tcp.ecn), 0, 0, "no,ask,accept"},
 	{"tcp", "hystart", V_BOOL_NOT, AT(stack_conf, tcp.no_hystart), 0, 0, "yes or no"},
 	{"tcp", "sack", V_BOOL_NOT, AT(stack_conf, tcp.no_sack), 0, 0, "yes or no"},
 	{"tcp", "dsack", V_BOOL_NOT, AT(stack_conf, tcp.no_dsack), 0, 0, "yes or no"},

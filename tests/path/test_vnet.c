@@ -416,6 +416,7 @@ draw_node(struct scene *s, uint32_t i)
 	vnet_set(n, "tcp.rcvbuf", "%u", 4096u << vnet_below(v, 5));
 	vnet_set(n, "tcp.delack-ms", "%u", in_scale(s, 20) ? 0 : vnet_below(v, 200));
 	vnet_set(n, "tcp.rto-min-ms", "%u", 50 + vnet_below(v, 400));
+	vnet_draw_tcp(n);
 	vnet_set(n, "tcp.syn-retries", "15");
 	vnet_set(n, "tcp.data-retries", "20");
 	vnet_set(n, "identity me.type", "fqdn");

@@ -135,6 +135,7 @@ draw_node(struct vnet *v, const struct cover *c, uint32_t i, uint32_t nodes)
 	vnet_set(n, "port p.mtu", "%u", 1280 + vnet_below(v, 221));
 	vnet_set(n, "tcp.sndbuf", "%u", 4096u << vnet_below(v, 5));
 	vnet_set(n, "tcp.rcvbuf", "%u", 4096u << vnet_below(v, 5));
+	vnet_draw_tcp(n);
 	vnet_set(n, "tcp.syn-retries", "15");
 	vnet_set(n, "tcp.data-retries", "20");
 	protect(n, c, i, nodes);

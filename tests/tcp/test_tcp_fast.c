@@ -142,6 +142,24 @@ START_TEST(timestamp_from_before_is_not_plain)
 }
 END_TEST
 
+/* RFC 3168 s6.1.3: the mark of a plain segment is told like that of any other. */
+START_TEST(congestion_mark_is_echoed)
+{
+	const struct in in = {.flags = A, .seq = 1, .ack = 1, .len = 10};
+	struct tcp_seg s;
+
+	pcb_established();
+	t.p->opt_ecn = true;
+	s = parsed(&in);
+	pkt_meta(s.m)->tos = 3;
+	ck_assert(tcp_fast(t.lc, t.p, &s));
+	pkt_drop(t.lc, s.m, s.why);
+	ck_assert(t.p->ecn_echo);
+	env_turn();
+	ck_assert_uint_eq(env_tx(NULL).flags, A | TCP_F_ECE);
+}
+END_TEST
+
 /* Text and window of many odd segments across the chunks of the buffer. */
 START_TEST(stream_of_odd_segments_is_what_was_sent)
 {
@@ -180,6 +198,7 @@ main(void)
 	tcase_add_test(c, wrong_checksum_is_dropped_and_changes_nothing);
 	tcase_add_test(c, wrong_checksum_of_an_acknowledgment_counts_for_nothing);
 	tcase_add_test(c, timestamp_from_before_is_not_plain);
+	tcase_add_test(c, congestion_mark_is_echoed);
 	tcase_add_test(c, stream_of_odd_segments_is_what_was_sent);
 	suite_add_tcase(s, c);
 	return env_main(s);

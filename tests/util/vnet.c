@@ -443,6 +443,24 @@ vnet_add(struct vnet *v, uint32_t ip)
 }
 
 void
+vnet_draw_tcp(struct vnet_node *n)
+{
+	static const char *const cc[] = {"cubic", "cubic", "newreno", "dctcp", "bbr"};
+	static const char *const ecn[] = {"no", "ask", "accept"};
+	static const uint32_t ranges[] = {0, 5, 256};
+	struct vnet *v = n->v;
+
+	vnet_set(n, "tcp.congestion-control", "%s", cc[vnet_below(v, 5)]);
+	vnet_set(n, "tcp.ecn", "%s", ecn[vnet_below(v, 3)]);
+	vnet_set(n, "tcp.sack", "%s", vnet_below(v, 4) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.dsack", "%s", vnet_below(v, 4) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.tlp", "%s", vnet_below(v, 4) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.frto", "%s", vnet_below(v, 4) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.hystart", "%s", vnet_below(v, 2) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.max-ranges", "%u", ranges[vnet_below(v, 3)]);
+}
+
+void
 vnet_start(struct vnet_node *n)
 {
 	struct tl_error e = {""};

@@ -105,6 +105,8 @@ void vnet_free(struct vnet *v);
 struct vnet_node *vnet_add(struct vnet *v, uint32_t ip);
 void vnet_set(struct vnet_node *n, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Congestion control, SACK, ECN and what goes with them, drawn from the seed. */
+void vnet_draw_tcp(struct vnet_node *n);
 void vnet_start(struct vnet_node *n);
 
 /* Random numbers of the seed. */
