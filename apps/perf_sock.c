@@ -86,14 +86,36 @@ digest_text(EVP_MD_CTX *md, char out[65])
 		snprintf(out + 2 * i, 3, "%02x", d[i]);
 }
 
+/* Of those that were made beforehand: no page of the system's is touched first on the way. */
+static struct conn *
+conn_alloc(struct perf_run *p)
+{
+	struct conn *c = p->spare;
+
+	if (c != NULL) {
+		p->spare = c->next_done;
+		memset(c, 0, sizeof(*c));
+		return c;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		abort();
+	return c;
+}
+
+static void
+conn_put(struct perf_run *p, struct conn *c)
+{
+	c->next_done = p->spare;
+	p->spare = c;
+}
+
 static struct conn *
 conn_new(struct tl_worker *w, struct perf_run *p, int fd, bool is_server)
 {
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = conn_alloc(p);
 	int on = 1;
 
-	if (c == NULL)
-		abort();
 	c->fd = fd;
 	c->is_server = is_server;
 	c->started_ns = tl_now_ns(w);
@@ -192,7 +214,7 @@ greet(struct tl_worker *w, struct perf_run *p, struct conn *c)
 	c->hello = (struct hello){HELLO_MAGIC, p->o->kind, p->o->bytes, p->o->size_bytes};
 	if (send_some(w, c, &h, sizeof(h)) != HELLO_BYTES)
 		return false;
-	c->greeted = true;
+	c->greeted = p->has_met = true;
 	c->started_ns = c->asked_ns = tl_now_ns(w);
 	c->owed = p->o->size_bytes; /* rr: the first request */
 	if (p->o->kind == PERF_EXCHANGE)
@@ -440,7 +462,7 @@ close_later(struct tl_worker *w, struct perf_run *p, struct conn *c)
 static void
 is_open(struct tl_worker *w, struct perf_run *p, struct conn *c)
 {
-	c->greeted = c->sent_fin = true;
+	c->greeted = c->sent_fin = p->has_met = true;
 	p->idle++;
 	p->last_ns = tl_now_ns(w);
 }
@@ -527,7 +549,7 @@ conn_free(struct perf_run *p, struct conn *c)
 	EVP_MD_CTX_free(c->tx_md);
 	EVP_MD_CTX_free(c->rx_md);
 	free(c->held);
-	free(c);
+	conn_put(p, c);
 }
 
 static bool
@@ -682,7 +704,8 @@ open_clients(struct tl_worker *w, struct perf_run *p)
 		p->opened_ns = tl_now_ns(w);
 	if (p->started == 0)
 		p->first_ns = tl_now_ns(w);
-	while (p->open - p->idle < p->o->connections && goes_on(w, p)) {
+	/* The first alone: until the neighbour is known, few packets may wait for it. */
+	while (p->open - p->idle < (p->has_met ? p->o->connections : 1) && goes_on(w, p)) {
 		if (open_one(w, p) == OPEN_TOO_EARLY)
 			return false;
 	}
@@ -785,6 +808,13 @@ perf_run_open(struct perf_run *p, struct tl_stack *s, const struct perf_opts *o)
 	TAILQ_INIT(&p->conns);
 	p->buf = malloc(BUF_BYTES);
 	p->chunk = calloc(1, BUF_BYTES);
+	for (uint64_t i = 0; i < o->total; i++) {
+		struct conn *c = malloc(sizeof(*c));
+
+		if (c == NULL)
+			return -ENOMEM;
+		conn_put(p, c);
+	}
 	return p->buf == NULL || p->chunk == NULL ? -ENOMEM : 0;
 }
 
@@ -795,6 +825,8 @@ perf_run_close(struct perf_run *p)
 
 	while (!TAILQ_EMPTY(&p->conns))
 		conn_free(p, TAILQ_FIRST(&p->conns));
+	while (p->spare != NULL)
+		free(conn_alloc(p));
 	free(p->buf);
 	free(p->chunk);
 	return failed;

@@ -17,10 +17,12 @@ struct perf_run {
 	struct tl_stack *stack;
 	struct conn_list conns;
 	struct conn *done; /* that end, or have ended */
+	struct conn *spare;
 	uint64_t started, ended;
 	uint32_t open, failed;
 	uint32_t idle; /* of open: those that nothing more is asked of */
 	bool opened, is_over;
+	bool has_met;                /* a connection was established */
 	uint64_t tx_bytes, rx_bytes; /* of connections that are over */
 	struct hist rr;
 	uint64_t opened_ns, first_ns, last_ns;

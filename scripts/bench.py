@@ -123,7 +123,7 @@ class Bench:
         """Client and server on net_memif: the objects that each printed."""
         with tempfile.TemporaryDirectory() as d:
             sock = os.path.join(d, "memif.sock")
-            ports = ["-P", str(case.get("ports", 1))]
+            ports = ["-P", str(case.get("ports", 1))] + case.get("total", [])
             extra = ["-z"] if case.get("zero_copy") else []
             server = subprocess.Popen(
                 [self.perf, "server", "-j", *ports, *extra, "-f",
@@ -224,8 +224,10 @@ class Bench:
             for mode in ("open", "crr"):
                 rates = []
                 for _ in range(self.o.rounds):
-                    args = ["-N", "200000"] if mode == "open" else ["-t", str(self.o.time)]
-                    tx, _ = self.processes({**case, "esp": esp}, mode, *args, "-c", "64")
+                    # The server knows how many there will be, so that both have their memory.
+                    total = ["-N", "200000"] if mode == "open" else []
+                    tx, _ = self.processes({**case, "esp": esp, "total": total}, mode, "-t",
+                                           str(self.o.time), "-c", "64")
                     rates.append([x for x in tx if "connections" in x][0]["per_second"])
                 self.results.append({"table": "connections", "esp": esp, "mode": mode,
                                      "per_second": statistics.median(rates), "min": min(rates),
