@@ -95,7 +95,7 @@ enum {
 	TCP_RTO_MAX_US = 60000000, /* the largest RTT that is believed */
 	TCP_FIN_WAIT_2_MS = 60000,
 	TCP_STARVED_US = 10000,
-	TCP_OOO_MAX = 256, /* held segments of one connection */
+	TCP_OOO_MAX = 4096, /* held segments of one connection */
 	TCP_BOUND_BUCKETS = 256,
 	TCP_CHALLENGE_PER_S = 1000,
 };

@@ -15,6 +15,7 @@ enum { OOO_MIN = 16, OOO_LOOK = 16 };
 /* A held packet's metadata have served; its private area becomes the list entry. */
 struct held {
 	struct rte_mbuf *next;
+	struct rte_mbuf *last; /* of the first one: where what comes in order goes */
 	uint32_t seq;
 	uint16_t off;
 	uint16_t len;
@@ -26,6 +27,12 @@ static struct held *
 held_of(struct rte_mbuf *m)
 {
 	return rte_mbuf_to_priv(m);
+}
+
+static struct rte_mbuf *
+mbuf_of(struct held *h)
+{
+	return (struct rte_mbuf *)(void *)((char *)h - sizeof(struct rte_mbuf));
 }
 
 static uint32_t
@@ -92,9 +99,13 @@ tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb)
 static void
 ooo_unlink(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, enum drop_reason why)
 {
-	struct rte_mbuf *m = *pp;
+	struct rte_mbuf *m = *pp, *last = held_of(pcb->ooo)->last;
 
+	if (m == last && pp != &pcb->ooo)
+		last = mbuf_of(container_of(pp, struct held, next));
 	*pp = held_of(m)->next;
+	if (pcb->ooo != NULL)
+		held_of(pcb->ooo)->last = last;
 	if (--pcb->ooo_n == 0) {
 		TAILQ_REMOVE(&lc->tcp->holders, pcb, holder);
 		lc->tcp->holders_n--;
@@ -161,6 +172,7 @@ bool
 tcp_rcv_ooo_ok(const struct tcp_pcb *pcb)
 {
 	uint32_t n = 0, bytes = 0, edge = pcb->rcv_nxt;
+	const struct rte_mbuf *last = NULL;
 
 	for (struct rte_mbuf *m = pcb->ooo; m != NULL; m = held_of(m)->next) {
 		const struct held *h = held_of(m);
@@ -171,7 +183,10 @@ tcp_rcv_ooo_ok(const struct tcp_pcb *pcb)
 		edge = h->seq + h->len;
 		n++;
 		bytes += h->len;
+		last = m;
 	}
+	if (last != NULL && held_of(pcb->ooo)->last != last)
+		return false;
 	return n == pcb->ooo_n && bytes == pcb->ooo_bytes;
 }
 
@@ -203,12 +218,15 @@ ooo_fit(struct lcore *lc, struct rte_mbuf *prev, struct rte_mbuf **next, struct 
 static void
 ooo_keep(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, struct tcp_seg *seg)
 {
+	struct rte_mbuf *last = pcb->ooo == NULL || *pp == NULL ? seg->m : held_of(pcb->ooo)->last;
+
 	*held_of(seg->m) = (struct held){.next = *pp,
 		.seq = seg->seq,
 		.off = seg->off,
 		.len = seg->len,
 		.fin = (seg->flags & TCP_F_FIN) != 0};
 	*pp = seg->m;
+	held_of(pcb->ooo)->last = last;
 	if (pcb->ooo_n++ == 0) {
 		TAILQ_INSERT_TAIL(&lc->tcp->holders, pcb, holder);
 		lc->tcp->holders_n++;
@@ -229,6 +247,11 @@ ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	lc_count(lc, ST_TCP_OOO);
 	if (lc->tcp->ooo_n >= lc->tcp->ooo_max)
 		ooo_make_room(lc, pcb);
+	/* Behind a hole nearly all comes in order. */
+	if (pcb->ooo != NULL && seq_leq(held_of(held_of(pcb->ooo)->last)->seq, seg->seq)) {
+		prev = held_of(pcb->ooo)->last;
+		pp = &held_of(prev)->next;
+	}
 	while (*pp != NULL && seq_leq(held_of(*pp)->seq, seg->seq)) {
 		prev = *pp;
 		pp = &held_of(prev)->next;

@@ -450,6 +450,29 @@ START_TEST(receive_buffer_leaves_the_last_chunks_to_others)
 }
 END_TEST
 
+/* A window of a long path: what one loss is followed by is not lost with it. */
+START_TEST(hundreds_of_segments_behind_a_hole_are_held)
+{
+	enum { SEGS = 400, LEN = 100 };
+
+	pcb_established();
+	t.lc->tcp->ooo_max = SEGS;
+	t.p->rcv.limit_bytes = 8 << 20;
+	t.p->rcv_adv = t.p->rcv_nxt + (1 << 20);
+	for (uint32_t i = SEGS - 1; i > SEGS / 2; i--) /* each before the last */
+		rx_at(i * LEN, LEN, 0);
+	for (uint32_t i = 1; i <= SEGS / 2; i++) /* each after the last but those */
+		rx_at(i * LEN, LEN, 0);
+	ck_assert_uint_eq(t.p->ooo_n, SEGS - 1);
+	rx_at(0, LEN, 0);
+	ck_assert_uint_eq(t.p->ooo_n, 0);
+	ck_assert_uint_eq(read_all(), SEGS * LEN);
+	ck_assert_mem_eq(got, pattern(), SEGS * LEN);
+	while (t.out.n > 0)
+		env_tx(NULL);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -479,6 +502,7 @@ main(void)
 	tcase_add_test(c, connection_above_its_share_gives_up_its_own);
 	tcase_add_test(c, connections_at_their_share_get_no_more);
 	tcase_add_test(c, receive_buffer_leaves_the_last_chunks_to_others);
+	tcase_add_test(c, hundreds_of_segments_behind_a_hole_are_held);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }
