@@ -343,7 +343,7 @@ def machine():
     flags = [x for x in open("/proc/cpuinfo") if x.startswith("flags")][0].split()
     wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "SSE"
     return (f"{model[0]}, {len(model)} CPUs, {wide}{', VAES' if 'vaes' in flags else ''}, "
-            f"Linux {platform.release()}")
+            f"Linux {platform.release().split('-')[0]}")
 
 
 def main():
