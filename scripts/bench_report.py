@@ -154,9 +154,9 @@ def write(results, directory):
                                   latency_text(results, directory), connections_text(results),
                                   loss_text(results, directory), rest_text(results)) if x)
     with open(os.path.join(directory, "performance.md"), "w", encoding="utf-8") as f:
-        f.write(text)
+        f.write(text.rstrip() + "\n")
     with open(os.path.join(directory, "performance.json"), "w", encoding="utf-8") as f:
-        json.dump(results, f, indent=1)
+        f.write(json.dumps(results, indent=1) + "\n")
     print(os.path.join(directory, "performance.md"))
 
 
