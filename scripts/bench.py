@@ -365,7 +365,8 @@ def main():
             ap.error(f"no table \"{t}\"; expected {', '.join(TABLES)}")
     before = hugepages()
     b = Bench(os.path.join(o.build, "apps", "tl-perf"), o)
-    start = time.time()
+    start, commit = time.time(), subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
+                                                capture_output=True, text=True, check=False).stdout.strip()
     try:
         for t in wanted:
             getattr(b, t)()
@@ -374,8 +375,7 @@ def main():
             open(HUGE, "w").write(str(before))
     b.results.append({"table": "run", "machine": machine(), "date": time.strftime("%Y-%m-%d"),
                       "seconds": round(time.time() - start), "rounds": o.rounds, "time": o.time,
-                      "commit": subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
-                                               capture_output=True, text=True, check=False).stdout.strip()})
+                      "commit": commit})
     if o.json:
         print(json.dumps(b.results, indent=1))
         return 0
