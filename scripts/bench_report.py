@@ -131,8 +131,6 @@ def rest_text(results):
     for r in rows(results, "workers"):
         text += (f"## Workers\n\nTwo workers of each end on two cores, in one process, clear: {r['two_gbit_s']:.2f} Gbit/s; one "
                  f"on one core: {r['one_gbit_s']:.2f}; ratio {r['ratio']:.2f}.\n\n")
-    for r in rows(results, "latched_or_not"):
-        del r
     for r in rows(results, "latch"):
         if "latched" in r:
             text += (f"## The latch\n\nBulk under ESP at MTU 1500, latched {r['latched']:.2f} Gbit/s, not latched "

@@ -365,12 +365,12 @@ in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	seg->fin_now = (seg->flags & TCP_F_FIN) != 0 || ooo_drain(lc, pcb);
 	if (seg->fin_now)
 		tcp_rcv_purge(lc, pcb);
-	if (gap)
+	if (gap) {
 		tcp_sack_advance(pcb);
-	if (gap)
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
-	else if (n > 0)
+	} else if (n > 0) {
 		ack_policy(lc, pcb, n);
+	}
 	if (n > 0)
 		tcp_wake(lc, pcb);
 }
