@@ -216,6 +216,15 @@ set_esp(struct tl_conf *c, int side, uint32_t workers)
 	}
 }
 
+/* What both stacks need, also where no hugepage can be added: 16384 packet buffers a worker, and
+ * 200 MB for all else.
+ */
+static unsigned int
+memory_mb(const struct perf_opts *o)
+{
+	return SIDES * o->workers * (200 + (o->mtu_bytes + 1024) * 16384 / (1u << 20));
+}
+
 static struct tl_conf *
 conf_of(const struct perf_opts *o, int side, const char *file)
 {
@@ -226,7 +235,8 @@ conf_of(const struct perf_opts *o, int side, const char *file)
 
 	if (c == NULL)
 		abort();
-	set(c, "eal.memory-mb", "448"); /* of both stacks */
+	snprintf(text, sizeof(text), "%u", memory_mb(o));
+	set(c, "eal.memory-mb", text);
 	set(c, "port link.device", "memory");
 	set(c, "port link.address", side == SERVER ? "10.7.0.1/24" : "10.7.0.2/24");
 	snprintf(text, sizeof(text), "%u", o->mtu_bytes);
