@@ -304,7 +304,8 @@ uint32_t esp_sad_move(struct lcore *lc, uint32_t index, uint32_t gen, const stru
 /* Whether an SA leads to the same place as another, so that both move together. */
 bool esp_sa_moves_with(const struct esp_sa_conf *sa, const struct esp_sa_conf *other);
 
-/* The newest usable outbound SA with this profile that covers k. Returns 0 or -ENOENT. */
+/* The newest usable outbound SA with this profile that covers k, one of this worker if it has any.
+ * Returns 0 or -ENOENT. */
 int esp_sad_find_out(
 	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out);
 

@@ -144,7 +144,8 @@ void esp_event_post(struct lcore *lc, const struct esp_event *ev);
 /* Tells the control context of an SA. */
 void esp_event_sa(struct lcore *lc, const struct esp_sa *sa, enum esp_event_kind kind);
 
-/* The newest SA of a direction that fits and whose selectors cover k, or NULL. */
+/* The newest SA of a direction that fits and whose selectors cover k, or NULL; of outbound ones
+ * with the same profile, this worker's own. */
 struct esp_sa *esp_sad_newest(const struct esp_ctx *e, bool inbound, const struct flow_key *k,
 	bool (*fits)(const struct esp_sa *sa, const void *arg), const void *arg);
 

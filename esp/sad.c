@@ -239,32 +239,61 @@ first_fit(struct esp_sa *sa, const struct flow_key *k,
 	return NULL;
 }
 
+/*
+ * Of the outbound SAs with a profile, this worker's own before those of others, whose packets have
+ * to be handed over (RFC 9611 s3: one SA for each CPU); the newer before the older.
+ */
+static struct esp_sa *
+best_of_profile(const struct esp_ctx *e, uint32_t profile, const struct flow_key *k,
+	bool (*fits)(const struct esp_sa *sa, const void *arg), const void *arg)
+{
+	struct esp_sa *best = NULL;
+
+	for (struct esp_sa *sa = e->out[profile & e->mask]; sa != NULL; sa = sa->hash_next) {
+		if (sa->conf.profile != profile || !esp_sel_match(&sa->conf.sel, k) ||
+			!fits(sa, arg))
+			continue;
+		if (sa->key != NULL)
+			return sa;
+		if (best == NULL)
+			best = sa;
+	}
+	return best;
+}
+
+/* The newest says which peer and which protection; its worker does not. */
 struct esp_sa *
 esp_sad_newest(const struct esp_ctx *e, bool inbound, const struct flow_key *k,
 	bool (*fits)(const struct esp_sa *sa, const void *arg), const void *arg)
 {
 	struct esp_sa *host = first_fit(*host_list(e, inbound, &k->remote), k, fits, arg);
 	struct esp_sa *wide = first_fit(e->wide[inbound], k, fits, arg);
+	struct esp_sa *sa = host != NULL ? host : wide;
 
-	if (host == NULL || wide == NULL)
-		return host != NULL ? host : wide;
-	return host->serial > wide->serial ? host : wide;
+	if (host != NULL && wide != NULL && wide->serial > host->serial)
+		sa = wide;
+	if (sa == NULL || inbound || sa->key != NULL)
+		return sa;
+	return best_of_profile(e, sa->conf.profile, k, fits, arg);
+}
+
+static bool
+is_usable(const struct esp_sa *sa, const void *arg)
+{
+	(void)arg;
+	return esp_sa_is_usable(sa);
 }
 
 int
 esp_sad_find_out(
 	struct lcore *lc, uint32_t profile, const struct flow_key *k, struct esp_sa_ref *out)
 {
-	struct esp_sa *sa = lc->esp->out[profile & lc->esp->mask];
+	struct esp_sa *sa = best_of_profile(lc->esp, profile, k, is_usable, NULL);
 
-	for (; sa != NULL; sa = sa->hash_next) {
-		if (sa->conf.profile == profile && esp_sel_match(&sa->conf.sel, k) &&
-			esp_sa_is_usable(sa)) {
-			esp_sa_ref_fill(sa, out);
-			return 0;
-		}
-	}
-	return -ENOENT;
+	if (sa == NULL)
+		return -ENOENT;
+	esp_sa_ref_fill(sa, out);
+	return 0;
 }
 
 bool

@@ -82,16 +82,13 @@ latch_use_sa(struct lcore *lc, struct latch *l, const struct esp_sa_ref *sa)
  * inbound SA has its replay window off, which the outbound one cannot tell (C.2).
  */
 static uint32_t
-inbound_profile(
-	struct lcore *lc, struct latch *l, const struct esp_sa_ref *out, const struct flow_key *k)
+inbound_profile(struct lcore *lc, const struct esp_sa_ref *out, const struct flow_key *k)
 {
 	const struct profile *p;
 	struct esp_sa_ref in;
 
-	l->in_owner = out->owner;
 	if (esp_sad_find_in(lc, out, k, &in) != 0)
 		return out->profile;
-	l->in_owner = in.owner;
 	p = profile_get(lc->latch->tables, in.profile);
 	return p != NULL && p->out_twin == out->profile ? in.profile : out->profile;
 }
@@ -100,7 +97,7 @@ static void
 record(struct lcore *lc, struct latch *l, const struct flow_key *k, const struct esp_sa_ref *sa)
 {
 	l->profile_out = sa->profile;
-	l->profile_in = inbound_profile(lc, l, sa, k);
+	l->profile_in = inbound_profile(lc, sa, k);
 	latch_use_sa(lc, l, sa);
 	latch_step(lc, l, STEP_LATCH, TL_LATCH_REASON_NONE);
 }
@@ -292,7 +289,6 @@ do_spawn(struct lcore *lc, struct latch *l, const struct flow_key *k, const stru
 {
 	int rc;
 
-	l->in_owner = lc->id; /* it was decrypted here, or the peer speaks clear */
 	if (s->c.what == CHOICE_OFF)
 		return open_off(lc, l, k, &s->c);
 	rc = go_live(lc, l, k);

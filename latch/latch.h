@@ -45,7 +45,6 @@ struct latch {
 	uint8_t mode;            /* TL_LATCH_MODE_* of the SA */
 	uint8_t flags;           /* enum latch_flag */
 	uint8_t align;           /* payload and trailer fill multiples of it */
-	uint16_t in_owner;       /* the worker that decrypts what the peer sends */
 	uint16_t overhead_bytes; /* what ESP adds at most, padding apart, and in tunnel mode the
 				    outer IP header */
 	uint32_t place;          /* in the latch database, plus one; 0: not live */

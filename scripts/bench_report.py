@@ -128,9 +128,13 @@ def loss_text(results, directory):
 
 def rest_text(results):
     text = ""
-    for r in rows(results, "workers"):
-        text += (f"## Workers\n\nTwo workers of each end on two cores, in one process, clear: {r['two_gbit_s']:.2f} Gbit/s; one "
-                 f"on one core: {r['one_gbit_s']:.2f}; ratio {r['ratio']:.2f}.\n\n")
+    workers = rows(results, "workers")
+    if workers:
+        text += ("## Workers\n\nTwo workers of each end on two cores beside one on one core, in one process; with ESP each "
+                 "worker has a pair of SAs of its own.\n\n" +
+                 table(("", "one, Gbit/s", "two, Gbit/s", "ratio"),
+                       [("AES-GCM-128" if r.get("esp") else "clear", f"{r['one_gbit_s']:.2f}", f"{r['two_gbit_s']:.2f}",
+                         f"{r['ratio']:.2f}") for r in workers]) + "\n")
     for r in rows(results, "latch"):
         if "latched" in r:
             text += (f"## The latch\n\nBulk under ESP at MTU 1500, latched {r['latched']:.2f} Gbit/s, not latched "
@@ -151,6 +155,7 @@ def write(results, directory):
     text += "\n".join(x for x in (bulk_text(results, directory), stages_text(results, directory),
                                   latency_text(results, directory), connections_text(results),
                                   loss_text(results, directory), rest_text(results)) if x)
+    os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "performance.md"), "w", encoding="utf-8") as f:
         f.write(text.rstrip() + "\n")
     with open(os.path.join(directory, "performance.json"), "w", encoding="utf-8") as f:

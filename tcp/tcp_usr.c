@@ -44,15 +44,15 @@ is_taken(struct lcore *lc, const struct tcp_pcb *self, const struct ip_addr *a, 
 	return false;
 }
 
-/* Neither a socket nor a connection to key's remote end uses it. With several workers, it leads
- * back to this one. */
+/* Neither a socket of this worker nor a connection of any to key's remote end uses it. */
 static bool
 is_good_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key *key, uint32_t port)
 {
-	if (lc->nb_workers > 1 && port % lc->nb_workers != lc->id)
-		return false;
+	uint16_t other;
+
 	key->lport = rte_cpu_to_be_16((uint16_t)port);
-	return !is_taken(lc, pcb, &key->local, key->lport) && flow_find(lc, key) == NULL;
+	return !is_taken(lc, pcb, &key->local, key->lport) && flow_find(lc, key) == NULL &&
+	       !flow_is_elsewhere(lc, key, &other);
 }
 
 /*
@@ -66,7 +66,7 @@ pick_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key key)
 	uint32_t n = c->port_last - c->port_first + 1u;
 	uint32_t start;
 
-	for (uint32_t i = 0; i < PORT_TRIES * lc->nb_workers; i++) {
+	for (uint32_t i = 0; i < PORT_TRIES; i++) {
 		if (is_good_port(lc, pcb, &key, c->port_first + rand_below(lc->rand, n)))
 			return key.lport;
 	}
@@ -281,24 +281,6 @@ connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr 
 	return key->lport == 0 ? -EADDRNOTAVAIL : 0;
 }
 
-/*
- * With several workers: whether the peer's segments find this one. They do when the port names it
- * or its SA is here; a port that the program chose may do neither.
- */
-static bool
-comes_back(const struct lcore *lc, const struct tcp_pcb *pcb)
-{
-	const struct tcp_conf *c = &lc->tcp->conf;
-	uint16_t port = rte_be_to_cpu_16(pcb->fe.key.lport);
-
-	if (lc->nb_workers == 1)
-		return true;
-	if (port >= c->port_first && port <= c->port_last && port % lc->nb_workers == lc->id)
-		return true;
-	return pcb->latch.state == TL_LATCH_WANTED ||
-	       (pcb->latch.state == TL_LATCH_ESTABLISHED && pcb->latch.in_owner == lc->id);
-}
-
 /* T-3: the latch, then the flow; both before the SYN. pcb->fe.key is set. */
 static int
 connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
@@ -311,7 +293,7 @@ connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
 	rc = latch_open(lc, &pcb->latch, &pcb->fe.key);
 	if (rc != 0)
 		return rc;
-	rc = comes_back(lc, pcb) ? flow_insert(lc, &pcb->fe) : -EADDRNOTAVAIL;
+	rc = flow_insert(lc, &pcb->fe);
 	if (rc != 0) {
 		latch_release(lc, &pcb->latch);
 		latch_renew(&pcb->latch); /* there was no connection: the socket may listen now */

@@ -7,6 +7,7 @@
 #include <rte_jhash.h>
 
 #include "stack/base/assert.h"
+#include "stack/base/flow_dir.h"
 #include "stack/base/lcore.h"
 
 int
@@ -57,14 +58,25 @@ flow_find(const struct lcore *lc, const struct flow_key *k)
 	return NULL;
 }
 
+bool
+flow_is_elsewhere(const struct lcore *lc, const struct flow_key *k, uint16_t *worker)
+{
+	return lc->flow->dir != NULL && flow_dir_find(lc->flow->dir, k, worker) &&
+	       *worker != lc->id;
+}
+
 int
 flow_insert(struct lcore *lc, struct flow_ent *fe)
 {
 	struct flow_table *t = lc->flow;
+	int rc;
 
 	tl_assert(!fe->linked && fe->latch != NULL);
 	if (flow_find(lc, &fe->key) != NULL)
 		return -EADDRINUSE;
+	rc = t->dir == NULL ? 0 : flow_dir_claim(t->dir, &fe->key, lc->id);
+	if (rc != 0)
+		return rc;
 	fe->hash = flow_hash(t, &fe->key);
 	fe->next = t->bucket[fe->hash & t->mask];
 	t->bucket[fe->hash & t->mask] = fe;
@@ -85,6 +97,8 @@ flow_remove(struct lcore *lc, struct flow_ent *fe)
 	for (pp = &t->bucket[fe->hash & t->mask]; *pp != fe; pp = &(*pp)->next)
 		tl_assert(*pp != NULL);
 	*pp = fe->next;
+	if (t->dir != NULL)
+		flow_dir_release(t->dir, &fe->key);
 	fe->linked = false;
 	t->n--;
 	t->version++;

@@ -13,6 +13,7 @@
 
 #include "stack/base/addr.h"
 
+struct flow_dir;
 struct lcore;
 struct latch;
 
@@ -29,7 +30,8 @@ struct flow_table {
 	uint32_t mask;
 	uint32_t n;
 	uint32_t seed;
-	uint32_t version; /* raised by every insertion and removal */
+	uint32_t version;     /* raised by every insertion and removal */
+	struct flow_dir *dir; /* the flows of all workers; NULL: there is one worker */
 };
 
 /* buckets: a power of two. Returns 0 or -errno. */
@@ -41,7 +43,11 @@ uint32_t flow_hash(const struct flow_table *t, const struct flow_key *k);
 /* The entry of this key, or NULL. */
 struct flow_ent *flow_find(const struct lcore *lc, const struct flow_key *k);
 
-/* fe->key and fe->latch are set. Returns 0, or -EADDRINUSE if the key has an owner (C-9). */
+/* Whether another worker has this key, and which. Asked for a key that is not here. */
+bool flow_is_elsewhere(const struct lcore *lc, const struct flow_key *k, uint16_t *worker);
+
+/* fe->key and fe->latch are set. Returns 0, -EADDRINUSE if the key has an owner, here or on another
+ * worker (C-9), or -ENOBUFS. */
 int flow_insert(struct lcore *lc, struct flow_ent *fe);
 
 /* No effect on an entry that is not linked. */

@@ -302,31 +302,10 @@ control_sa_info(struct tl_stack *s, uint32_t slot, struct esp_sa_info *out)
 
 /* ---- add and delete ---- */
 
-/*
- * A connection lives where its peer's SA lives. If two inbound SAs that cover one flow had two
- * owners, a rekey would move the flow away from its connection, and one 5-tuple could be opened
- * twice (C-9, P-14).
- */
-static const struct master_sa *
-owned_elsewhere(const struct tl_stack *s, const struct esp_sa_conf *sa)
-{
-	const struct control *c = &s->control;
-
-	for (uint32_t i = 0; i < c->nb_slots && sa->inbound && s->conf.workers > 1; i++) {
-		const struct master_sa *ms = &c->sa[i];
-
-		if (in_use(ms) && ms->conf.inbound && ms->conf.owner != sa->owner &&
-			esp_sel_overlap(&ms->conf.sel, &sa->sel))
-			return ms;
-	}
-	return NULL;
-}
-
 /* What can be refused before any worker hears of the SA. */
 static int
 check_new_sa(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa, struct tl_error *e)
 {
-	const struct master_sa *other = owned_elsewhere(s, sa);
 	const char *why;
 	int rc;
 
@@ -338,10 +317,6 @@ check_new_sa(struct tl_stack *s, const char *name, const struct esp_sa_conf *sa,
 		conf_fail(e, NULL, "[sa %s]: an SA of this name exists", name);
 		return -EEXIST;
 	}
-	if (other != NULL)
-		return conf_fail(e, NULL,
-			"[sa %s] worker: expected %u, as [sa %s] covers some of the same flows",
-			name, other->conf.owner, other->name);
 	rc = control_peer_judge(s, name, sa, e);
 	if (rc == 0)
 		rc = key_remember(&s->control.keys, sa);

@@ -12,6 +12,7 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 
+#include "stack/base/flow_dir.h"
 #include "stack/base/log.h"
 #include "stack/run/conf_value.h"
 #include "stack/run/run.h"
@@ -59,8 +60,9 @@ memory_mb(const struct tl_conf *c)
 	uint64_t workers = number_of(c, "stack", "workers", 1);
 	uint64_t mbufs = number_of(c, "stack", "mbufs", 16384);
 	uint64_t chunks = number_of(c, "stack", "buffer-chunks", 8192);
-	uint64_t pcbs = number_of(c, "tcp", "max-connections", 4096) * PCB_BYTES +
-			number_of(c, "stack", "sockets", 16384) * UDP_BYTES;
+	uint64_t connections = number_of(c, "tcp", "max-connections", 4096);
+	uint64_t sockets = number_of(c, "stack", "sockets", 16384);
+	uint64_t pcbs = connections * PCB_BYTES + sockets * UDP_BYTES;
 	uint64_t mtu = 1500, bytes;
 
 	for (const struct conf_ent *e = c->head; e != NULL; e = e->next) {
@@ -68,6 +70,8 @@ memory_mb(const struct tl_conf *c)
 			mtu = RTE_MAX(mtu, strtoull(e->value, NULL, 0));
 	}
 	bytes = workers * (mbufs * (mtu + 1024) + chunks * 8256 + pcbs + (32u << 20));
+	if (workers > 1)
+		bytes += workers * (connections + sockets) * FLOW_DIR_ENTRY_BYTES;
 	return number_of(c, "eal", "memory-mb", (bytes >> 20) + 96);
 }
 

@@ -13,6 +13,7 @@
 
 #include "stack/base/buf.h"
 #include "stack/base/flow.h"
+#include "stack/base/flow_dir.h"
 #include "stack/base/log.h"
 #include "stack/base/rand.h"
 #include "stack/base/tmr.h"
@@ -377,6 +378,23 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 	return 0;
 }
 
+/* Every worker's connections, those that wait in TIME-WAIT too, and its datagram sockets. */
+static int
+flow_dir_open(struct tl_stack *s)
+{
+	uint32_t flows = s->conf.workers * (s->conf.tcp.max_pcbs + s->conf.sockets);
+	char name[RTE_RING_NAMESIZE];
+	int rc;
+
+	if (s->conf.workers == 1)
+		return 0;
+	run_object_name(name, s, 0, "flow");
+	rc = flow_dir_create(name, flows, rand_u32(s->lc[0]->rand), &s->flow_dir);
+	for (uint16_t w = 0; w < s->conf.workers && rc == 0; w++)
+		s->lc[w]->flow->dir = s->flow_dir;
+	return rc;
+}
+
 static int
 build(struct tl_stack *s, struct tl_error *e)
 {
@@ -393,6 +411,11 @@ build(struct tl_stack *s, struct tl_error *e)
 		for (uint16_t o = 0; o < s->conf.workers; o++)
 			s->lc[w]->msg->peer[o] = o == w ? NULL : s->lc[o]->msg->handoff;
 	}
+	if (flow_dir_open(s) != 0)
+		return conf_fail(e, NULL,
+			"not enough memory for the flows of %u workers; lower [tcp] "
+			"max-connections or [stack] sockets, or raise [eal] memory-mb",
+			s->conf.workers);
 	for (uint32_t i = 0; i < s->conf.nb_ports; i++) {
 		int rc = port_open(s, i, e);
 
@@ -454,6 +477,7 @@ tl_destroy(struct tl_stack *s)
 		if (s->lc[w] != NULL)
 			worker_free_pools(s->lc[w]);
 	}
+	flow_dir_free(s->flow_dir);
 	control_destroy(s);
 	free(s->conf.ident);
 	latch_tables_free(s->conf.tables);

@@ -49,6 +49,7 @@ struct tl_stack {
 	_Atomic uint32_t running; /* workers that turn now */
 	bool started;
 	struct control control;
+	struct flow_dir *flow_dir;         /* NULL with one worker */
 	void *service;                     /* of the one that is registered */
 	struct capture *capture;           /* NULL: none was started */
 	struct tl_capture_result captured; /* of the last one that ended */

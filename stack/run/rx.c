@@ -6,6 +6,7 @@
  */
 #include "esp/esp.h"
 #include "latch/latch.h"
+#include "stack/base/flow.h"
 #include "stack/base/stage.h"
 #include "stack/net/arp.h"
 #include "stack/net/eth.h"
@@ -19,31 +20,41 @@
 #include "tcp/tcp.h"
 
 /*
- * A connection that this host opened lives where connect() ran, and its port says where that is;
- * its segments may have been decrypted elsewhere. Every other flow lives where its SA is.
+ * A flow lives where it began, wherever its packets are decrypted. One that nobody has may begin
+ * here; but the port that a datagram socket without a connection was given says where that is.
  */
-static bool
-is_of_other_worker(struct lcore *lc, const struct rte_mbuf *m, uint16_t *owner)
+static uint16_t
+home_of(struct lcore *lc, const struct flow_key *k)
 {
-	const struct flow_key *k = &pkt_meta(m)->key;
-	uint16_t port = rte_be_to_cpu_16(k->lport);
+	uint16_t port = rte_be_to_cpu_16(k->lport), worker;
 
-	*owner = (uint16_t)(port % lc->nb_workers);
-	return *owner != lc->id && port >= lc->run->port_first && port <= lc->run->port_last &&
-	       flow_find(lc, k) == NULL;
+	if (flow_find(lc, k) != NULL)
+		return lc->id;
+	if (flow_is_elsewhere(lc, k, &worker))
+		return worker;
+	if (k->proto == IPPROTO_N_UDP && port >= lc->run->port_first && port <= lc->run->port_last)
+		return (uint16_t)(port % lc->nb_workers);
+	return lc->id;
 }
 
 static void
 steer(struct lcore *lc, struct pkt_vec *v)
 {
+	struct flow_key before = {.proto = 0}; /* of no packet in here */
+	uint16_t home = lc->id;
 	uint32_t kept = 0;
-	uint16_t owner;
 
 	if (lc->nb_workers == 1)
 		return;
 	for (uint32_t i = 0; i < v->n; i++) {
-		if (is_of_other_worker(lc, v->m[i], &owner))
-			msg_handoff(lc, owner, HANDOFF_L4, v->m[i]);
+		const struct flow_key *k = &pkt_meta(v->m[i])->key;
+
+		if (!flow_key_eq(k, &before)) {
+			home = home_of(lc, k);
+			before = *k;
+		}
+		if (home != lc->id)
+			msg_handoff(lc, home, HANDOFF_L4, v->m[i]);
 		else
 			v->m[kept++] = v->m[i];
 	}

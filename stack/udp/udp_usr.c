@@ -187,24 +187,6 @@ disconnect(struct lcore *lc, struct udp_pcb *pcb)
 	udp_set_state(pcb, UDP_OPEN);
 }
 
-/*
- * With several workers: whether the peer's datagrams find this one. They do when the port names it
- * or its SA is here.
- */
-static bool
-comes_back(const struct lcore *lc, const struct udp_pcb *pcb)
-{
-	const struct udp_conf *c = &lc->udp->conf;
-	uint16_t port = rte_be_to_cpu_16(pcb->fe.key.lport);
-
-	if (lc->nb_workers == 1)
-		return true;
-	if (port >= c->port_first && port <= c->port_last && port % lc->nb_workers == lc->id)
-		return true;
-	return pcb->latch.state == TL_LATCH_WANTED ||
-	       (pcb->latch.state == TL_LATCH_ESTABLISHED && pcb->latch.in_owner == lc->id);
-}
-
 /* D-1: the latch, then the flow. before: the profile of the connection to the same host, or 0. */
 static int
 own_flow(struct lcore *lc, struct udp_pcb *pcb, uint32_t before)
@@ -219,7 +201,7 @@ own_flow(struct lcore *lc, struct udp_pcb *pcb, uint32_t before)
 	if (!latch_dgram_may_follow(lc, &pcb->latch, before))
 		rc = -EACCES;
 	else
-		rc = comes_back(lc, pcb) ? flow_insert(lc, &pcb->fe) : -EADDRNOTAVAIL;
+		rc = flow_insert(lc, &pcb->fe);
 	if (rc != 0)
 		latch_release(lc, &pcb->latch);
 	return rc;

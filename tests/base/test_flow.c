@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "stack/base/flow.h"
+#include "stack/base/flow_dir.h"
 #include "tests/util/lc_env.h"
 
 static struct env *e;
@@ -148,6 +149,81 @@ START_TEST(table_agrees_with_an_array)
 }
 END_TEST
 
+/* Two workers, one directory. */
+enum { DIR_FLOWS = 2560 };
+
+struct two {
+	struct lcore lc[2];
+	struct flow_dir *dir;
+};
+
+static void
+two_open(struct two *t)
+{
+	ck_assert_int_eq(flow_dir_create("two", DIR_FLOWS, 7, &t->dir), 0);
+	for (uint16_t w = 0; w < 2; w++) {
+		t->lc[w] = (struct lcore){.id = w, .nb_workers = 2};
+		ck_assert_int_eq(flow_create(256, 7 + w, &t->lc[w].flow), 0);
+		t->lc[w].flow->dir = t->dir;
+	}
+}
+
+static void
+two_close(struct two *t)
+{
+	flow_free(t->lc[0].flow);
+	flow_free(t->lc[1].flow);
+	flow_dir_free(t->dir);
+}
+
+/* C-9 */
+START_TEST(flow_of_one_worker_is_refused_to_the_other_until_it_is_removed)
+{
+	struct two t;
+	struct flow_ent a, b;
+	struct flow_key k = key(5);
+	uint16_t worker = 9;
+
+	two_open(&t);
+	init_ent(&a, k);
+	init_ent(&b, k);
+	ck_assert(!flow_is_elsewhere(&t.lc[0], &k, &worker));
+	ck_assert_int_eq(flow_insert(&t.lc[1], &a), 0);
+	ck_assert(flow_is_elsewhere(&t.lc[0], &k, &worker));
+	ck_assert_uint_eq(worker, 1);
+	ck_assert(!flow_is_elsewhere(&t.lc[1], &k, &worker));
+	ck_assert_int_eq(flow_insert(&t.lc[0], &b), -EADDRINUSE);
+	ck_assert(!b.linked);
+	flow_remove(&t.lc[1], &a);
+	ck_assert(!flow_is_elsewhere(&t.lc[0], &k, &worker));
+	ck_assert_int_eq(flow_insert(&t.lc[0], &b), 0);
+	flow_remove(&t.lc[0], &b);
+	two_close(&t);
+}
+END_TEST
+
+START_TEST(directory_holds_as_many_flows_as_it_was_made_for)
+{
+	struct flow_ent *ent = calloc(DIR_FLOWS, sizeof(*ent));
+	struct two t;
+	uint16_t worker;
+
+	two_open(&t);
+	for (uint32_t i = 0; i < DIR_FLOWS; i++) {
+		init_ent(&ent[i], key(i));
+		ck_assert_int_eq(flow_insert(&t.lc[i & 1], &ent[i]), 0);
+	}
+	for (uint32_t i = 0; i < DIR_FLOWS; i++) {
+		ck_assert(flow_is_elsewhere(&t.lc[1 - (i & 1)], &ent[i].key, &worker));
+		ck_assert_uint_eq(worker, i & 1);
+		flow_remove(&t.lc[i & 1], &ent[i]);
+		ck_assert(!flow_is_elsewhere(&t.lc[1 - (i & 1)], &ent[i].key, &worker));
+	}
+	two_close(&t);
+	free(ent);
+}
+END_TEST
+
 START_TEST(seed_changes_the_hash)
 {
 	struct flow_table *t;
@@ -172,6 +248,8 @@ main(void)
 	tcase_add_test(c, every_field_of_the_key_counts);
 	tcase_add_test(c, version_rises_with_every_change_and_only_then);
 	tcase_add_test(c, table_agrees_with_an_array);
+	tcase_add_test(c, flow_of_one_worker_is_refused_to_the_other_until_it_is_removed);
+	tcase_add_test(c, directory_holds_as_many_flows_as_it_was_made_for);
 	tcase_add_test(c, seed_changes_the_hash);
 	suite_add_tcase(s, c);
 	return env_main(s);

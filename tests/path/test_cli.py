@@ -152,8 +152,11 @@ refuses("a name that is too long", GOOD.replace("[policy rest]", "[policy " + "r
         "bad name")
 SECOND = GOOD[GOOD.index("[sa in]"):GOOD.index("[policy secure]")].replace(
     "[sa in]", "[sa in2]").replace(KEY, KEY[::-1]).replace("0x1000", "0x1001\nworker = 1")
-refuses("two workers that own SAs of the same flows", GOOD.replace("mbufs", "workers = 2\nmbufs")
-        .replace("net_null0", "net_null0") + SECOND, "[sa in2] worker: expected 0")
+two_workers = GOOD.replace("mbufs", "workers = 2\nmbufs") + SECOND
+rc, out, err = run("tl-pmd", "-c", "show config; quit", conf=two_workers)
+test("two workers that own SAs of the same flows (RFC 9611)", rc == 0 and not err, err)
+refuses("an SA of a worker that is not there", two_workers.replace("worker = 1", "worker = 2"), "[sa in2]",
+        "worker")
 
 two_ports = GOOD.replace("[route", "[port two]\ndevice = net_null1\naddress = 10.8.0.1/24\n[route")
 rc, out, err = run("tl-pmd", "-c", "show routes; quit",
@@ -427,7 +430,7 @@ def objects(text):
 for args, key, wanted in ((["pair-bulk", "-b", "5M"], "bytes", 5 << 20),
                           (["pair-bulk", "-E", "-b", "5M", "-m", "9000"], "bytes", 5 << 20),
                           (["pair-bulk", "-E", "-z", "-b", "5M"], "bytes", 5 << 20),
-                          (["pair-bulk", "-w", "2", "-b", "1M"], "bytes", 1 << 20),
+                          (["pair-bulk", "-w", "2", "-E", "-b", "1M"], "bytes", 1 << 20),
                           (["pair-rr", "-E", "-t", "0"], "requests", 1),
                           (["pair-crr", "-E", "-N", "50", "-c", "4", "-P", "2"], "connections", 50),
                           (["pair-open", "-E", "-N", "50", "-c", "4"], "connections", 50)):

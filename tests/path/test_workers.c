@@ -300,17 +300,23 @@ END_TEST
 START_TEST(l1_listen_after_a_failed_connect)
 {
 	struct lab *l = lab_with(&two_workers, to_worker_1);
-	struct tl_worker *w = tl_worker(l->n[0]->s, 0);
+	struct tl_worker *w = tl_worker(l->n[0]->s, 0), *other = tl_worker(l->n[0]->s, 1);
 	int fd = tl_socket(w, AF_INET, SOCK_STREAM, 0);
+	int rival = tl_socket(other, AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in me = {.sin_family = AF_INET, .sin_port = RTE_BE16(81)};
 	struct sockaddr_in to = {.sin_family = AF_INET,
 		.sin_port = RTE_BE16(APP_PORT),
 		.sin_addr.s_addr = rte_cpu_to_be_32(l->n[1]->ip)};
 
+	/* The 5-tuple is another worker's. */
+	ck_assert_int_eq(tl_bind(other, rival, (struct sockaddr *)&me, sizeof(me)), 0);
+	ck_assert_int_eq(tl_connect(other, rival, (struct sockaddr *)&to, sizeof(to)), -1);
+	ck_assert_int_eq(errno, EINPROGRESS);
 	ck_assert_int_eq(tl_bind(w, fd, (struct sockaddr *)&me, sizeof(me)), 0);
 	ck_assert_int_eq(tl_connect(w, fd, (struct sockaddr *)&to, sizeof(to)), -1);
-	ck_assert_int_eq(errno, EADDRNOTAVAIL);
+	ck_assert_int_eq(errno, EADDRINUSE);
 	ck_assert_int_eq(tl_listen(w, fd, 4), 0);
+	tl_close(other, rival);
 	tl_close(w, fd);
 	lab_free(l);
 }
@@ -361,21 +367,131 @@ START_TEST(g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or
 END_TEST
 
 /* Else the rogue's segments would be judged where the connection is not (C-9, P-14). */
-START_TEST(p14_sa_of_another_peer_for_the_same_flows_must_have_the_same_owner)
+/* ---- one SA for each worker (RFC 9611) ---- */
+
+/* A pair of SAs beside the lab's, which belong to worker 1. The client sends under the newer one.
+ */
+static struct craft_sa *
+pair_at_worker_0(struct lab *l)
+{
+	static struct craft_sa sa[2];
+
+	for (uint32_t d = 0; d < 2; d++) {
+		sa[d] = l->good[d];
+		lab_sa_draw(l->v, &sa[d], LAB_SPI + 90 + d, l->n[d]->ip, l->n[1 - d]->ip);
+		lab_know(l, &sa[d]);
+	}
+	lab_sa_add(l->n[0], "in-0", &sa[1], true, "peer", "worker=0");
+	lab_sa_add(l->n[0], "out-0", &sa[0], false, "peer", "worker=0");
+	lab_sa_add(l->n[1], "in-0", &sa[0], true, "peer", "");
+	lab_sa_add(l->n[1], "out-0", &sa[1], false, "peer", "");
+	return sa;
+}
+
+static uint64_t
+handed(struct lab *l, uint32_t worker)
+{
+	return l->n[0]->s->lc[worker]->stat.st[ST_HANDOFF_OUT];
+}
+
+START_TEST(p14_flow_whose_peer_takes_the_sa_of_another_worker_stays_where_it_is)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+
+	lab_open(l, 30000, 30000);
+	ck_assert_uint_eq(pcbs_of(l, 1), 1);
+	pair_at_worker_0(l);
+	lab_sa_del(l->n[1], "out0", false); /* the client's hint is stale now */
+	lab_complete(l);
+	ck_assert_uint_eq(pcbs_of(l, 0), 0);
+	ck_assert_uint_gt(handed(l, 1), 0); /* ciphertext to 0 */
+	ck_assert_uint_gt(handed(l, 0), 0); /* and decrypted, back to 1 */
+	ck_assert_uint_eq(lab_stat(l, 0, "tcp-rst-out"), 0);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(rekey_to_another_worker_leaves_the_connection_where_it_is)
 {
 	struct lab *l = lab_with(&two_workers, to_any_worker);
-	struct craft_sa other = {.esn = true, .key_len = 20};
-	struct tl_error e = {""};
-	char words[400], key[73];
 
+	lab_open(l, 30000, 30000);
+	pair_at_worker_0(l);
+	for (uint32_t i = 0; i < 2; i++) {
+		lab_sa_del(l->n[i], "out0", false);
+		lab_sa_del(l->n[i], "in0", false);
+	}
+	lab_complete(l);
+	lab_free(l);
+}
+END_TEST
+
+START_TEST(flow_that_begins_at_the_sa_of_a_worker_lives_there_and_hands_nothing_over)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_0);
+	uint64_t before;
+
+	pair_at_worker_0(l);
+	lab_open(l, 30000, 30000);
+	before = handed(l, 0) + handed(l, 1); /* ARP */
+	ck_assert_uint_eq(pcbs_of(l, 0), 1);
+	lab_complete(l);
+	ck_assert_uint_eq(handed(l, 0) + handed(l, 1), before);
+	lab_free(l);
+}
+END_TEST
+
+/* Both outbound SAs have one profile; the newer one is the other worker's. */
+START_TEST(worker_sends_under_its_own_sa_before_a_newer_one_of_another)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_0);
+	uint64_t before;
+
+	pair_at_worker_0(l);
+	lab_sa_draw(l->v, &l->good[0], LAB_SPI + 80, l->n[0]->ip, l->n[1]->ip);
+	lab_sa_add(l->n[1], "in80", &l->good[0], true, "peer", "");
+	lab_sa_add(l->n[0], "out80", &l->good[0], false, "peer", "worker=1");
+	open_from_server(l, 30000, 0);
+	before = handed(l, 0); /* ARP */
+	lab_complete(l);
+	ck_assert_uint_eq(handed(l, 0), before);
+	lab_free(l);
+}
+END_TEST
+
+/* sa-choice = newest: which worker has an SA does not say whose it is. */
+START_TEST(sa_of_the_newest_peer_is_chosen_wherever_it_lives)
+{
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	struct craft_sa other = {.esn = true, .key_len = 20};
+
+	pair_at_worker_0(l);
+	lab_know(l, &other);
+	lab_sa_draw(l->v, &other, LAB_ANSWER + 3, l->n[0]->ip, l->n[1]->ip);
+	lab_sa_add(l->n[0], "newest", &other, false, "rogue", "worker=1");
+	l->c = app_connect(&l->app, l->n[0], l->n[1], 0, 0, 0);
+	lab_pass(l, 100 * VNET_MS);
+	ck_assert_uint_eq(l->last_spi[0], other.spi);
+	lab_free(l);
+}
+END_TEST
+
+/* Another peer's SA may live anywhere; its segments find the connection that they conflict with. */
+START_TEST(p14_segment_of_another_peer_at_another_worker_ends_the_connection)
+{
+	struct craft_sa other = {.esn = true, .key_len = 20};
+	struct lab *l = lab_with(&two_workers, to_worker_1);
+	struct craft_seg s;
+
+	lab_open(l, 1000, 1000);
 	lab_sa_draw(l->v, &other, LAB_ROGUE + 3, l->n[1]->ip, l->n[0]->ip);
-	craft_key_text(&other, key);
-	snprintf(words, sizeof(words),
-		"spi=%u direction=in local=10.0.0.1 remote=10.0.0.2 key=%s local-id=me "
-		"peer-id=rogue worker=0",
-		other.spi, key);
-	ck_assert_int_ne(tl_sa_add(l->n[0]->s, "elsewhere", words, &e), 0);
-	ck_assert_ptr_nonnull(strstr(e.text, "worker"));
+	lab_sa_add(l->n[0], "elsewhere", &other, true, "rogue", "worker=0");
+	s = lab_seg(l, 1, CRAFT_SYN);
+	lab_send(l, 1, &other, &s);
+	lab_pass(l, VNET_MS);
+	ck_assert_int_eq(l->c->end[1].state, APP_FAILED);
+	ck_assert_int_eq(l->c->end[1].info.reason, TL_LATCH_PEER_CONFLICT);
+	ck_assert_uint_eq(l->under_rogue[0], 0);
 	lab_free(l);
 }
 END_TEST
@@ -439,7 +555,13 @@ main(void)
 	tcase_add_test(c, f1_ciphertext_that_waits_for_a_deleted_sa_is_dropped);
 	tcase_add_test(c,
 		g14_plaintext_that_waits_for_a_deleted_sa_leaves_under_a_newer_one_or_not_at_all);
-	tcase_add_test(c, p14_sa_of_another_peer_for_the_same_flows_must_have_the_same_owner);
+	tcase_add_test(c, p14_flow_whose_peer_takes_the_sa_of_another_worker_stays_where_it_is);
+	tcase_add_test(c, rekey_to_another_worker_leaves_the_connection_where_it_is);
+	tcase_add_test(
+		c, flow_that_begins_at_the_sa_of_a_worker_lives_there_and_hands_nothing_over);
+	tcase_add_test(c, worker_sends_under_its_own_sa_before_a_newer_one_of_another);
+	tcase_add_test(c, sa_of_the_newest_peer_is_chosen_wherever_it_lives);
+	tcase_add_test(c, p14_segment_of_another_peer_at_another_worker_ends_the_connection);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

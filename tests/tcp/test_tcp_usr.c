@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "stack/base/flow_dir.h"
 #include "tests/tcp/tcp_env.h"
 
 static struct sock_addr
@@ -157,30 +158,6 @@ START_TEST(failed_connect_may_be_tried_again)
 END_TEST
 
 /* RFC 6056 s3.3.1, and one worker of several */
-START_TEST(ephemeral_ports_lead_to_this_worker)
-{
-	uint16_t last = 0;
-	uint32_t steps = 0;
-
-	t.lc->nb_workers = 4;
-	t.lc->id = 3;
-	for (int i = 0; i < 50; i++) {
-		struct sock b;
-		uint16_t port;
-
-		sock_new(&b);
-		ck_assert_int_eq(connect_to(&b, 0x0a000002, 1), -EINPROGRESS);
-		port = local_port(&b);
-		ck_assert_uint_eq(port % 4, 3);
-		ck_assert_uint_ge(port, 49152);
-		steps += port == last + 4;
-		last = port;
-		tcp_sock_ops.close(t.lc, &b);
-	}
-	ck_assert_uint_lt(steps, 5);
-}
-END_TEST
-
 static int
 connect_from(uint16_t port)
 {
@@ -195,16 +172,33 @@ connect_from(uint16_t port)
 	return rc;
 }
 
-/* A connection whose segments come to another worker could never be answered. */
-START_TEST(bound_port_must_lead_to_this_worker)
+/* One 5-tuple has one owner, also among workers (C-9). */
+START_TEST(port_of_a_connection_of_another_worker_is_taken)
 {
-	t.lc->nb_workers = 4;
-	t.lc->id = 0; /* the fake latch says that the SA is worker 0's */
-	ck_assert_int_eq(connect_from(1001), -EINPROGRESS);
-	t.lc->id = 3;
-	ck_assert_int_eq(connect_from(1001), -EADDRNOTAVAIL);
-	ck_assert_int_eq(connect_from(50002), -EADDRNOTAVAIL);
-	ck_assert_int_eq(connect_from(50003), -EINPROGRESS);
+	struct sock b;
+	struct flow_dir *d;
+	struct flow_key k = {.local = ip_addr_v4(RTE_BE32(0x0a000001)),
+		.remote = ip_addr_v4(RTE_BE32(0x0a000002)),
+		.rport = RTE_BE16(1),
+		.proto = IPPROTO_TCP};
+
+	ck_assert_int_eq(flow_dir_create("usr", 64, 1, &d), 0);
+	t.lc->flow->dir = d;
+	t.lc->nb_workers = 2;
+	t.lc->tcp->conf.port_first = 50000;
+	t.lc->tcp->conf.port_last = 50001;
+	for (uint16_t port = 50000; port < 50002; port++) {
+		k.lport = rte_cpu_to_be_16(port);
+		ck_assert_int_eq(flow_dir_claim(d, &k, 1), 0);
+		ck_assert_int_eq(connect_from(port), -EADDRINUSE);
+	}
+	sock_new(&b);
+	ck_assert_int_eq(connect_to(&b, 0x0a000002, 1), -EADDRNOTAVAIL);
+	flow_dir_release(d, &k);
+	ck_assert_int_eq(connect_to(&b, 0x0a000002, 1), -EINPROGRESS);
+	tcp_sock_ops.close(t.lc, &b);
+	t.lc->flow->dir = NULL;
+	flow_dir_free(d);
 }
 END_TEST
 
@@ -796,8 +790,7 @@ main(void)
 	tcase_add_test(c, connect_errors);
 	tcase_add_test(c, same_tuple_twice_is_in_use);
 	tcase_add_test(c, failed_connect_may_be_tried_again);
-	tcase_add_test(c, ephemeral_ports_lead_to_this_worker);
-	tcase_add_test(c, bound_port_must_lead_to_this_worker);
+	tcase_add_test(c, port_of_a_connection_of_another_worker_is_taken);
 	tcase_add_test(c, ephemeral_ports_run_out);
 	tcase_add_test(c, control_blocks_run_out);
 	tcase_add_test(c, close_sends_data_then_fin_and_lives_until_time_wait_ends);
