@@ -138,7 +138,7 @@ tcp_cookie_send(
 	lc->tcp->cookie_ns = lc->now_ns;
 	lc->tcp->cookies_out = true;
 	lc_count(lc, ST_TCP_COOKIE_OUT);
-	tcp_out_answer(lc, &s, syn->m);
+	tcp_build_answer(lc, &s, syn->m);
 }
 
 bool

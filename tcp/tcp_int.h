@@ -103,6 +103,18 @@ void tcp_tmr_starved(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_fed(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_tmr_stop_all(struct lcore *lc, struct tcp_pcb *pcb);
 
+/* tcp_build.c */
+/*
+ * Appends n segments to v, under the connection's latch: s says the first one, the text of each
+ * begins where that of the one before ends. Returns how many there were packets for (NOBUF counted).
+ */
+uint32_t tcp_build(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t n,
+	struct pkt_vec *v);
+/* An empty segment that does not wait for the connection's turn. False: no packet was left. */
+bool tcp_build_now(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s);
+/* One without a control block, under the protection of what it answers (F-33). The same. */
+bool tcp_build_answer(struct lcore *lc, const struct tcp_seg *s, const struct rte_mbuf *question);
+
 /* tcp_out.c */
 void tcp_output_mark(struct lcore *lc, struct tcp_pcb *pcb, uint8_t flags);
 void tcp_output_unmark(struct lcore *lc, struct tcp_pcb *pcb);
@@ -112,8 +124,6 @@ void tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_out_keepalive(struct lcore *lc, struct tcp_pcb *pcb);
 /* RST for a segment that belongs to nothing (RFC 9293 s3.10.7.1). */
 void tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg);
-/* A segment without a control block, under the protection of what it answers (F-33). */
-void tcp_out_answer(struct lcore *lc, const struct tcp_seg *s, const struct rte_mbuf *question);
 
 /* tcp_syn.c */
 struct tcp_pcb *tcp_listener_find(const struct lcore *lc, const struct flow_key *k);

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tcp_out.c - the segment builder: the only place that makes segments.
+ * tcp_out.c - what a connection sends, and when.
  *
  * Input, timers and users mark control blocks; tcp_out() visits them in turn, decides what each
- * one may send (the plan), and only then builds it. Resets do not wait for a turn, because the
+ * one may send (the plan), and only then has it built. Resets do not wait for a turn, because the
  * control block does not outlive them: they leave through the queue of answers.
  */
 #include <errno.h>
-#include <string.h>
-#include <rte_tcp.h>
 
-#include "stack/base/csum.h"
 #include "tcp/tcp_int.h"
 
-enum { OUT_QUANTUM = 8, OUT_TTL = 64 };
+enum { OUT_QUANTUM = 8 };
 
 enum out_result { OUT_DONE, OUT_MORE, OUT_NOBUF };
 
@@ -43,54 +40,6 @@ bool
 tcp_out_pending(const struct lcore *lc)
 {
 	return !TAILQ_EMPTY(&lc->tcp->out);
-}
-
-/* An mbuf with the header of s and room for s->len bytes; the checksum is still zero. */
-static struct rte_mbuf *
-seg_new(struct lcore *lc, const struct flow_key *k, const struct tcp_seg *s)
-{
-	struct rte_mbuf *m = pkt_alloc(lc);
-	uint32_t len = tcp_wire_hlen(s) + s->len;
-	struct pkt_meta *pm;
-	char *p;
-
-	if (m == NULL) {
-		lc->stat.drop[DROP_NOBUF]++;
-		return NULL;
-	}
-	p = rte_pktmbuf_append(m, (uint16_t)len);
-	if (p == NULL) {
-		pkt_drop(lc, m, DROP_NOBUF);
-		return NULL;
-	}
-	tcp_wire_emit((uint8_t *)p, s, k->lport, k->rport);
-	pm = pkt_meta(m);
-	pm->key = *k;
-	pm->nxt = IPPROTO_N_TCP;
-	pm->l4_len = (uint16_t)len;
-	pm->ttl = OUT_TTL;
-	pm->tos = s->tos;
-	pm->flags = PKT_F_DF;
-	return m;
-}
-
-/* Copies the payload from the send buffer and closes the checksum. */
-static void
-seg_finish(struct tcp_pcb *pcb, const struct tcp_seg *s, struct rte_mbuf *m)
-{
-	uint32_t hlen = tcp_wire_hlen(s), sum = csum_pseudo(&pkt_meta(m)->key, hlen + s->len);
-	uint8_t *p = pkt_data(m, 0);
-	uint16_t cksum;
-
-	sum += tcp_wire_sum(p, s, pkt_meta(m)->key.lport, pkt_meta(m)->key.rport);
-	if (s->len > 0) {
-		uint64_t pos = buf_start(&pcb->snd);
-
-		pos += s->seq - tcp_seq_of(pcb, pos);
-		sum = buf_copy_csum(&pcb->snd, pos, p + hlen, s->len, sum);
-	}
-	cksum = csum_finish(sum);
-	memcpy(p + offsetof(struct rte_tcp_hdr, cksum), &cksum, sizeof(cksum));
 }
 
 /* Sequence number of a segment without text: never beyond what the peer's window lets it see. */
@@ -153,9 +102,8 @@ ack_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 
 /* Text or a FIN has left, and was no probe of a window: into the scoreboard. */
 static void
-note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
+note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t len)
 {
-	uint32_t len = tcp_seg_len(s);
 	bool again = seq_lt(s->seq, pcb->snd_nxt);
 
 	if (again) {
@@ -181,9 +129,9 @@ note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 	}
 }
 
-/* Octets have left: scoreboard, retransmission timer, counters. */
+/* len octets have left: scoreboard, retransmission timer, counters. */
 static void
-octets_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
+octets_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t len)
 {
 	if (seq_lt(s->seq, pcb->snd_max)) {
 		pcb->rexmt_ts = tcp_now_ms(lc) + pcb->ts_offset;
@@ -191,39 +139,34 @@ octets_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 		lc_count(lc, ST_TCP_REXMT);
 	}
 	if (!tcp_is_synced(pcb))
-		pcb->snd_nxt = s->seq + tcp_seg_len(s);
+		pcb->snd_nxt = s->seq + len;
 	else if ((pcb->out_flags & TCP_OUT_PROBE) == 0)
-		note_sent(lc, pcb, s);
-	pcb->snd_max = seq_max(pcb->snd_max, s->seq + tcp_seg_len(s));
+		note_sent(lc, pcb, s, len);
+	pcb->snd_max = seq_max(pcb->snd_max, s->seq + len);
 	pcb->last_send_ns = lc->now_ns;
 	/* RFC 6298 (5.1); a probe leaves the persist timer running. */
 	if (!tmr_is_set(&pcb->t_rexmt) || (pcb->persist && (pcb->out_flags & TCP_OUT_PROBE) == 0))
 		tcp_rexmt_start(lc, pcb);
 }
 
-static bool
-seg_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, struct pkt_vec *v)
+/* Up to n segments that differ in their text alone. Returns how many there were packets for. */
+static uint32_t
+run_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, uint32_t n, struct pkt_vec *v)
 {
-	struct rte_mbuf *m;
-
 	if ((s->flags & TCP_F_ACK) != 0)
 		s->ack = pcb->rcv_nxt;
 	fill_window(pcb, s);
 	fill_options(lc, pcb, s);
 	if (unlikely(pcb->opt_ecn) && tcp_is_synced(pcb))
 		tcp_ecn_fill(pcb, s, s->len > 0 && s->seq == pcb->snd_max);
-	m = seg_new(lc, &pcb->fe.key, s);
-	if (m == NULL)
-		return false;
-	seg_finish(pcb, s, m);
-	latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
-	pkt_vec_add(v, m);
-	lc_count(lc, ST_TCP_SEG_OUT);
+	n = tcp_build(lc, pcb, s, n, v);
+	if (n == 0)
+		return 0;
 	if ((s->flags & TCP_F_ACK) != 0)
 		ack_sent(lc, pcb, s);
 	if (tcp_seg_len(s) > 0)
-		octets_sent(lc, pcb, s);
-	return true;
+		octets_sent(lc, pcb, s, n * tcp_seg_len(s));
+	return n;
 }
 
 /* SYN, or SYN and ACK: the first octet was not sent, or has to be sent again. */
@@ -401,6 +344,25 @@ is_paced(struct lcore *lc, struct tcp_pcb *pcb)
 	return true;
 }
 
+/*
+ * How many segments may leave as s does, s among them: full ones of new data that the plan would
+ * make one by one. The last one of what there is has its PSH.
+ */
+static uint32_t
+run_len(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t max)
+{
+	uint32_t room = pcb->snd_una + pcb->snd_wnd - s->seq, pipe = tcp_pipe(pcb);
+
+	if (s->flags != TCP_F_ACK || s->len == 0 || s->seq != pcb->snd_max || pcb->cc.pace != 0)
+		return 1;
+	if ((pcb->out_flags & (TCP_OUT_PROBE | TCP_OUT_TLP)) != 0 || pcb->opt_ecn ||
+		!tcp_is_synced(pcb) || s->len != full_len(pcb))
+		return 1;
+	room = RTE_MIN(room, tcp_data_end(pcb) - s->seq - 1);
+	room = RTE_MIN(room, pcb->cc.cwnd_bytes - pipe);
+	return RTE_MAX(RTE_MIN(room / s->len, max), 1u);
+}
+
 /* Decides on the next segment of pcb. False: none. */
 static bool
 plan_next(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
@@ -452,18 +414,22 @@ restart_after_idle(const struct lcore *lc, struct tcp_pcb *pcb)
 static enum out_result
 pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 {
+	uint32_t n = 0, run, sent;
 	struct tcp_seg s;
 
 	if (tcp_is_synced(pcb))
 		restart_after_idle(lc, pcb);
 	if (unlikely(latch_refresh(lc, &pcb->latch, &pcb->fe.key)))
 		tcp_pcb_update_mss(pcb); /* F-28, F-51 */
-	for (uint32_t n = 0; plan_next(lc, pcb, &s); n++) {
+	while (plan_next(lc, pcb, &s)) {
 		if (n == max)
 			return OUT_MORE;
-		if (!seg_send(lc, pcb, &s, v))
+		run = run_len(pcb, &s, max - n);
+		sent = run_send(lc, pcb, &s, run, v);
+		if (sent == 0)
 			return OUT_NOBUF;
 		advance(lc, pcb, &s);
+		n += sent;
 	}
 	/* A rate that is measured from here on says what the application did, not the path. */
 	if (unlikely(pcb->cc.pace != 0) && pcb->snd_nxt == tcp_snd_end(pcb) &&
@@ -521,30 +487,14 @@ tcp_out(struct lcore *lc, struct pkt_vec *v, uint32_t max)
 	return v->n - first;
 }
 
-/* An empty segment that does not wait for the connection's turn. False: no packet was left. */
-static bool
-out_now(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
-{
-	struct rte_mbuf *m;
-
-	fill_options(lc, pcb, s);
-	m = seg_new(lc, &pcb->fe.key, s);
-	if (m == NULL)
-		return false;
-	seg_finish(pcb, s, m);
-	latch_stamp(lc, &pcb->latch, &pcb->fe.key, m);
-	lc_count(lc, ST_TCP_SEG_OUT);
-	pkt_out(lc, &lc->out_l4, m);
-	return true;
-}
-
 void
 tcp_out_rst(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	struct tcp_seg s = {
 		.seq = empty_seq(pcb), .ack = pcb->rcv_nxt, .flags = TCP_F_RST | TCP_F_ACK};
 
-	if (out_now(lc, pcb, &s))
+	fill_options(lc, pcb, &s);
+	if (tcp_build_now(lc, pcb, &s))
 		lc_count(lc, ST_TCP_RST_OUT);
 }
 
@@ -554,21 +504,9 @@ tcp_out_keepalive(struct lcore *lc, struct tcp_pcb *pcb)
 	struct tcp_seg s = {.seq = pcb->snd_una - 1, .ack = pcb->rcv_nxt, .flags = TCP_F_ACK};
 
 	fill_window(pcb, &s);
-	if (out_now(lc, pcb, &s))
+	fill_options(lc, pcb, &s);
+	if (tcp_build_now(lc, pcb, &s))
 		lc_count(lc, ST_TCP_KEEPALIVE);
-}
-
-void
-tcp_out_answer(struct lcore *lc, const struct tcp_seg *s, const struct rte_mbuf *question)
-{
-	struct rte_mbuf *m = seg_new(lc, &pkt_meta(question)->key, s);
-
-	if (m == NULL)
-		return;
-	seg_finish(NULL, s, m);
-	latch_stamp_answer(lc, question, m);
-	lc_count(lc, ST_TCP_SEG_OUT);
-	pkt_out(lc, &lc->out_l4, m);
 }
 
 void
@@ -585,5 +523,5 @@ tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg)
 		s.flags |= TCP_F_ACK;
 	}
 	lc_count(lc, ST_TCP_RST_OUT);
-	tcp_out_answer(lc, &s, seg->m);
+	tcp_build_answer(lc, &s, seg->m);
 }

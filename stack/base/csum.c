@@ -20,24 +20,26 @@ enum { STEP = 64 };
 
 typedef uint64_t lanes __attribute__((vector_size(32)));
 
-static const lanes low_half = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
-
-/* Sums of 32-bit words, not folded: two registers of four. */
+/*
+ * Four sums of 64-bit words, and four of their upper halves alone. The first lose carries; but less
+ * 2^32 times the second they are the sums of the lower halves, and those are small enough that
+ * nothing of them was lost. So each word costs two additions and a shift.
+ */
 struct acc {
-	lanes a, b;
+	lanes all, upper;
 };
 
-/* The 32-bit words of 64 bytes. The carries of 2^32 steps fit. */
+/* 64 bytes. The sums of 2^31 steps fit. */
 #define ACC_STEP(acc, x, y)                                                                        \
 	do {                                                                                       \
-		(acc).a += ((x)&low_half) + ((y)&low_half);                                        \
-		(acc).b += ((x) >> 32) + ((y) >> 32);                                              \
+		(acc).all += (x) + (y);                                                            \
+		(acc).upper += ((x) >> 32) + ((y) >> 32);                                          \
 	} while (0)
 
 static inline uint64_t
 acc_sum(const struct acc *acc)
 {
-	lanes s = acc->a + acc->b;
+	lanes s = acc->all - (acc->upper << 32) + acc->upper;
 
 	return s[0] + s[1] + s[2] + s[3];
 }

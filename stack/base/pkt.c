@@ -52,6 +52,19 @@ pkt_alloc(struct lcore *lc)
 	return m;
 }
 
+bool
+pkt_alloc_bulk(struct lcore *lc, struct rte_mbuf **m, uint32_t n)
+{
+	if (rte_pktmbuf_alloc_bulk(lc->pkt_pool, m, n) != 0)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		rte_prefetch0(pkt_meta(m[i]));
+		rte_prefetch0(pkt_data(m[i], 0));
+		pkt_tag_clear(lc, m[i]);
+	}
+	return true;
+}
+
 static bool
 has_ports(uint8_t nxt)
 {

@@ -213,6 +213,10 @@ void pkt_vec_drop(struct lcore *lc, struct pkt_vec *v, enum drop_reason r);
 /* A fresh, untagged packet with zeroed metadata and PKT_HEADROOM; NULL (not counted) if none. */
 struct rte_mbuf *pkt_alloc(struct lcore *lc);
 
+/* n untagged packets, or none (false, not counted). Their metadata are the caller's to fill, up to
+ * PKT_META_FRESH. */
+bool pkt_alloc_bulk(struct lcore *lc, struct rte_mbuf **m, uint32_t n);
+
 /*
  * Declares that L4 of protocol nxt lies at [off, off + len) of m, and reads its ports into the
  * key when the protocol has them (0 otherwise). Returns false if the ports do not fit in len.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "stack/base/flow_dir.h"
 #include "tests/tcp/tcp_env.h"
 
 #include <errno.h>
@@ -110,6 +111,8 @@ latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const str
 	ck_assert_uint_eq(listener->state, TL_LATCH_LISTENER);
 	ck_assert(flow_key_eq(k, &pkt_meta(m)->key));
 	ck_assert_ptr_null(pkt_meta(m)->flow);
+	if (t.fake.rival != NULL)
+		ck_assert_int_eq(flow_dir_claim(t.fake.rival, k, 7), 0);
 	if (t.fake.spawn_rc != DROP_NONE)
 		return t.fake.spawn_rc;
 	establish(l);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "stack/base/flow_dir.h"
 #include "tests/tcp/tcp_env.h"
 
 struct build {
@@ -347,6 +348,27 @@ START_TEST(time_wait_new_syn_that_policy_refuses_keeps_it)
 }
 END_TEST
 
+/* The 5-tuple is lent for a moment, and that moment is enough for another worker (C-9). */
+START_TEST(time_wait_ends_when_another_worker_takes_its_tuple)
+{
+	struct flow_dir *d;
+	struct flow_key k;
+
+	ck_assert_int_eq(flow_dir_create("rival", 64, 1, &d), 0);
+	t.lc->flow->dir = d;
+	time_wait_server();
+	k = t.p->fe.key;
+	t.fake.rival = d;
+	RX(.flags = S, .seq = 100);
+	EXPECT_NONE();
+	EXPECT_STATE(CLOSED);
+	ck_assert_ptr_null(flow_find(t.lc, &k));
+	flow_dir_release(d, &k); /* the rival's */
+	t.lc->flow->dir = NULL;
+	flow_dir_free(d);
+}
+END_TEST
+
 START_TEST(time_wait_new_syn_that_gets_no_connection_keeps_it)
 {
 	time_wait_server();
@@ -444,6 +466,7 @@ main(void)
 	tcase_add_test(c, missing_verdict_drops);
 	tcase_add_test(c, mss_leaves_room_for_the_protection);
 	tcase_add_test(c, time_wait_new_syn_that_policy_refuses_keeps_it);
+	tcase_add_test(c, time_wait_ends_when_another_worker_takes_its_tuple);
 	tcase_add_loop_test(c, time_wait_new_syn_that_gets_no_connection_keeps_it, 0, 2);
 	tcase_add_test(c, out_of_order_segment_of_a_revoked_sa_is_dropped);
 	tcase_add_loop_test(c, mss_fits_the_path_of_the_tunnel, 0, 2);
