@@ -252,6 +252,10 @@ void latch_in(struct lcore *lc, struct pkt_sort *s);
  */
 bool latch_recheck(struct lcore *lc, struct rte_mbuf *m);
 
+/* Whether what latch_in() said last is true of every packet of the burst still, so that segments
+ * may be processed together. */
+bool latch_holds(const struct lcore *lc);
+
 /*
  * Active open (P-5, T-3): finds the protection of k by the policy and the program's wish, and
  * records it in l. k is the owner's own copy of the 5-tuple: it stays where it is while the latch

@@ -242,9 +242,15 @@ latch_in(struct lcore *lc, struct pkt_sort *s)
 }
 
 bool
+latch_holds(const struct lcore *lc)
+{
+	return likely(lc->latch->flow_version == lc->flow->version && !lc->latch->stale);
+}
+
+bool
 latch_recheck(struct lcore *lc, struct rte_mbuf *m)
 {
-	if (likely(lc->latch->flow_version == lc->flow->version && !lc->latch->stale))
+	if (latch_holds(lc))
 		return true;
 	return judge(lc, m, NULL);
 }

@@ -5,7 +5,8 @@
  *
  * All that the steps of RFC 9293 s3.10.7.4 would check is checked first, without changing anything;
  * whatever is not plain goes their way. Here the checksum is computed while the text is copied, and
- * the text becomes visible when the sum is right.
+ * the text becomes visible when the sum is right. A run of segments that differ in their text alone
+ * is acted upon once.
  */
 #include "stack/base/csum.h"
 #include "tcp/tcp_int.h"
@@ -68,9 +69,12 @@ says_nothing_new(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	       (uint32_t)seg->wnd << pcb->snd_wscale == pcb->snd_wnd;
 }
 
+/* A run of n with so many octets of text; what its first segment says, all of them say. */
 static void
-take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg, uint32_t n, uint32_t text)
 {
+	uint16_t largest = 0;
+
 	/* RFC 7323 s4.3, (2) */
 	if (pcb->opt_ts && seq_leq(seg->seq, pcb->last_ack_sent)) {
 		pcb->ts_recent = seg->ts_val;
@@ -80,28 +84,70 @@ take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		pcb->snd_wl1 = seg->seq;
 	else
 		tcp_ack(lc, pcb, seg);
-	if (seg->len == 0)
+	if (text == 0)
 		return;
 	tcp_ecn_text(lc, pcb, seg);
-	buf_commit(&pcb->rcv, seg->len);
-	tcp_rcv_accepted(lc, pcb, seg->len);
+	for (uint32_t i = 0; i < n; i++)
+		largest = seg[i].len > largest ? seg[i].len : largest;
+	tcp_rcv_accepted(lc, pcb, text, largest);
 }
 
-bool
-tcp_fast(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+static bool
+is_right(const struct tcp_seg *seg, uint32_t sum)
 {
-	uint32_t sum;
+	return csum_finish(sum) == 0 || (pkt_meta(seg->m)->flags & PKT_F_CSUM_OK) != 0;
+}
+
+/* F-10: what another SA protected, or none, is never merged, whatever its verdict. */
+static bool
+has_same_tag(const struct lcore *lc, const struct rte_mbuf *a, const struct rte_mbuf *b)
+{
+	if (pkt_is_tagged(lc, a) != pkt_is_tagged(lc, b))
+		return false;
+	return !pkt_is_tagged(lc, a) || pkt_tag(lc, a)->profile == pkt_tag(lc, b)->profile;
+}
+
+/* Whether seg says what first said and its text is the next, after so many octets of the run. */
+static bool
+goes_on(const struct lcore *lc, const struct tcp_pcb *pcb, const struct tcp_seg *first,
+	const struct tcp_seg *seg, uint32_t text)
+{
+	const struct pkt_meta *a = pkt_meta(first->m), *b = pkt_meta(seg->m);
+
+	if (b->flow != a->flow || b->verdict != VERDICT_ACCEPT || b->tos != a->tos ||
+		!has_same_tag(lc, first->m, seg->m))
+		return false;
+	if ((seg->flags & (uint8_t)~TCP_F_PSH) != TCP_F_ACK || seg->sack_n > 0 ||
+		seg->opts != first->opts || seg->ack != first->ack || seg->wnd != first->wnd)
+		return false;
+	if (pcb->opt_ts && seq_lt(seg->ts_val, first->ts_val))
+		return false;
+	return seg->len > 0 && seg->seq == pcb->rcv_nxt + text &&
+	       seg->len <= pcb->rcv_adv - seg->seq;
+}
+
+uint32_t
+tcp_fast(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg, uint32_t n)
+{
+	uint32_t sum, text = 0, i = 0;
 
 	if (!is_plain(pcb, seg) || !is_plain_ack(pcb, seg) || !is_plain_text(pcb, seg))
-		return false;
-	if (!stage(lc, pcb, seg, &sum))
-		return false;
-	if (csum_finish(sum) != 0 && (pkt_meta(seg->m)->flags & PKT_F_CSUM_OK) == 0) {
-		if (seg->len > 0)
-			buf_unstage(lc, &pcb->rcv);
-		seg->why = DROP_TCP_CSUM;
-		return true;
-	}
-	take(lc, pcb, seg);
-	return true;
+		return 0;
+	do {
+		if (!stage(lc, pcb, &seg[i], &sum))
+			break;
+		if (!is_right(&seg[i], sum)) {
+			if (seg[i].len > 0)
+				buf_unstage(lc, &pcb->rcv);
+			seg[i].why = DROP_TCP_CSUM;
+			if (i > 0)
+				take(lc, pcb, seg, i, text);
+			return i + 1;
+		}
+		buf_commit(&pcb->rcv, seg[i].len);
+		text += seg[i++].len;
+	} while (i < n && text > 0 && goes_on(lc, pcb, seg, &seg[i], text));
+	if (i > 0)
+		take(lc, pcb, seg, i, text);
+	return i;
 }

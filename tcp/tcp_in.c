@@ -476,15 +476,19 @@ is_csum_right(const struct tcp_seg *seg)
 	return csum_finish(sum) == 0;
 }
 
-static void
-seg_arrives(struct lcore *lc, struct tcp_seg *seg)
+/* The first of n segments, and those after it that the same step takes. Returns how many. */
+static uint32_t
+segs_arrive(struct lcore *lc, struct tcp_seg *seg, uint32_t n)
 {
 	const struct pkt_meta *pm = pkt_meta(seg->m);
 	struct tcp_pcb *pcb = pm->flow == NULL ? NULL : container_of(pm->flow, struct tcp_pcb, fe);
+	uint32_t taken = 0;
 
-	if (likely(pm->verdict == VERDICT_ACCEPT && pcb != NULL) && tcp_fast(lc, pcb, seg)) {
+	if (likely(pm->verdict == VERDICT_ACCEPT && pcb != NULL))
+		taken = tcp_fast(lc, pcb, seg, latch_holds(lc) ? n : 1);
+	if (likely(taken > 0)) {
 		tcp_pcb_check(lc, pcb);
-		return;
+		return taken;
 	}
 	if (!is_csum_right(seg))
 		seg->why = DROP_TCP_CSUM;
@@ -502,6 +506,7 @@ seg_arrives(struct lcore *lc, struct tcp_seg *seg)
 		seg_other(lc, pcb, seg);
 	if (pcb != NULL)
 		tcp_pcb_check(lc, pcb);
+	return 1;
 }
 
 /* Pass 1: is this a segment at all? DROP_NONE and seg filled, or why not. The checksum comes later,
@@ -545,12 +550,15 @@ tcp_in(struct lcore *lc, struct pkt_vec *v)
 		n++;
 	}
 	v->n = 0;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0, last; i < n; i = last) {
+		last = i + 1;
 		if (!latch_recheck(lc, seg[i].m))
 			continue;
-		seg_arrives(lc, &seg[i]);
-		if (seg[i].m != NULL)
-			pkt_drop(lc, seg[i].m, seg[i].why);
+		last = i + segs_arrive(lc, &seg[i], n - i);
+		for (uint32_t k = i; k < last; k++) {
+			if (seg[k].m != NULL)
+				pkt_drop(lc, seg[k].m, seg[k].why);
+		}
 	}
 	tcp_reap(lc);
 }

@@ -14,16 +14,20 @@ void tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s
 /* RFC 5961 s7: an ACK for a segment that may be forged, as long as the worker's budget lasts. */
 void tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb);
 
-/* tcp_fast.c: takes a plain segment whose verdict is ACCEPT, or drops it for its checksum; false
- * and nothing has changed: it is not plain, and its checksum not known. */
-bool tcp_fast(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
+/*
+ * tcp_fast.c: takes plain segments of one connection from the beginning of the n at seg, of which
+ * the first has the verdict ACCEPT and all verdicts hold (latch_holds()). Returns how many it took,
+ * or dropped for their checksum. The first one left is not plain and changed nothing.
+ */
+uint32_t tcp_fast(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg, uint32_t n);
 
 /* tcp_rcv.c */
 void tcp_rcv_start(struct tcp_pcb *pcb, const struct tcp_seg *seg);
 /* Text of an acceptable segment; sets seg->fin_now when the FIN's turn has come. */
 void tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
-/* len octets, the next in order, are in the buffer and nothing is held. */
-void tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len);
+/* len octets, the next in order, are in the buffer and nothing is held; of one segment or of some,
+ * of which the largest says what the peer's full ones are (RFC 9293 s3.8.6.3). */
+void tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len, uint16_t largest);
 /* What the window field would stand for now, in bytes; SWS avoidance applied. */
 uint32_t tcp_rcv_window(const struct tcp_pcb *pcb);
 /* The application read: marks an ACK if the window opened enough to tell. */
@@ -106,7 +110,8 @@ void tcp_tmr_stop_all(struct lcore *lc, struct tcp_pcb *pcb);
 /* tcp_build.c */
 /*
  * Appends n segments to v, under the connection's latch: s says the first one, the text of each
- * begins where that of the one before ends. Returns how many there were packets for (NOBUF counted).
+ * begins where that of the one before ends. Returns how many there were packets for (NOBUF
+ * counted).
  */
 uint32_t tcp_build(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t n,
 	struct pkt_vec *v);

@@ -325,9 +325,10 @@ trim(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 
 /* RFC 9293 s3.8.6.3: an ACK for at least every second full-sized segment, and within a delay. */
 static void
-ack_policy(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
+ack_policy(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len, uint16_t largest)
 {
-	pcb->rcv_mss = (uint16_t)RTE_MAX((uint32_t)pcb->rcv_mss, len);
+	if (largest > pcb->rcv_mss)
+		pcb->rcv_mss = largest;
 	pcb->rcv_unacked += len;
 	if (pcb->rcv_unacked >= 2u * pcb->rcv_mss || pcb->quickack)
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
@@ -336,11 +337,11 @@ ack_policy(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
 }
 
 void
-tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len)
+tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len, uint16_t largest)
 {
 	pcb->rcv_nxt += len;
 	pcb->dupack_due = 0;
-	ack_policy(lc, pcb, len);
+	ack_policy(lc, pcb, len, largest);
 	tcp_wake(lc, pcb);
 }
 
@@ -369,7 +370,7 @@ in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		tcp_sack_advance(pcb);
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 	} else if (n > 0) {
-		ack_policy(lc, pcb, n);
+		ack_policy(lc, pcb, n, (uint16_t)n);
 	}
 	if (n > 0)
 		tcp_wake(lc, pcb);

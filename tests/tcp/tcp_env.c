@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "stack/base/flow_dir.h"
 #include "tests/tcp/tcp_env.h"
 
 #include <errno.h>
@@ -7,6 +6,7 @@
 #include <rte_tcp.h>
 
 #include "stack/base/csum.h"
+#include "stack/base/flow_dir.h"
 #include "stack/net/route.h"
 
 struct tcp_env t;
@@ -53,10 +53,18 @@ sock_wake(struct lcore *lc, struct sock *s)
 }
 
 bool
+latch_holds(const struct lcore *lc)
+{
+	(void)lc;
+	return !t.fake.stale_verdicts;
+}
+
+bool
 latch_recheck(struct lcore *lc, struct rte_mbuf *m)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 
+	t.fake.rechecks++;
 	if (t.fake.drop_recheck) {
 		pkt_drop(lc, m, DROP_SPD_CLEAR);
 		return false;

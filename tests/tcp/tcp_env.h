@@ -25,11 +25,14 @@ struct fake {
 	bool was_open, window, suspended;
 	uint8_t new_syn;
 	uint32_t overhead;
-	bool drop_recheck; /* latch_recheck() drops the packet */
-	bool drop_unowned; /* policy refuses what no connection owns */
-	bool stale;        /* the SA of whatever is asked about was revoked */
-	struct flow_dir *rival; /* another worker takes the 5-tuple that latch_spawn() is asked for */
-	uint16_t tun_mtu;  /* not 0: latches are tunnels to TUNNEL_PEER, and this is its MTU */
+	bool stale_verdicts; /* latch_holds() says no */
+	bool drop_recheck;   /* latch_recheck() drops the packet */
+	bool drop_unowned;   /* policy refuses what no connection owns */
+	bool stale;          /* the SA of whatever is asked about was revoked */
+	struct flow_dir
+		*rival;   /* another worker takes the 5-tuple that latch_spawn() is asked for */
+	uint16_t tun_mtu; /* not 0: latches are tunnels to TUNNEL_PEER, and this is its MTU */
+	uint32_t rechecks;
 	uint32_t opened, spawned, released, broken, stamped, answered, wakes;
 	int32_t in_use;
 };

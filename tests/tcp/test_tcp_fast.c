@@ -22,7 +22,7 @@ static bool
 is_taken(const struct in *in)
 {
 	struct tcp_seg s = parsed(in);
-	bool taken = tcp_fast(t.lc, t.p, &s);
+	bool taken = tcp_fast(t.lc, t.p, &s, 1) == 1;
 
 	pkt_drop(t.lc, s.m, s.why);
 	return taken;
@@ -152,7 +152,7 @@ START_TEST(congestion_mark_is_echoed)
 	t.p->opt_ecn = true;
 	s = parsed(&in);
 	pkt_meta(s.m)->tos = 3;
-	ck_assert(tcp_fast(t.lc, t.p, &s));
+	ck_assert_uint_eq(tcp_fast(t.lc, t.p, &s, 1), 1);
 	pkt_drop(t.lc, s.m, s.why);
 	ck_assert(t.p->ecn_echo);
 	env_turn();
@@ -183,6 +183,167 @@ START_TEST(stream_of_odd_segments_is_what_was_sent)
 }
 END_TEST
 
+/* ---- runs ---- */
+
+enum { RUN = 4 };
+
+/* RUN segments of 100 octets, one after the other. */
+static void
+run_of(struct tcp_seg *s)
+{
+	for (uint32_t i = 0; i < RUN; i++) {
+		struct in in = {.flags = A, .seq = 1 + 100 * i, .ack = 1, .len = 100};
+
+		in.data = pattern() + 100 * i;
+		s[i] = parsed(&in);
+	}
+}
+
+/* How many tcp_fast() takes of a run in which s[2] was changed; ends all of them. */
+static uint32_t
+run_taken(struct tcp_seg *s)
+{
+	uint32_t n = tcp_fast(t.lc, t.p, s, RUN);
+
+	for (uint32_t i = 0; i < RUN; i++)
+		pkt_drop(t.lc, s[i].m, s[i].why);
+	return n;
+}
+
+START_TEST(run_is_taken_at_once_and_acknowledged_once)
+{
+	struct tcp_seg s[RUN];
+	uint8_t got[1000];
+
+	pcb_established();
+	run_of(s);
+	ck_assert_uint_eq(run_taken(s), RUN);
+	ck_assert_uint_eq(t.p->rcv_mss, 100);
+	env_turn();
+	EXPECT(A, 1, 401, 0);
+	EXPECT_NONE();
+	ck_assert_int_eq(s_recv(got, sizeof(got)), 400);
+	ck_assert_mem_eq(got, pattern(), 400);
+}
+END_TEST
+
+/* F-10: what came under another SA, or under none, is not merged; the latch judges it for itself.
+ */
+START_TEST(f10_run_ends_where_the_tag_changes)
+{
+	struct tcp_seg s[RUN];
+	struct tl_tag tag = {.sad_index = 1, .sad_gen = 1, .profile = 5}, other = tag;
+
+	other.profile = 6;
+	other.sad_index = _i == 2 ? 2 : 1;
+	pcb_established();
+	run_of(s);
+	for (uint32_t i = 0; i < RUN; i++)
+		pkt_tag_set(t.lc, s[i].m, tag);
+	if (_i == 0)
+		pkt_tag_clear(t.lc, s[2].m);
+	else
+		pkt_tag_set(t.lc, s[2].m, other);
+	ck_assert_uint_eq(run_taken(s), 2);
+	ck_assert_uint_eq(t.p->rcv_nxt - t.p->irs, 201);
+}
+END_TEST
+
+START_TEST(run_ends_where_a_segment_says_something_else)
+{
+	struct tcp_seg s[RUN];
+
+	pcb_established();
+	run_of(s);
+	switch (_i) {
+	case 0:
+		s[2].flags |= F;
+		break;
+	case 1:
+		s[2].ack++;
+		break;
+	case 2:
+		s[2].wnd++;
+		break;
+	case 3:
+		s[2].seq++;
+		break;
+	case 4:
+		s[2].opts = TCP_O_TS;
+		break;
+	case 5:
+		s[2].sack_n = 1;
+		break;
+	case 6:
+		pkt_meta(s[2].m)->tos = 3;
+		break;
+	case 7:
+		pkt_meta(s[2].m)->verdict = VERDICT_BREAK;
+		break;
+	case 8:
+		pkt_meta(s[2].m)->flow = NULL;
+		break;
+	case 9:
+		t.p->rcv_adv = s[2].seq + s[2].len - 1;
+		break;
+	default:
+		s[2].len = 0;
+	}
+	ck_assert_uint_eq(run_taken(s), 2);
+	ck_assert_uint_eq(t.p->rcv_nxt - t.p->irs, 201);
+}
+END_TEST
+
+START_TEST(run_ends_with_a_segment_whose_checksum_is_wrong)
+{
+	struct tcp_seg s[RUN];
+	uint8_t got[1000];
+
+	pcb_established();
+	run_of(s);
+	pkt_data(s[2].m, s[2].off)[7] ^= 1;
+	ck_assert_uint_eq(run_taken(s), 3); /* two and the wrong one, which is dropped */
+	ck_assert_uint_eq(env_drops(DROP_TCP_CSUM), 1);
+	ck_assert_uint_eq(t.p->rcv_nxt - t.p->irs, 201);
+	ck_assert_int_eq(s_recv(got, sizeof(got)), 200);
+	ck_assert_mem_eq(got, pattern(), 200);
+}
+END_TEST
+
+START_TEST(older_timestamp_ends_a_run)
+{
+	struct tcp_seg s[RUN];
+
+	t.peer_ts = true;
+	t.peer_ts_val = 1000;
+	pcb_established();
+	run_of(s);
+	s[2].ts_val = 999;
+	ck_assert_uint_eq(run_taken(s), 2);
+}
+END_TEST
+
+/* F-9: where a verdict may have aged, each segment is judged again before anything is done. */
+START_TEST(run_is_merged_only_while_the_verdicts_hold)
+{
+	struct pkt_vec v = {.n = 0};
+
+	pcb_established();
+	for (uint32_t i = 0; i < RUN; i++) {
+		struct in in = {.flags = A, .seq = 1 + 100 * i, .ack = 1, .len = 100};
+
+		pkt_vec_add(&v, env_segment(&in));
+		pkt_meta(v.m[i])->verdict = VERDICT_ACCEPT;
+		pkt_meta(v.m[i])->flow = &t.p->fe;
+	}
+	t.fake.rechecks = 0;
+	t.fake.stale_verdicts = _i == 1;
+	tcp_in(t.lc, &v);
+	ck_assert_uint_eq(t.fake.rechecks, _i == 1 ? RUN : 1);
+	ck_assert_uint_eq(t.p->rcv_nxt - t.p->irs, 401);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -200,6 +361,12 @@ main(void)
 	tcase_add_test(c, timestamp_from_before_is_not_plain);
 	tcase_add_test(c, congestion_mark_is_echoed);
 	tcase_add_test(c, stream_of_odd_segments_is_what_was_sent);
+	tcase_add_test(c, run_is_taken_at_once_and_acknowledged_once);
+	tcase_add_loop_test(c, f10_run_ends_where_the_tag_changes, 0, 3);
+	tcase_add_loop_test(c, run_ends_where_a_segment_says_something_else, 0, 11);
+	tcase_add_loop_test(c, run_is_merged_only_while_the_verdicts_hold, 0, 2);
+	tcase_add_test(c, run_ends_with_a_segment_whose_checksum_is_wrong);
+	tcase_add_test(c, older_timestamp_ends_a_run);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }
