@@ -88,7 +88,7 @@ void tcp_tlp_sent(struct tcp_pcb *pcb, bool again);
 bool tcp_tlp_ack(struct tcp_pcb *pcb, const struct tcp_acked *a);
 
 /* tcp_prr.c */
-void tcp_prr_start(struct tcp_pcb *pcb, const struct tcp_acked *a);
+void tcp_prr_start(struct tcp_pcb *pcb);
 void tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more);
 
 /* tcp_tmr.c */

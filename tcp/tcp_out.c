@@ -465,6 +465,8 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 			return OUT_NOBUF;
 		advance(lc, pcb, &s);
 	}
+	pcb->una_out = pcb->snd_una;
+	pcb->sent.delivered_out = pcb->sent.delivered;
 	/* A rate that is measured from here on says what the application did, not the path. */
 	if (unlikely(pcb->cc.pace != 0) && pcb->snd_nxt == tcp_snd_end(pcb) &&
 		tcp_pipe(pcb) < pcb->cc.cwnd_bytes)

@@ -233,6 +233,7 @@ struct tcp_pcb {
 	};
 
 	struct tcp_sack_rcv rsack;
+	uint32_t una_out; /* snd_una when the segment builder last had its turn */
 
 	struct rte_mbuf *ooo; /* held segments, sorted, without overlaps */
 	uint32_t rcv_lent;    /* octets at the start of rcv that the program looks at */

@@ -136,6 +136,32 @@ START_TEST(recovery_sends_in_proportion)
 }
 END_TEST
 
+/* RFC 9937 s6.2: the ACKs of one burst count as one that delivers all of it (DeliveredData), and
+ * the flight is the one of before it. Nothing left between them, because output comes after input.
+ */
+START_TEST(open_acks_of_one_burst_count_as_one)
+{
+	measured();
+	t.p->cc.cwnd_bytes = t.p->cc.ssthresh_bytes = 12 * MSS;
+	s_send(40 * MSS);
+	env_turn();
+	ck_assert_uint_eq(t.out.n, 12);
+	drop_out();
+	env_wait_us(RTT_US);
+	env_rx_quiet(&(struct in){.flags = A, .seq = 1, .ack = SEQ(8)});
+	for (uint32_t i = 10; i <= 12; i++)
+		env_rx_quiet(&(struct in){
+			.flags = A, .seq = 1, .ack = SEQ(8), .sack = {{SEQ(9), SEQ(i)}}});
+	env_turn();
+	ck_assert_int_eq(t.p->ca, TCPR_RECOVERY);
+	ck_assert_uint_eq(t.p->cc.ssthresh_bytes, 6 * MSS);
+	ck_assert_uint_eq(t.out.n, 6);
+	EXPECT(A, SEQ(8), 1, MSS);
+	for (uint32_t i = 12; i <= 16; i++)
+		EXPECT(A, SEQ(i), 1, MSS);
+}
+END_TEST
+
 /* Several holes leave in order, each once. */
 START_TEST(recovery_every_hole_is_sent_once)
 {
@@ -351,6 +377,7 @@ main(void)
 	tcase_add_test(c, disorder_hole_fills_in_time_nothing_is_sent);
 	tcase_add_test(c, recovery_lost_retransmission_is_sent_again);
 	tcase_add_test(c, recovery_sends_in_proportion);
+	tcase_add_test(c, open_acks_of_one_burst_count_as_one);
 	tcase_add_test(c, recovery_every_hole_is_sent_once);
 	tcase_add_test(c, open_lost_tail_is_probed);
 	tcase_add_test(c, open_probe_prefers_new_data);
