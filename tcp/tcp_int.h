@@ -67,7 +67,8 @@ void tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rec_timeout(struct lcore *lc, struct tcp_pcb *pcb);
 /* Everything in flight is sent again, and not because of congestion. */
 void tcp_rec_resend(struct lcore *lc, struct tcp_pcb *pcb);
-void tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, bool again);
+/* [seq, end) left; snd_nxt does not know yet. */
+void tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t seq, uint32_t end);
 
 /* tcp_rack.c */
 void tcp_rack_start(struct tcp_pcb *pcb);

@@ -158,6 +158,7 @@ note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 	uint32_t len = tcp_seg_len(s);
 	bool again = seq_lt(s->seq, pcb->snd_nxt);
 
+	tcp_rec_sent(lc, pcb, s->seq, s->seq + len);
 	if (again) {
 		struct tcp_range *r = (pcb->out_flags & TCP_OUT_TLP) != 0
 					      ? tcp_sent_tail(lc, pcb, len)
@@ -171,7 +172,6 @@ note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s)
 			TAILQ_LAST(&pcb->sent.by_seq, tcp_range_list)->rexmt = true;
 		pcb->snd_nxt = s->seq + len;
 	}
-	tcp_rec_sent(lc, pcb, len, again);
 	if (unlikely(pcb->cc.pace != 0))
 		pcb->pace_ns = RTE_MAX(pcb->pace_ns, lc->now_ns) +
 			       ((uint64_t)len << TCP_PACE_SHIFT) * 1000 / pcb->cc.pace;

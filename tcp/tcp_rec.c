@@ -42,8 +42,11 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	rec->prior_ssthresh = pcb->cc.ssthresh_bytes;
 	rec->undo = true;
 	rec->undo_una = pcb->snd_una;
-	rec->undo_bytes = 0;
-	rec->rexmt_seen = false;
+	/* The ACK of what an earlier episode sent again is no sign of a mistake in this one. */
+	if (!rec->rexmt_out) {
+		rec->undo_bytes = 0;
+		rec->rexmt_seen = false;
+	}
 	/* RFC 3168 s6.1.2: the next new data say that the window has shrunk, for whatever reason.
 	 */
 	pcb->ecn_cwr = pcb->opt_ecn;
@@ -406,6 +409,8 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 		if (pcb->ca < TCPR_CWR)
 			reset_dupacks(pcb);
 	}
+	if (pcb->rec.rexmt_out && seq_geq(pcb->snd_una, pcb->rec.rexmt_end))
+		pcb->rec.rexmt_out = false;
 	lost = pcb->sent.lost_bytes;
 	if ((a->is_dup || a->sacked > 0) && pcb->dupacks < DUPACKS_MAX)
 		pcb->dupacks++;
@@ -455,15 +460,18 @@ tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb)
 }
 
 void
-tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, bool again)
+tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t seq, uint32_t end)
 {
 	struct tcp_rec *rec = &pcb->rec;
 
 	if (pcb->ca == TCPR_RECOVERY || pcb->ca == TCPR_CWR)
-		rec->prr_out += bytes;
-	if (!again || pcb->ca < TCPR_RECOVERY)
+		rec->prr_out += end - seq;
+	/* A probe of the tail, before a loss is known, was no retransmission to be undone. */
+	if (!seq_lt(seq, pcb->snd_nxt) || pcb->ca < TCPR_RECOVERY)
 		return;
-	rec->undo_bytes += bytes;
+	rec->rexmt_end = rec->rexmt_out ? seq_max(rec->rexmt_end, end) : end;
+	rec->rexmt_out = true;
+	rec->undo_bytes += end - seq;
 	if (rec->rexmt_seen)
 		return;
 	rec->rexmt_seen = true;
