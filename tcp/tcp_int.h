@@ -71,7 +71,8 @@ void tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rec_timeout(struct lcore *lc, struct tcp_pcb *pcb);
 /* Everything in flight is sent again, and not because of congestion. */
 void tcp_rec_resend(struct lcore *lc, struct tcp_pcb *pcb);
-void tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, bool again);
+/* [seq, end) left; snd_nxt does not know yet. */
+void tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t seq, uint32_t end);
 
 /* tcp_rack.c */
 void tcp_rack_start(struct tcp_pcb *pcb);
@@ -92,7 +93,7 @@ void tcp_tlp_sent(struct tcp_pcb *pcb, bool again);
 bool tcp_tlp_ack(struct tcp_pcb *pcb, const struct tcp_acked *a);
 
 /* tcp_prr.c */
-void tcp_prr_start(struct tcp_pcb *pcb, const struct tcp_acked *a);
+void tcp_prr_start(struct tcp_pcb *pcb);
 void tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more);
 
 /* tcp_tmr.c */

@@ -106,6 +106,7 @@ note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32
 {
 	bool again = seq_lt(s->seq, pcb->snd_nxt);
 
+	tcp_rec_sent(lc, pcb, s->seq, s->seq + len);
 	if (again) {
 		struct tcp_range *r = (pcb->out_flags & TCP_OUT_TLP) != 0
 					      ? tcp_sent_tail(lc, pcb, len)
@@ -119,7 +120,6 @@ note_sent(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32
 			TAILQ_LAST(&pcb->sent.by_seq, tcp_range_list)->rexmt = true;
 		pcb->snd_nxt = s->seq + len;
 	}
-	tcp_rec_sent(lc, pcb, len, again);
 	if (unlikely(pcb->cc.pace != 0))
 		pcb->pace_ns = RTE_MAX(pcb->pace_ns, lc->now_ns) +
 			       ((uint64_t)len << TCP_PACE_SHIFT) * 1000 / pcb->cc.pace;
@@ -431,6 +431,8 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 		advance(lc, pcb, &s);
 		n += sent;
 	}
+	pcb->una_out = pcb->snd_una;
+	pcb->sent.delivered_out = pcb->sent.delivered;
 	/* A rate that is measured from here on says what the application did, not the path. */
 	if (unlikely(pcb->cc.pace != 0) && pcb->snd_nxt == tcp_snd_end(pcb) &&
 		tcp_pipe(pcb) < pcb->cc.cwnd_bytes)

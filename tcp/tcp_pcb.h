@@ -124,9 +124,11 @@ struct tcp_rec {
 	uint32_t undo_una;       /* snd_una when it began */
 	uint32_t undo_bytes;     /* sent again, and not reported as duplicates */
 	uint32_t first_rexmt_ms; /* on the clock of tcp_now_ms(); valid if rexmt_seen */
+	uint32_t rexmt_end;      /* one past the highest octet sent again; valid if rexmt_out */
 	uint32_t tlp_end;
 	bool undo : 1;       /* the windows from before can come back */
 	bool rexmt_seen : 1; /* something was sent again */
+	bool rexmt_out : 1;  /* and is not acknowledged, whatever episode it was in */
 	bool partial_ack : 1;
 	bool frto : 1;     /* the timeout may have been spurious */
 	bool frto_new : 1; /* now new data are sent to find out */
@@ -233,6 +235,7 @@ struct tcp_pcb {
 	};
 
 	struct tcp_sack_rcv rsack;
+	uint32_t una_out; /* snd_una when the segment builder last had its turn */
 
 	struct rte_mbuf *ooo; /* held segments, sorted, without overlaps */
 	uint32_t rcv_lent;    /* octets at the start of rcv that the program looks at */

@@ -8,15 +8,17 @@
 #include "tcp/tcp_int.h"
 
 void
-tcp_prr_start(struct tcp_pcb *pcb, const struct tcp_acked *a)
+tcp_prr_start(struct tcp_pcb *pcb)
 {
 	struct tcp_rec *rec = &pcb->rec;
-	uint32_t old = pcb->sent.sacked_bytes - RTE_MIN(pcb->sent.sacked_bytes, a->sacked);
+	uint32_t fresh = pcb->sent.delivered - pcb->sent.delivered_out;
 
-	/* RFC 9937 s6: RecoverFS counts what this recovery will see delivered. */
-	rec->prr_flight = tcp_flight(pcb) - RTE_MIN(tcp_flight(pcb), old) + a->bytes;
+	/* RFC 9937 s6: RecoverFS counts what this recovery will see delivered, and of that the ACKs
+	 * that came together with the one that begins it have delivered their share. */
+	rec->prr_flight =
+		tcp_flight(pcb) - RTE_MIN(tcp_flight(pcb), pcb->sent.sacked_bytes) + fresh;
 	rec->prr_flight = RTE_MAX(rec->prr_flight, 1u);
-	rec->prr_delivered = 0;
+	rec->prr_delivered = fresh;
 	rec->prr_out = 0;
 }
 
@@ -49,7 +51,6 @@ tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more)
 
 	if (a->delivered == 0 || pcb->cc.ops->control != NULL)
 		return;
-	rec->prr_delivered += a->delivered;
 	n = may_send(pcb, a, lost_more);
 	/* The first retransmission leaves in any case; sndcnt counts octets here, not segments. */
 	if (n < pcb->mss && rec->prr_out == 0)

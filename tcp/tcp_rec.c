@@ -42,8 +42,11 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	rec->prior_ssthresh = pcb->cc.ssthresh_bytes;
 	rec->undo = true;
 	rec->undo_una = pcb->snd_una;
-	rec->undo_bytes = 0;
-	rec->rexmt_seen = false;
+	/* The ACK of what an earlier episode sent again is no sign of a mistake in this one. */
+	if (!rec->rexmt_out) {
+		rec->undo_bytes = 0;
+		rec->rexmt_seen = false;
+	}
 	/* RFC 3168 s6.1.2: the next new data say that the window has shrunk, for whatever reason.
 	 */
 	pcb->ecn_cwr = pcb->opt_ecn;
@@ -52,12 +55,20 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	pcb->cc.ops->lost(&pcb->cc, RTE_MIN(flight, pcb->cc.cwnd_bytes), pcb->mss, lc->now_ns);
 }
 
+/* FlightSize (RFC 5681 s2). ACKs that came together are one, of which the first ones made room that
+ * nothing could fill yet. */
+static uint32_t
+flight_before(const struct tcp_pcb *pcb)
+{
+	return pcb->snd_max - pcb->una_out;
+}
+
 static void
-enter(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
+enter(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (pcb->ca < TCPR_CWR) {
-		reduce(lc, pcb, tcp_flight(pcb) + a->bytes);
-		tcp_prr_start(pcb, a);
+		reduce(lc, pcb, flight_before(pcb));
+		tcp_prr_start(pcb);
 	}
 	pcb->rec.recover = pcb->snd_nxt;
 	pcb->rec.tlp = false;
@@ -280,20 +291,22 @@ ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 	if (a->dsack && pcb->rec.undo && all_came_twice(pcb))
 		undo(lc, pcb);
 	/* Beyond recover: only then has CWR reached the peer, and its echo is a new one. */
+	if (pcb->ca == TCPR_CWR)
+		pcb->rec.prr_delivered += a->delivered;
 	if (pcb->ca == TCPR_CWR && seq_gt(pcb->snd_una, pcb->rec.recover)) {
 		settle_cwnd(pcb);
 		leave(pcb);
 	}
 	if (detect(lc, pcb, a)) {
-		enter(lc, pcb, a);
+		enter(lc, pcb);
 		tcp_prr_ack(pcb, a, true);
 		return;
 	}
 	/* RFC 3168 s6.1.2: once for each window of data. */
 	if (a->is_echo && pcb->ca < TCPR_CWR && pcb->snd_una != pcb->snd_nxt) {
-		reduce(lc, pcb, tcp_flight(pcb) + a->bytes);
+		reduce(lc, pcb, flight_before(pcb));
 		pcb->rec.undo = false;
-		tcp_prr_start(pcb, a);
+		tcp_prr_start(pcb);
 		pcb->rec.recover = pcb->snd_nxt;
 		pcb->ca = TCPR_CWR;
 		lc_count(lc, ST_TCP_ECN_CWR);
@@ -327,6 +340,7 @@ ack_recovery(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 		leave(pcb);
 		return;
 	}
+	pcb->rec.prr_delivered += a->delivered;
 	lost_more = detect(lc, pcb, a);
 	/* "Impatient" (RFC 6582 s4): the timer restarts for the first partial ACK only. */
 	pcb->rec.partial_ack |= a->bytes > 0;
@@ -395,6 +409,8 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 		if (pcb->ca < TCPR_CWR)
 			reset_dupacks(pcb);
 	}
+	if (pcb->rec.rexmt_out && seq_geq(pcb->snd_una, pcb->rec.rexmt_end))
+		pcb->rec.rexmt_out = false;
 	lost = pcb->sent.lost_bytes;
 	if ((a->is_dup || a->sacked > 0) && pcb->dupacks < DUPACKS_MAX)
 		pcb->dupacks++;
@@ -424,10 +440,8 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 void
 tcp_rec_lost(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	const struct tcp_acked none = {0};
-
 	if (pcb->ca < TCPR_RECOVERY)
-		enter(lc, pcb, &none);
+		enter(lc, pcb);
 	/* Nothing was delivered now, but what is lost left the pipe: one segment may take its
 	 * place. */
 	pcb->cc.cwnd_bytes = RTE_MAX(pcb->cc.cwnd_bytes, (uint32_t)pcb->mss);
@@ -440,21 +454,24 @@ tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (pcb->ca >= TCPR_CWR)
 		return;
-	reduce(lc, pcb, tcp_flight(pcb));
+	reduce(lc, pcb, flight_before(pcb));
 	pcb->rec.undo = false;
 	settle_cwnd(pcb);
 }
 
 void
-tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t bytes, bool again)
+tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t seq, uint32_t end)
 {
 	struct tcp_rec *rec = &pcb->rec;
 
 	if (pcb->ca == TCPR_RECOVERY || pcb->ca == TCPR_CWR)
-		rec->prr_out += bytes;
-	if (!again || pcb->ca < TCPR_RECOVERY)
+		rec->prr_out += end - seq;
+	/* A probe of the tail, before a loss is known, was no retransmission to be undone. */
+	if (!seq_lt(seq, pcb->snd_nxt) || pcb->ca < TCPR_RECOVERY)
 		return;
-	rec->undo_bytes += bytes;
+	rec->rexmt_end = rec->rexmt_out ? seq_max(rec->rexmt_end, end) : end;
+	rec->rexmt_out = true;
+	rec->undo_bytes += end - seq;
 	if (rec->rexmt_seen)
 		return;
 	rec->rexmt_seen = true;
@@ -498,6 +515,7 @@ void
 tcp_rec_start(struct tcp_pcb *pcb)
 {
 	pcb->rec = (struct tcp_rec){.recover = pcb->snd_una - 1};
+	pcb->una_out = pcb->snd_una;
 	pcb->ca = TCPR_OPEN;
 	pcb->dupacks = 0;
 	tcp_rack_start(pcb);

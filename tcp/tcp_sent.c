@@ -280,37 +280,32 @@ tcp_sent_ack(struct lcore *lc, struct tcp_pcb *pcb, uint32_t ack, struct tcp_ack
 	}
 }
 
-/* Where to begin to look for seq: whichever known place is nearest. */
+/* One range nearer to seq. */
 static struct tcp_range *
-nearest(const struct tcp_sent *s, uint32_t seq)
+towards(struct tcp_range *r, uint32_t seq)
 {
-	struct tcp_range *first = TAILQ_FIRST(&s->by_seq);
-	struct tcp_range *last = TAILQ_LAST(&s->by_seq, tcp_range_list);
-	struct tcp_range *hint = s->sack_hint, *best = first;
-	uint32_t far = seq - first->seq;
-
-	if (seq_geq(seq, last->seq) || last->seq - seq < far) {
-		best = last;
-		far = seq_geq(seq, last->seq) ? 0 : last->seq - seq;
-	}
-	if (hint == NULL)
-		return best;
-	return (seq_geq(seq, hint->seq) ? seq - hint->seq : hint->seq - seq) < far ? hint : best;
+	return seq_gt(r->seq, seq) ? TAILQ_PREV(r, tcp_range_list, by_seq) : TAILQ_NEXT(r, by_seq);
 }
 
+/*
+ * The range that holds seq, or NULL: the budget is spent. Looks from each known place in turn,
+ * because what is near in octets may be far in ranges: what is SACKed is one, what is in flight are
+ * many.
+ */
 static struct tcp_range *
 find(const struct tcp_sent *s, uint32_t seq, uint32_t *budget)
 {
-	struct tcp_range *r = nearest(s, seq);
+	struct tcp_range *at[] = {
+		s->sack_hint, TAILQ_LAST(&s->by_seq, tcp_range_list), TAILQ_FIRST(&s->by_seq)};
 
-	while (*budget > 0) {
-		if (seq_gt(r->seq, seq))
-			r = TAILQ_PREV(r, tcp_range_list, by_seq);
-		else if (seq_leq(r->end, seq))
-			r = TAILQ_NEXT(r, by_seq);
-		else
+	for (uint32_t i = at[0] == NULL; *budget > 0; (*budget)--) {
+		struct tcp_range *r = at[i];
+
+		if (seq_leq(r->seq, seq) && seq_gt(r->end, seq))
 			return r;
-		(*budget)--;
+		at[i] = towards(r, seq);
+		if (++i == RTE_DIM(at))
+			i = at[0] == NULL;
 	}
 	return NULL;
 }

@@ -56,6 +56,7 @@ struct tcp_sent {
 	uint64_t delivered_ns;
 	uint64_t first_ns;
 	uint32_t n;
+	uint32_t delivered_out; /* when the segment builder last had its turn */
 };
 
 /* What one acknowledgment told. Zero-initialised, then filled by tcp_sent_ack and tcp_sent_sack. */

@@ -136,6 +136,32 @@ START_TEST(recovery_sends_in_proportion)
 }
 END_TEST
 
+/* RFC 9937 s6.2: the ACKs of one burst count as one that delivers all of it (DeliveredData), and
+ * the flight is the one of before it. Nothing left between them, because output comes after input.
+ */
+START_TEST(open_acks_of_one_burst_count_as_one)
+{
+	measured();
+	t.p->cc.cwnd_bytes = t.p->cc.ssthresh_bytes = 12 * MSS;
+	s_send(40 * MSS);
+	env_turn();
+	ck_assert_uint_eq(t.out.n, 12);
+	drop_out();
+	env_wait_us(RTT_US);
+	env_rx_quiet(&(struct in){.flags = A, .seq = 1, .ack = SEQ(8)});
+	for (uint32_t i = 10; i <= 12; i++)
+		env_rx_quiet(&(struct in){
+			.flags = A, .seq = 1, .ack = SEQ(8), .sack = {{SEQ(9), SEQ(i)}}});
+	env_turn();
+	ck_assert_int_eq(t.p->ca, TCPR_RECOVERY);
+	ck_assert_uint_eq(t.p->cc.ssthresh_bytes, 6 * MSS);
+	ck_assert_uint_eq(t.out.n, 6);
+	EXPECT(A, SEQ(8), 1, MSS);
+	for (uint32_t i = 12; i <= 16; i++)
+		EXPECT(A, SEQ(i), 1, MSS);
+}
+END_TEST
+
 /* Several holes leave in order, each once. */
 START_TEST(recovery_every_hole_is_sent_once)
 {
@@ -270,6 +296,46 @@ START_TEST(recovery_echo_of_the_original_undoes_it)
 }
 END_TEST
 
+/* ... but not the echo of what was sent again in an earlier episode, which is older too. */
+START_TEST(recovery_echo_of_an_earlier_retransmission_undoes_nothing)
+{
+	const uint32_t l = MSS - 12;
+	uint32_t echo;
+
+	t.peer_ts = true;
+	measured();
+	t.p->cc.cwnd_bytes = t.p->cc.ssthresh_bytes = 60 * MSS;
+	s_send(10 * l);
+	env_turn();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = 1, .sack = {{1 + l, 1 + 4 * l}}, .ts_ecr = our_ts());
+	ck_assert_uint_eq(t.p->rec.recover - t.p->iss, 1 + 10 * l);
+	t.p->cc.cwnd_bytes = t.p->cc.ssthresh_bytes = 60 * MSS;
+	s_send(20 * l);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	/* Segment 10 is lost as well, and leaves again in the same episode, as the first does. */
+	RX(.flags = A, .seq = 1, .ack = 1, .ts_ecr = our_ts(),
+		.sack = {{1 + 11 * l, 1 + 20 * l}, {1 + l, 1 + 10 * l}});
+	EXPECT(A, 1, 1, l);
+	EXPECT(A, 1 + 10 * l, 1, l);
+	echo = our_ts();
+	RX(.flags = A, .seq = 1, .ack = 1 + 10 * l, .sack = {{1 + 11 * l, 1 + 20 * l}},
+		.ts_ecr = our_ts());
+	ck_assert_int_eq(t.p->ca, TCPR_DISORDER);
+	env_wait_us(5000);
+	RX(.flags = A, .seq = 1, .ack = 1 + 10 * l, .ts_ecr = our_ts(),
+		.sack = {{1 + 21 * l, 1 + 25 * l}, {1 + 11 * l, 1 + 20 * l}});
+	EXPECT(A, 1 + 20 * l, 1, l);
+	RX(.flags = A, .seq = 1, .ack = 1 + 20 * l, .ts_ecr = echo,
+		.sack = {{1 + 21 * l, 1 + 25 * l}});
+	ck_assert_int_eq(t.p->ca, TCPR_RECOVERY);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_UNDO], 0);
+	drop_out();
+}
+END_TEST
+
 /* RFC 3708: every retransmission was reported as a duplicate. RFC 8985 s6.2, step 4: so the
  * reordering window was too small. */
 START_TEST(recovery_all_duplicates_undo_it)
@@ -351,12 +417,14 @@ main(void)
 	tcase_add_test(c, disorder_hole_fills_in_time_nothing_is_sent);
 	tcase_add_test(c, recovery_lost_retransmission_is_sent_again);
 	tcase_add_test(c, recovery_sends_in_proportion);
+	tcase_add_test(c, open_acks_of_one_burst_count_as_one);
 	tcase_add_test(c, recovery_every_hole_is_sent_once);
 	tcase_add_test(c, open_lost_tail_is_probed);
 	tcase_add_test(c, open_probe_prefers_new_data);
 	tcase_add_test(c, open_probe_that_repairs_shrinks_the_window);
 	tcase_add_test(c, open_probe_that_came_twice_changes_nothing);
 	tcase_add_test(c, recovery_echo_of_the_original_undoes_it);
+	tcase_add_test(c, recovery_echo_of_an_earlier_retransmission_undoes_nothing);
 	tcase_add_test(c, recovery_all_duplicates_undo_it);
 	tcase_add_test(c, loss_original_arrives_undoes_it);
 	tcase_add_test(c, loss_real_goes_on_with_the_holes);

@@ -229,6 +229,39 @@ START_TEST(many_tiny_blocks_are_survived)
 END_TEST
 
 /* Without a range for new octets the last one takes them. */
+/* Behind a hole most is one SACKed range and the rest is many: what is told is still found,
+ * although the end of it all is nearer in octets than the block that was told last. */
+START_TEST(block_in_a_long_flight_is_found)
+{
+	enum { RANGES = 900, LEN = 100, TOLD = 500 };
+
+	t.peer_ws = 7;
+	sack_established();
+	t.p->nodelay = true;
+	t.p->cc.cwnd_bytes = RANGES * LEN;
+	RX(.flags = A, .seq = 1, .ack = 1);
+	for (uint32_t i = 0; i < RANGES; i++) {
+		s_send(LEN);
+		env_turn();
+		t.lc->now_ns++;
+		drop_out();
+	}
+	ck_assert_uint_eq(t.p->sent.n, RANGES);
+	for (uint32_t i = 11; i <= TOLD; i++)
+		env_rx_quiet(&(struct in){.flags = A,
+			.seq = 1,
+			.ack = 1,
+			.sack = {{1 + 10 * LEN, 1 + i * LEN}, {1 + 2 * LEN, 1 + 5 * LEN}}});
+	env_rx_quiet(&(struct in){.flags = A,
+		.seq = 1,
+		.ack = 1,
+		.sack = {{1 + (TOLD + 1) * LEN, 1 + (TOLD + 2) * LEN}}});
+	ck_assert_uint_eq(t.p->sent.sacked_bytes, (TOLD - 10 + 3 + 1) * LEN);
+	env_turn();
+	drop_out();
+}
+END_TEST
+
 START_TEST(no_range_left_joins_what_is_sent)
 {
 	sack_established();
@@ -293,6 +326,7 @@ main(void)
 	tcase_add_test(c, blocks_split_and_join_ranges);
 	tcase_add_test(c, impossible_blocks_change_nothing);
 	tcase_add_test(c, many_tiny_blocks_are_survived);
+	tcase_add_test(c, block_in_a_long_flight_is_found);
 	tcase_add_test(c, no_range_left_joins_what_is_sent);
 	tcase_add_test(c, reneging_is_found_at_the_timeout);
 	tcase_add_test(c, old_ack_with_blocks_changes_nothing);
