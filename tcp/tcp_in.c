@@ -193,8 +193,10 @@ syn_rcvd_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	tcp_ack_open(lc, pcb, seg);
 	tcp_set_state(lc, pcb, TCPS_ESTABLISHED);
 	tcp_syn_done(lc, pcb);
-	if (pcb->s != NULL)
+	if (pcb->s != NULL) {
+		tcp_tune_start(lc, pcb);
 		tcp_keep_start(lc, pcb->s);
+	}
 	tcp_wake(lc, pcb);
 	/* close() came before the handshake ended. */
 	if (pcb->fin_queued) {
@@ -316,6 +318,7 @@ syn_sent_open(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	tcp_ack_open(lc, pcb, seg);
 	tcp_set_state(lc, pcb, TCPS_ESTABLISHED);
 	tcp_output_mark(lc, pcb, TCP_OUT_ACK | TCP_OUT_DATA);
+	tcp_tune_start(lc, pcb);
 	if (pcb->s != NULL)
 		tcp_keep_start(lc, pcb->s);
 	tcp_wake(lc, pcb);

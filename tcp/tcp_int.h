@@ -25,7 +25,7 @@ void tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
 /* len octets, the next in order, are in the buffer and nothing is held. */
 void tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len);
 /* What the window field would stand for now, in bytes; SWS avoidance applied. */
-uint32_t tcp_rcv_window(const struct tcp_pcb *pcb);
+uint32_t tcp_rcv_window(struct lcore *lc, const struct tcp_pcb *pcb);
 /* The application read: marks an ACK if the window opened enough to tell. */
 void tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rcv_purge(struct lcore *lc, struct tcp_pcb *pcb);
@@ -40,6 +40,18 @@ void tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* tcp_tune.c */
+/* How large the receive buffer of a socket may become: what the window scale is for. */
+uint32_t tcp_tune_rcv_max(const struct lcore *lc, const struct sock *s);
+/* Of room in the receive buffer, what may be offered while chunks are short. */
+uint32_t tcp_tune_room(struct lcore *lc, const struct tcp_pcb *pcb, uint32_t room);
+/* A socket has the connection: what it takes is measured from here on. */
+void tcp_tune_start(const struct lcore *lc, struct tcp_pcb *pcb);
+/* It took something. */
+void tcp_tune_rcv(struct lcore *lc, struct tcp_pcb *pcb);
+/* It has more to send than there is room for. */
+void tcp_tune_snd(struct lcore *lc, struct tcp_pcb *pcb);
 
 /* tcp_ecn.c */
 /* ECE and CWR of our SYN, or of the answer to one. */

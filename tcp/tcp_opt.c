@@ -24,6 +24,7 @@ set_rcvbuf(struct lcore *lc, struct sock *s, int v)
 	struct tcp_pcb *pcb = s->pcb;
 
 	s->rcvbuf_bytes = buf_bytes(v);
+	s->rcvbuf_set = true;
 	if (pcb->state <= TCPS_LISTEN)
 		return;
 	/* RFC 9293 s3.8.6: what was promised is kept. */
@@ -38,6 +39,7 @@ set_sndbuf(struct lcore *lc, struct sock *s, int v)
 	struct tcp_pcb *pcb = s->pcb;
 
 	s->sndbuf_bytes = buf_bytes(v);
+	s->sndbuf_set = true;
 	if (pcb->state <= TCPS_LISTEN)
 		return;
 	pcb->snd.limit_bytes = s->sndbuf_bytes;
@@ -265,6 +267,7 @@ static int
 get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 {
 	const struct tcp_pcb *pcb = s->pcb;
+	bool is_open = pcb->state > TCPS_LISTEN;
 
 	switch (opt) {
 	case SO_ERROR:
@@ -276,9 +279,9 @@ get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 	case SO_REUSEADDR:
 		return put_int(val, len, s->reuse_addr);
 	case SO_RCVBUF:
-		return put_int(val, len, (int)s->rcvbuf_bytes);
+		return put_int(val, len, (int)(is_open ? pcb->rcv.limit_bytes : s->rcvbuf_bytes));
 	case SO_SNDBUF:
-		return put_int(val, len, (int)s->sndbuf_bytes);
+		return put_int(val, len, (int)(is_open ? pcb->snd.limit_bytes : s->sndbuf_bytes));
 	case SO_LINGER:
 		return get_linger(s, val, len);
 	case SO_KEEPALIVE:

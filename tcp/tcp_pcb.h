@@ -134,6 +134,14 @@ struct tcp_rec {
 	bool tlp_again : 1;
 };
 
+/* What the program takes in a round trip. */
+struct tcp_tune {
+	uint32_t start_us; /* of this round */
+	uint32_t pos;      /* of the receive buffer then */
+	uint32_t edge;     /* rcv_adv then */
+	uint32_t taken;    /* octets in the round before */
+};
+
 TAILQ_HEAD(tcp_pcb_list, tcp_pcb);
 LIST_HEAD(tcp_bound_list, tcp_pcb);
 
@@ -246,7 +254,10 @@ struct tcp_pcb {
 	struct buf rcv;
 
 	TAILQ_ENTRY(tcp_pcb) all;
-	TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
+	union {
+		TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
+		struct tcp_tune tune;       /* while a socket has it */
+	};
 	TAILQ_ENTRY(tcp_pcb) out;
 	TAILQ_ENTRY(tcp_pcb) starved;
 	union {

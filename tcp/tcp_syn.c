@@ -109,7 +109,7 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	buf_init(&pcb->snd, s->sndbuf_bytes);
 	buf_init(&pcb->rcv, s->rcvbuf_bytes);
 	pcb->snd.modest = pcb->rcv.modest = true;
-	pcb->rcv_wscale = tcp_wscale_of(s->rcvbuf_bytes);
+	pcb->rcv_wscale = tcp_wscale_of(tcp_tune_rcv_max(lc, s));
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
 	pcb->opt_sack = !lc->tcp->conf.no_sack;

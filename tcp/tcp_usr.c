@@ -207,7 +207,10 @@ usr_accept(struct lcore *lc, struct sock *s, struct sock *child)
 	child->reuse_addr = s->reuse_addr;
 	child->rcvbuf_bytes = pcb->rcv.limit_bytes;
 	child->sndbuf_bytes = pcb->snd.limit_bytes;
+	child->rcvbuf_set = s->rcvbuf_set;
+	child->sndbuf_set = s->sndbuf_set;
 	pcb->s = child;
+	tcp_tune_start(lc, pcb);
 	if (tcp_more_inherit(lc, s, child) != 0)
 		lc_count(lc, ST_TCP_NO_OPTIONS);
 	tcp_wake(lc, pcb);
@@ -395,6 +398,8 @@ usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flag
 	rc = tcp_usr_may_send(s);
 	if (rc != 0 || len == 0)
 		return rc;
+	if (unlikely(len > buf_room(&pcb->snd)))
+		tcp_tune_snd(lc, pcb);
 	n = buf_append(lc, &pcb->snd, buf, len);
 	if (n < len)
 		note_want(lc, pcb);
@@ -562,6 +567,8 @@ is_writable(struct lcore *lc, struct tcp_pcb *pcb)
 	if (pcb->fin_queued)
 		return true;
 	/* A third of the buffer: otherwise every ACK would wake the writer for a few bytes. */
+	if (buf_room(&pcb->snd) < RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
+		tcp_tune_snd(lc, pcb);
 	if (buf_room(&pcb->snd) < RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
 		return false;
 	note_want(lc, pcb);

@@ -268,8 +268,10 @@ enum { TL_TCP_STATE = 0x7401 };
  * Sets an option; int unless said otherwise.
  *
  * - SOL_SOCKET, SO_REUSEADDR: not 0: shares a bound port with others that say so, no listener
- * - SOL_SOCKET, SO_RCVBUF: bytes, brought into 4096 to 64 MiB; never below what is promised
- * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB
+ * - SOL_SOCKET, SO_RCVBUF: bytes, brought into 4096 to 64 MiB; never below what is promised. A
+ * stream that does not say has [tcp] rcvbuf, which grows to rcvbuf-max as its program reads
+ * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB. A stream that does not say has [tcp]
+ *   sndbuf, which grows to sndbuf-max with the congestion window
  * - SOL_SOCKET, SO_LINGER: struct linger; only 0 seconds has an effect
  * - SOL_SOCKET, SO_KEEPALIVE: not 0: a silent peer is asked (RFC 9293 s3.8.4), as the next four say
  * - SOL_SOCKET, SO_RCVLOWAT: bytes before TL_EV_IN, half of the buffer at most; 1
