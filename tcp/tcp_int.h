@@ -128,7 +128,9 @@ void tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg);
 void tcp_out_answer(struct lcore *lc, const struct tcp_seg *s, const struct rte_mbuf *question);
 
 /* tcp_syn.c */
-struct tcp_pcb *tcp_listener_find(const struct lcore *lc, const struct flow_key *k);
+/* Who listens for k; m: the packet, which decides among listeners with different wishes. */
+struct tcp_pcb *tcp_listener_find(
+	struct lcore *lc, const struct flow_key *k, const struct rte_mbuf *m);
 void tcp_listen_start(struct lcore *lc, struct tcp_pcb *pcb, uint32_t backlog);
 void tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb);
 /* A SYN for a listener. iss_min: the ISN must be greater, NULL if no old connection was there. */
@@ -147,6 +149,10 @@ void tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb);
 /* Options of the peer's SYN (RFC 9293 s3.7.1, RFC 7323 s2.2, s3.2). */
 void tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 bool tcp_syn_room(const struct tcp_pcb *child);
+/* seg, which would open the connection, only says so, and the listener waits for more. */
+bool tcp_syn_defer(struct lcore *lc, struct tcp_pcb *child, const struct tcp_seg *seg);
+/* RFC 6191 s2 and RFC 9293 s3.4.3: an ISN greater than what an old incarnation used. */
+void tcp_syn_iss_above(struct lcore *lc, struct tcp_pcb *pcb, uint32_t used);
 void tcp_syn_done(struct lcore *lc, struct tcp_pcb *child);
 /* Takes a child out of its listener's queues. */
 void tcp_syn_forget(struct tcp_pcb *child);

@@ -184,6 +184,7 @@ struct tcp_pcb {
 	bool is_bound : 1;   /* on ctx->bound */
 	bool cwnd_limited : 1;
 	bool in_ready : 1; /* of parent's two queues: the one for accept() */
+	bool deferred : 1; /* its ACK came, and accept() waits for what it has to say */
 
 	/* RFC 9293 s3.3.1 */
 	uint32_t iss;

@@ -71,6 +71,7 @@ static const struct key_rule rules[] = {
 	{"tcp", "keep-interval-s", V_U16, AT(stack_conf, tcp.keep_interval_s), 1, 32767, "1 to 32767 seconds"},
 	{"tcp", "keep-probes", V_U16, AT(stack_conf, tcp.keep_count), 1, 127, "1 to 127"},
 	{"tcp", "msl-ms", V_U32, AT(stack_conf, tcp.msl_ms), 10, 120000, "10 to 120000 ms"},
+	{"tcp", "time-wait-reuse", V_BOOL, AT(stack_conf, tcp.tw_reuse), 0, 0, "yes or no"},
 	{"tcp", "syn-retries", V_U32, AT(stack_conf, tcp.syn_retries), 1, 15, "1 to 15"},
 	{"tcp", "syn-cookies", V_BOOL_NOT, AT(stack_conf, tcp.no_cookies), 0, 0, "yes or no"},
 	{"tcp", "rto-initial-ms", V_US, AT(stack_conf, tcp.rto_init_us), 10, 60000, "10 to 60000 ms"},

@@ -110,8 +110,8 @@ latch_spawn(struct lcore *lc, struct latch *l, struct latch *listener, const str
 	ck_assert_uint_eq(listener->state, TL_LATCH_LISTENER);
 	ck_assert(flow_key_eq(k, &pkt_meta(m)->key));
 	ck_assert_ptr_null(pkt_meta(m)->flow);
-	if (t.fake.spawn_rc != DROP_NONE)
-		return t.fake.spawn_rc;
+	if (t.fake.spawn_rc != DROP_NONE || listener == t.fake.refuser)
+		return latch_spawn_check(lc, listener, k, m);
 	establish(l);
 	t.fake.spawned++;
 	t.fake.in_use++;
@@ -131,10 +131,9 @@ latch_spawn_check(struct lcore *lc, const struct latch *listener, const struct f
 	const struct rte_mbuf *m)
 {
 	(void)lc;
-	(void)listener;
 	(void)k;
 	(void)m;
-	return t.fake.spawn_rc;
+	return listener == t.fake.refuser ? DROP_LATCH_REQUEST : t.fake.spawn_rc;
 }
 
 enum latch_act
