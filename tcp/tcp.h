@@ -13,28 +13,53 @@
 
 enum tcp_conf_cc { TCP_CONF_NEWRENO = 0, TCP_CONF_CUBIC, TCP_CONF_DCTCP, TCP_CONF_BBR };
 
+/* Linux' numbers of tcp_fastopen and tcp_mtu_probing. */
+enum tcp_conf_tfo {
+	TCP_CONF_TFO_OFF = 0,
+	TCP_CONF_TFO_CLIENT = 1,
+	TCP_CONF_TFO_SERVER = 2,
+	TCP_CONF_TFO_BOTH = 3
+};
+enum tcp_conf_mtu { TCP_CONF_MTU_OFF = 0, TCP_CONF_MTU_BLACKHOLE, TCP_CONF_MTU_ALWAYS };
+
 enum tcp_conf_ecn { TCP_CONF_ECN_OFF = 0, TCP_CONF_ECN_ASK, TCP_CONF_ECN_ACCEPT };
 
 struct tcp_conf {
 	uint32_t max_pcbs;     /* control blocks of this worker */
-	uint32_t sndbuf_bytes; /* default of SO_SNDBUF */
-	uint32_t rcvbuf_bytes; /* default of SO_RCVBUF */
+	uint32_t sndbuf_bytes; /* what a buffer begins with */
+	uint32_t rcvbuf_bytes;
+	uint32_t sndbuf_max_bytes; /* and what it may grow to by itself */
+	uint32_t rcvbuf_max_bytes;
+	uint32_t pressure_pct; /* of the chunks in use: then buffers stay and windows get small */
 	uint32_t rto_min_us;   /* RFC 6298 (2.4) says 1 s; 200 ms by default, a deviation */
 	uint32_t msl_ms;       /* TIME-WAIT lasts twice this */
 	uint32_t delack_us;    /* RFC 9293 s3.8.6.3: below 500 ms */
-	uint32_t syn_retries;  /* of SYN and of SYN-ACK */
+	uint32_t fin_wait_ms;  /* in FIN-WAIT-2 when the program is gone */
+	uint32_t syn_retries;
+	uint32_t synack_retries;
 	uint32_t data_retries; /* R2 of RFC 9293 s3.8.3, in retransmissions */
 	uint16_t keep_idle_s;  /* RFC 9293 s3.8.4: before the first keep-alive, 7200 */
 	uint16_t keep_interval_s;
 	uint16_t keep_count;
 	uint16_t port_first; /* ephemeral ports, RFC 6335 s6 */
 	uint16_t port_last;
-	uint32_t rto_init_us; /* RFC 6298 (2.1) */
-	uint32_t rto_max_us;  /* RFC 6298 (2.5) */
-	uint32_t iw_segments; /* RFC 6928 */
-	uint32_t max_ranges;  /* of scoreboards, beyond one for each connection */
-	uint8_t cc;           /* TCP_CONF_*: congestion control of who does not choose */
-	uint8_t ecn;          /* TCP_CONF_ECN_* */
+	uint32_t rto_init_us;      /* RFC 6298 (2.1) */
+	uint32_t rto_max_us;       /* RFC 6298 (2.5) */
+	uint32_t iw_segments;      /* RFC 6928 */
+	uint32_t max_ranges;       /* of scoreboards, beyond one for each connection */
+	uint32_t challenge_per_s;  /* RFC 5961 s7 */
+	uint32_t fastopen_pause_s; /* after a black hole, RFC 7413 s4.1.3.1 */
+	uint32_t mtu_probe_s;      /* between searches for a larger MTU */
+	uint16_t base_mss;         /* what path MTU probing begins with */
+	uint8_t fastopen_key[16];
+	bool has_fastopen_key; /* else a random one */
+	uint8_t fastopen;      /* TCP_CONF_TFO_* */
+	uint8_t mtu_probing;   /* TCP_CONF_MTU_* */
+	uint8_t cc;            /* TCP_CONF_*: congestion control of who does not choose */
+	uint8_t ecn;           /* TCP_CONF_ECN_* */
+	bool tw_reuse;         /* connect() may take the 5-tuple of a TIME-WAIT, RFC 6191 */
+	bool no_timestamps;
+	bool no_wscale;
 	bool no_hystart;
 	bool no_sack;
 	bool no_dsack;

@@ -101,7 +101,9 @@ measure_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	pcb->rtt_seq = pcb->snd_una;
 	if (pcb->last_send_ns == 0)
 		return;
-	if (pcb->syn_again)
+	if (pcb->deferred)
+		; /* when its ACK came */
+	else if (pcb->syn_again)
 		measure_echo(lc, pcb, seg);
 	else
 		tcp_rtt_sample(lc, pcb, us_since(lc, pcb->last_send_ns));
@@ -112,7 +114,7 @@ measure_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 void
 tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	bool syn_lost = pcb->rexmt_cnt > 0;
+	bool syn_lost = pcb->rexmt_cnt > 0 && !pcb->deferred;
 
 	pcb->snd_una = seg->ack;
 	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);

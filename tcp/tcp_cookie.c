@@ -120,7 +120,7 @@ tcp_cookie_send(
 		if ((syn->opts & TCP_O_WS) != 0) {
 			ws = RTE_MIN((uint32_t)syn->wscale, (uint32_t)TCP_WSCALE_MAX);
 			s.opts |= TCP_O_WS;
-			s.wscale = tcp_wscale_of(lsn->s->rcvbuf_bytes);
+			s.wscale = tcp_wscale_of(tcp_tune_rcv_max(lc, lsn->s));
 		}
 		if ((syn->opts & TCP_O_SACK_PERM) != 0 && !lc->tcp->conf.no_sack) {
 			ws |= SACK_BIT;

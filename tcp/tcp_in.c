@@ -184,6 +184,8 @@ syn_rcvd_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		seg->why = DROP_TCP_ACK;
 		return false;
 	}
+	if (tcp_syn_defer(lc, pcb, seg))
+		return false;
 	/* A full accept queue: as if the ACK was lost; our SYN-ACK will ask for it again. */
 	if (!tcp_syn_room(pcb)) {
 		seg->why = DROP_TCP_BACKLOG;
@@ -192,8 +194,10 @@ syn_rcvd_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	tcp_ack_open(lc, pcb, seg);
 	tcp_set_state(lc, pcb, TCPS_ESTABLISHED);
 	tcp_syn_done(lc, pcb);
-	if (pcb->s != NULL)
+	if (pcb->s != NULL) {
+		tcp_tune_start(lc, pcb);
 		tcp_keep_start(lc, pcb->s);
+	}
 	tcp_wake(lc, pcb);
 	/* close() came before the handshake ended. */
 	if (pcb->fin_queued) {
@@ -315,6 +319,7 @@ syn_sent_open(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	tcp_ack_open(lc, pcb, seg);
 	tcp_set_state(lc, pcb, TCPS_ESTABLISHED);
 	tcp_output_mark(lc, pcb, TCP_OUT_ACK | TCP_OUT_DATA);
+	tcp_tune_start(lc, pcb);
 	if (pcb->s != NULL)
 		tcp_keep_start(lc, pcb->s);
 	tcp_wake(lc, pcb);
@@ -357,7 +362,7 @@ seg_syn_sent(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 static void
 seg_listen(struct lcore *lc, struct tcp_seg *seg, const uint32_t *iss_min)
 {
-	struct tcp_pcb *lsn = tcp_listener_find(lc, &pkt_meta(seg->m)->key);
+	struct tcp_pcb *lsn = tcp_listener_find(lc, &pkt_meta(seg->m)->key, seg->m);
 
 	if ((seg->flags & TCP_F_RST) != 0) {
 		seg->why = lsn == NULL ? DROP_TCP_NO_PCB : DROP_TCP_RST;
@@ -386,13 +391,13 @@ seg_listen(struct lcore *lc, struct tcp_seg *seg, const uint32_t *iss_min)
  * and somebody listens for it. F-30: the same rule for any peer; the old latch ends here.
  */
 static bool
-is_new_incarnation(const struct lcore *lc, const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+is_new_incarnation(struct lcore *lc, const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	uint8_t bits = TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN;
 
 	if (pcb->state != TCPS_TIME_WAIT || (seg->flags & bits) != TCP_F_SYN)
 		return false;
-	if (tcp_listener_find(lc, &pcb->fe.key) == NULL)
+	if (tcp_listener_find(lc, &pcb->fe.key, seg->m) == NULL)
 		return false;
 	if (pcb->opt_ts && (seg->opts & TCP_O_TS) != 0 && seg->ts_val != pcb->ts_recent)
 		return seq_gt(seg->ts_val, pcb->ts_recent);

@@ -29,7 +29,7 @@ void tcp_rcv_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
  * of which the largest says what the peer's full ones are (RFC 9293 s3.8.6.3). */
 void tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len, uint16_t largest);
 /* What the window field would stand for now, in bytes; SWS avoidance applied. */
-uint32_t tcp_rcv_window(const struct tcp_pcb *pcb);
+uint32_t tcp_rcv_window(struct lcore *lc, const struct tcp_pcb *pcb);
 /* The application read: marks an ACK if the window opened enough to tell. */
 void tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rcv_purge(struct lcore *lc, struct tcp_pcb *pcb);
@@ -44,6 +44,18 @@ void tcp_rexmt_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_rexmt_resume(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_start(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_persist_end(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* tcp_tune.c */
+/* How large the receive buffer of a socket may become: what the window scale is for. */
+uint32_t tcp_tune_rcv_max(const struct lcore *lc, const struct sock *s);
+/* Of room in the receive buffer, what may be offered while chunks are short. */
+uint32_t tcp_tune_room(struct lcore *lc, const struct tcp_pcb *pcb, uint32_t room);
+/* A socket has the connection: what it takes is measured from here on. */
+void tcp_tune_start(const struct lcore *lc, struct tcp_pcb *pcb);
+/* It took something. */
+void tcp_tune_rcv(struct lcore *lc, struct tcp_pcb *pcb);
+/* It has more to send than there is room for. */
+void tcp_tune_snd(struct lcore *lc, struct tcp_pcb *pcb);
 
 /* tcp_ecn.c */
 /* ECE and CWR of our SYN, or of the answer to one. */
@@ -132,7 +144,9 @@ void tcp_out_keepalive(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_out_refuse(struct lcore *lc, const struct tcp_seg *seg);
 
 /* tcp_syn.c */
-struct tcp_pcb *tcp_listener_find(const struct lcore *lc, const struct flow_key *k);
+/* Who listens for k; m: the packet, which decides among listeners with different wishes. */
+struct tcp_pcb *tcp_listener_find(
+	struct lcore *lc, const struct flow_key *k, const struct rte_mbuf *m);
 void tcp_listen_start(struct lcore *lc, struct tcp_pcb *pcb, uint32_t backlog);
 void tcp_listen_end(struct lcore *lc, struct tcp_pcb *pcb);
 /* A SYN for a listener. iss_min: the ISN must be greater, NULL if no old connection was there. */
@@ -151,6 +165,10 @@ void tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb);
 /* Options of the peer's SYN (RFC 9293 s3.7.1, RFC 7323 s2.2, s3.2). */
 void tcp_syn_options(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 bool tcp_syn_room(const struct tcp_pcb *child);
+/* seg, which would open the connection, only says so, and the listener waits for more. */
+bool tcp_syn_defer(struct lcore *lc, struct tcp_pcb *child, const struct tcp_seg *seg);
+/* RFC 6191 s2 and RFC 9293 s3.4.3: an ISN greater than what an old incarnation used. */
+void tcp_syn_iss_above(struct lcore *lc, struct tcp_pcb *pcb, uint32_t used);
 void tcp_syn_done(struct lcore *lc, struct tcp_pcb *child);
 /* Takes a child out of its listener's queues. */
 void tcp_syn_forget(struct tcp_pcb *child);

@@ -44,14 +44,27 @@ tcp_more_free(struct lcore *lc, struct sock *s)
 	s->more = NULL;
 }
 
+/* A listener's own options are no reason for every connection to have some. */
+static bool
+has_heritage(const struct lcore *lc, const struct tcp_more *f)
+{
+	const struct tcp_conf *c = &lc->tcp->conf;
+
+	return f->keep || f->idle_s != c->keep_idle_s || f->interval_s != c->keep_interval_s ||
+	       f->count != c->keep_count || f->lowat_bytes != 1 || f->user_timeout_ms != 0;
+}
+
 int
 tcp_more_inherit(struct lcore *lc, const struct sock *from, struct sock *to)
 {
 	const struct tcp_more *f = from->more;
-	struct tcp_more *m = f == NULL ? NULL : tcp_more(lc, to);
+	struct tcp_more *m;
 
+	if (f == NULL || !has_heritage(lc, f))
+		return 0;
+	m = tcp_more(lc, to);
 	if (m == NULL)
-		return f == NULL ? 0 : -ENOBUFS;
+		return -ENOBUFS;
 	m->keep = f->keep;
 	m->idle_s = f->idle_s;
 	m->interval_s = f->interval_s;

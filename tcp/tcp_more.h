@@ -21,6 +21,7 @@ struct tcp_more {
 	uint32_t seen_rcv_nxt, seen_snd_una, seen_ts; /* when the peer was last heard */
 	uint32_t user_timeout_ms;                     /* 0: none */
 	uint32_t lowat_bytes;                         /* SO_RCVLOWAT */
+	uint32_t defer_s;                             /* TCP_DEFER_ACCEPT, of a listener */
 	uint64_t probe_ns;                            /* the first of these probes */
 	uint64_t trouble_ns;                          /* since when nothing is acknowledged */
 };

@@ -10,7 +10,7 @@
 #include "tcp/tcp_info.h"
 #include "tcp/tcp_int.h"
 
-enum { BUF_MIN = 4096, BUF_MAX = 64 << 20, MAXSEG_MAX = 32767 };
+enum { BUF_MIN = 4096, BUF_MAX = 64 << 20, MAXSEG_MAX = 32767, DEFER_MAX_S = 32767 };
 
 static uint32_t
 buf_bytes(int v)
@@ -24,6 +24,7 @@ set_rcvbuf(struct lcore *lc, struct sock *s, int v)
 	struct tcp_pcb *pcb = s->pcb;
 
 	s->rcvbuf_bytes = buf_bytes(v);
+	s->rcvbuf_set = true;
 	if (pcb->state <= TCPS_LISTEN)
 		return;
 	/* RFC 9293 s3.8.6: what was promised is kept. */
@@ -38,6 +39,7 @@ set_sndbuf(struct lcore *lc, struct sock *s, int v)
 	struct tcp_pcb *pcb = s->pcb;
 
 	s->sndbuf_bytes = buf_bytes(v);
+	s->sndbuf_set = true;
 	if (pcb->state <= TCPS_LISTEN)
 		return;
 	pcb->snd.limit_bytes = s->sndbuf_bytes;
@@ -78,6 +80,12 @@ set_socket(struct lcore *lc, struct sock *s, int opt, int v)
 	case SO_REUSEADDR:
 		s->reuse_addr = v != 0;
 		return 0;
+	case SO_REUSEPORT:
+		s->reuse_port = v != 0;
+		return 0;
+	case SO_OOBINLINE:
+		/* RFC 6093 s6: they are in line; another place for them there is not. */
+		return v != 0 ? 0 : -EINVAL;
 	case SO_RCVBUF:
 		set_rcvbuf(lc, s, v);
 		return 0;
@@ -123,6 +131,29 @@ set_quickack(struct lcore *lc, struct tcp_pcb *pcb, int v)
 	return 0;
 }
 
+/* Of a listener; as in Linux, 0 or less: off. */
+static int
+set_defer(struct lcore *lc, struct sock *s, int v)
+{
+	struct tcp_more *m = tcp_more(lc, s);
+
+	if (m == NULL)
+		return -ENOBUFS;
+	m->defer_s = (uint32_t)RTE_MIN(RTE_MAX(v, 0), DEFER_MAX_S);
+	return 0;
+}
+
+static int
+set_maxseg(struct tcp_pcb *pcb, int v)
+{
+	if (v < TCP_MSS_MIN || v > MAXSEG_MAX)
+		return -EINVAL;
+	pcb->user_mss = (uint16_t)v;
+	if (pcb->state > TCPS_LISTEN)
+		tcp_pcb_update_mss(pcb);
+	return 0;
+}
+
 static int
 set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 {
@@ -147,12 +178,9 @@ set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 	case TCP_USER_TIMEOUT:
 		return set_user_timeout(lc, s, v);
 	case TCP_MAXSEG:
-		if (v < TCP_MSS_MIN || v > MAXSEG_MAX)
-			return -EINVAL;
-		pcb->user_mss = (uint16_t)v;
-		if (pcb->state > TCPS_LISTEN)
-			tcp_pcb_update_mss(pcb);
-		return 0;
+		return set_maxseg(pcb, v);
+	case TCP_DEFER_ACCEPT:
+		return set_defer(lc, s, v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -265,6 +293,7 @@ static int
 get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 {
 	const struct tcp_pcb *pcb = s->pcb;
+	bool is_open = pcb->state > TCPS_LISTEN;
 
 	switch (opt) {
 	case SO_ERROR:
@@ -275,10 +304,14 @@ get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 		return put_int(val, len, pcb->state == TCPS_LISTEN);
 	case SO_REUSEADDR:
 		return put_int(val, len, s->reuse_addr);
+	case SO_REUSEPORT:
+		return put_int(val, len, s->reuse_port);
+	case SO_OOBINLINE:
+		return put_int(val, len, 1);
 	case SO_RCVBUF:
-		return put_int(val, len, (int)s->rcvbuf_bytes);
+		return put_int(val, len, (int)(is_open ? pcb->rcv.limit_bytes : s->rcvbuf_bytes));
 	case SO_SNDBUF:
-		return put_int(val, len, (int)s->sndbuf_bytes);
+		return put_int(val, len, (int)(is_open ? pcb->snd.limit_bytes : s->sndbuf_bytes));
 	case SO_LINGER:
 		return get_linger(s, val, len);
 	case SO_KEEPALIVE:
@@ -329,6 +362,8 @@ get_tcp(const struct lcore *lc, const struct tcp_pcb *pcb, int opt, void *val, s
 		return put_int(val, len, m != NULL ? (int)m->user_timeout_ms : 0);
 	case TCP_NODELAY:
 		return put_int(val, len, pcb->nodelay);
+	case TCP_DEFER_ACCEPT:
+		return put_int(val, len, m != NULL ? (int)m->defer_s : 0);
 	case TCP_MAXSEG:
 		return put_int(val, len,
 			pcb->state <= TCPS_LISTEN && pcb->user_mss != 0 ? pcb->user_mss : pcb->mss);

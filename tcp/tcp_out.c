@@ -52,9 +52,9 @@ empty_seq(const struct tcp_pcb *pcb)
 }
 
 static void
-fill_window(const struct tcp_pcb *pcb, struct tcp_seg *s)
+fill_window(struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
 {
-	uint32_t wnd = tcp_rcv_window(pcb);
+	uint32_t wnd = tcp_rcv_window(lc, pcb);
 
 	/* RFC 7323 s2.2: not scaled in a SYN. */
 	if ((s->flags & TCP_F_SYN) == 0)
@@ -155,7 +155,7 @@ run_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, uint32_t n, s
 {
 	if ((s->flags & TCP_F_ACK) != 0)
 		s->ack = pcb->rcv_nxt;
-	fill_window(pcb, s);
+	fill_window(lc, pcb, s);
 	fill_options(lc, pcb, s);
 	if (unlikely(pcb->opt_ecn) && tcp_is_synced(pcb))
 		tcp_ecn_fill(pcb, s, s->len > 0 && s->seq == pcb->snd_max);
@@ -505,7 +505,7 @@ tcp_out_keepalive(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	struct tcp_seg s = {.seq = pcb->snd_una - 1, .ack = pcb->rcv_nxt, .flags = TCP_F_ACK};
 
-	fill_window(pcb, &s);
+	fill_window(lc, pcb, &s);
 	fill_options(lc, pcb, &s);
 	if (tcp_build_now(lc, pcb, &s))
 		lc_count(lc, ST_TCP_KEEPALIVE);

@@ -136,6 +136,14 @@ struct tcp_rec {
 	bool tlp_again : 1;
 };
 
+/* What the program takes in a round trip. */
+struct tcp_tune {
+	uint32_t start_us; /* of this round */
+	uint32_t pos;      /* of the receive buffer then */
+	uint32_t edge;     /* rcv_adv then */
+	uint32_t taken;    /* octets in the round before */
+};
+
 TAILQ_HEAD(tcp_pcb_list, tcp_pcb);
 LIST_HEAD(tcp_bound_list, tcp_pcb);
 
@@ -178,6 +186,7 @@ struct tcp_pcb {
 	bool is_bound : 1;   /* on ctx->bound */
 	bool cwnd_limited : 1;
 	bool in_ready : 1; /* of parent's two queues: the one for accept() */
+	bool deferred : 1; /* its ACK came, and accept() waits for what it has to say */
 
 	/* RFC 9293 s3.3.1 */
 	uint32_t iss;
@@ -249,7 +258,10 @@ struct tcp_pcb {
 	struct buf rcv;
 
 	TAILQ_ENTRY(tcp_pcb) all;
-	TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
+	union {
+		TAILQ_ENTRY(tcp_pcb) queue; /* half or ready of the parent, or ctx->reap */
+		struct tcp_tune tune;       /* while a socket has it */
+	};
 	TAILQ_ENTRY(tcp_pcb) out;
 	TAILQ_ENTRY(tcp_pcb) starved;
 	union {

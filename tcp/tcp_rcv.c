@@ -56,13 +56,14 @@ tcp_rcv_start(struct tcp_pcb *pcb, const struct tcp_seg *seg)
 }
 
 uint32_t
-tcp_rcv_window(const struct tcp_pcb *pcb)
+tcp_rcv_window(struct lcore *lc, const struct tcp_pcb *pcb)
 {
 	uint32_t promised = pcb->rcv_adv - pcb->rcv_nxt;
 	/* What the field can express, RFC 7323 s2.2, counts as the room. */
 	uint32_t room = RTE_MIN(buf_room(&pcb->rcv), (uint32_t)UINT16_MAX << pcb->rcv_wscale);
 	uint32_t step = RTE_MIN(pcb->rcv.limit_bytes / 2, (uint32_t)pcb->mss);
 
+	room = tcp_tune_room(lc, pcb, room);
 	/* RFC 9293 s3.8.6: the window SHOULD NOT shrink. s3.8.6.2.2: and grows in useful steps. */
 	if (room < promised + RTE_MAX(step, 1u))
 		return promised;
@@ -92,7 +93,8 @@ tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (pcb->state < TCPS_SYN_RCVD || pcb->rcv_fin)
 		return;
-	if (is_news(pcb, tcp_rcv_window(pcb) - (pcb->rcv_adv - pcb->rcv_nxt)))
+	tcp_tune_rcv(lc, pcb);
+	if (is_news(pcb, tcp_rcv_window(lc, pcb) - (pcb->rcv_adv - pcb->rcv_nxt)))
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 }
 

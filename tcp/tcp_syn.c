@@ -13,23 +13,92 @@
 
 enum { BACKLOG_MAX = 4096, HALF_MIN = 64, HALF_LOOK = 64 };
 
-struct tcp_pcb *
-tcp_listener_find(const struct lcore *lc, const struct flow_key *k)
-{
-	struct tcp_pcb *pcb, *any = NULL;
+/* How well a listener's local end fits k, in the order of enum fit. */
+enum fit { FIT_NONE = 0, FIT_MAPPED, FIT_WILDCARD, FIT_ADDRESS };
 
+static enum fit
+fit_of(const struct tcp_pcb *pcb, const struct flow_key *k)
+{
+	const struct ip_addr *own = &pcb->fe.key.local;
+
+	if (pcb->state != TCPS_LISTEN || pcb->fe.key.lport != k->lport)
+		return FIT_NONE;
+	if (ip_addr_eq(own, &k->local))
+		return FIT_ADDRESS;
+	if (!tcp_local_covers(own, pcb->s->v6only, &k->local))
+		return FIT_NONE;
+	/* RFC 3493 s5.3; the wildcard of the packet's own family comes first. */
+	return ip_addr_is_v4(own) == ip_addr_is_v4(&k->local) ? FIT_WILDCARD : FIT_MAPPED;
+}
+
+/* Listeners that fit k equally well (SO_REUSEPORT), in the order of the list. */
+struct group {
+	struct tcp_pcb *first;
+	uint32_t n;
+	enum fit fit;
+	bool one_wish; /* what they ask of a latch is the same */
+};
+
+static void
+group_find(const struct lcore *lc, const struct flow_key *k, struct group *g)
+{
+	struct tcp_pcb *pcb;
+
+	*g = (struct group){.fit = FIT_NONE};
 	LIST_FOREACH (pcb, &lc->tcp->bound[rte_be_to_cpu_16(k->lport) % TCP_BOUND_BUCKETS], bound) {
-		if (pcb->state != TCPS_LISTEN || pcb->fe.key.lport != k->lport)
+		enum fit fit = fit_of(pcb, k);
+
+		if (fit == FIT_NONE || fit < g->fit)
 			continue;
-		if (ip_addr_eq(&pcb->fe.key.local, &k->local))
-			return pcb;
-		/* RFC 3493 s5.3; the wildcard of the packet's own family comes first. */
-		if (tcp_local_covers(&pcb->fe.key.local, pcb->s->v6only, &k->local) &&
-			(any == NULL ||
-				ip_addr_is_v4(&pcb->fe.key.local) == ip_addr_is_v4(&k->local)))
-			any = pcb;
+		if (fit > g->fit)
+			*g = (struct group){.first = pcb, .fit = fit, .one_wish = true};
+		g->n++;
+		g->one_wish = g->one_wish && pcb->latch.wish == g->first->latch.wish;
 	}
-	return any;
+}
+
+/* The nth of those that would take a connection under the protection of m. NULL: fewer do. */
+static struct tcp_pcb *
+group_nth(struct lcore *lc, const struct group *g, const struct flow_key *k,
+	const struct rte_mbuf *m, uint32_t nth)
+{
+	for (struct tcp_pcb *pcb = g->first; pcb != NULL; pcb = LIST_NEXT(pcb, bound)) {
+		if (fit_of(pcb, k) != g->fit)
+			continue;
+		if (m != NULL && latch_spawn_check(lc, &pcb->latch, k, m) != DROP_NONE)
+			continue;
+		if (nth-- == 0)
+			return pcb;
+	}
+	return NULL;
+}
+
+/*
+ * One of several listeners, the same for every packet of a flow. Where they ask for different
+ * protection, only those whose request the packet meets take part: nobody gets a connection that
+ * it did not ask for, and one that somebody wants is not lost by the choice.
+ */
+static struct tcp_pcb *
+group_pick(
+	struct lcore *lc, const struct group *g, const struct flow_key *k, const struct rte_mbuf *m)
+{
+	uint32_t hash = flow_hash(lc->flow, k), willing = 0;
+
+	if (g->one_wish)
+		return group_nth(lc, g, k, NULL, hash % g->n);
+	while (group_nth(lc, g, k, m, willing) != NULL)
+		willing++;
+	/* Nobody: any of them, which will say why not. */
+	return willing == 0 ? g->first : group_nth(lc, g, k, m, hash % willing);
+}
+
+struct tcp_pcb *
+tcp_listener_find(struct lcore *lc, const struct flow_key *k, const struct rte_mbuf *m)
+{
+	struct group g;
+
+	group_find(lc, k, &g);
+	return g.n <= 1 ? g.first : group_pick(lc, &g, k, m);
 }
 
 void
@@ -109,7 +178,7 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	buf_init(&pcb->snd, s->sndbuf_bytes);
 	buf_init(&pcb->rcv, s->rcvbuf_bytes);
 	pcb->snd.modest = pcb->rcv.modest = true;
-	pcb->rcv_wscale = tcp_wscale_of(s->rcvbuf_bytes);
+	pcb->rcv_wscale = tcp_wscale_of(tcp_tune_rcv_max(lc, s));
 	pcb->opt_ws = true;
 	pcb->opt_ts = true;
 	pcb->opt_sack = !lc->tcp->conf.no_sack;
@@ -226,6 +295,15 @@ child_alloc(struct lcore *lc, struct tcp_pcb *lsn)
 	return tcp_pcb_alloc(lc);
 }
 
+void
+tcp_syn_iss_above(struct lcore *lc, struct tcp_pcb *pcb, uint32_t used)
+{
+	if (seq_gt(pcb->iss, used))
+		return;
+	pcb->iss = used + (1u << 16) + (rand_u32(lc->rand) & 0xffff);
+	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
+}
+
 struct tcp_pcb *
 tcp_syn_child(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const uint32_t *iss_min)
 {
@@ -249,11 +327,8 @@ tcp_syn_child(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const 
 		half_evict(lc, lsn);
 	pcb->user_mss = lsn->user_mss;
 	tcp_syn_prepare(lc, pcb, lsn->s, rt.mtu_bytes);
-	/* RFC 6191 s2 and RFC 9293 s3.4.3: greater than what the old incarnation used. */
-	if (iss_min != NULL && seq_leq(pcb->iss, *iss_min)) {
-		pcb->iss = *iss_min + (1u << 16) + (rand_u32(lc->rand) & 0xffff);
-		pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
-	}
+	if (iss_min != NULL)
+		tcp_syn_iss_above(lc, pcb, *iss_min);
 	child_start(lc, lsn, pcb, seg);
 	return pcb;
 }
@@ -280,6 +355,29 @@ bool
 tcp_syn_room(const struct tcp_pcb *child)
 {
 	return child->parent == NULL || child->parent->ready_n < child->parent->backlog;
+}
+
+/*
+ * TCP_DEFER_ACCEPT as in Linux: a peer that only says that it is there stays half-open. It is asked
+ * again when its time is over, and then its ACK is good enough.
+ */
+bool
+tcp_syn_defer(struct lcore *lc, struct tcp_pcb *child, const struct tcp_seg *seg)
+{
+	const struct tcp_more *m = child->parent == NULL ? NULL : child->parent->s->more;
+
+	if (m == NULL || m->defer_s == 0 || seg->len > 0 || (seg->flags & TCP_F_FIN) != 0)
+		return false;
+	if (child->deferred)
+		return child->rexmt_cnt == 0;
+	/* The ACK is measured now, or the wait would be taken for the round trip. */
+	if (!child->syn_again)
+		tcp_rtt_sample(lc, child, (uint32_t)((lc->now_ns - child->last_send_ns) / 1000));
+	child->deferred = true;
+	child->rexmt_cnt = 0;
+	tcp_tmr_at(lc, child, TCP_T_RTO, lc->now_ns + m->defer_s * UINT64_C(1000000000));
+	lc_count(lc, ST_TCP_DEFERRED);
+	return true;
 }
 
 void

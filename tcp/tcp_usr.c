@@ -14,6 +14,7 @@
 #include "tcp/tcp_int.h"
 
 enum { PORT_TRIES = 16 };
+#define REUSE_AFTER_NS UINT64_C(1000000000)
 
 static struct tcp_bound_list *
 bound_list(struct lcore *lc, rte_be16_t port)
@@ -29,30 +30,79 @@ overlap(const struct tcp_pcb *p, const struct sock *s, const struct ip_addr *a)
 	       tcp_local_covers(a, s->v6only, &p->fe.key.local);
 }
 
-/* Whether another socket has this local end: a listener always, else unless both said reuse. */
+/* SO_REUSEADDR: two sockets may have one local end as long as neither listens. */
+static bool
+may_both_have(const struct tcp_pcb *p, const struct tcp_pcb *self)
+{
+	return p->state != TCPS_LISTEN && p->s->reuse_addr && self->s->reuse_addr;
+}
+
+/* SO_REUSEPORT: they want to share what comes. */
+static bool
+are_group(const struct tcp_pcb *p, const struct tcp_pcb *self)
+{
+	return p->s->reuse_port && self->s->reuse_port;
+}
+
+/* The next socket after p (NULL: the first) that has this local end too. */
+static const struct tcp_pcb *
+next_at(struct lcore *lc, const struct tcp_pcb *p, const struct tcp_pcb *self,
+	const struct ip_addr *a, rte_be16_t port)
+{
+	p = p == NULL ? LIST_FIRST(bound_list(lc, port)) : LIST_NEXT(p, bound);
+	while (p != NULL && (p == self || p->fe.key.lport != port || !overlap(p, self->s, a)))
+		p = LIST_NEXT(p, bound);
+	return p;
+}
+
+/* Whether the program must not name this local end. */
 static bool
 is_taken(struct lcore *lc, const struct tcp_pcb *self, const struct ip_addr *a, rte_be16_t port)
 {
-	const struct tcp_pcb *p;
+	const struct tcp_pcb *p = NULL;
 
-	LIST_FOREACH (p, bound_list(lc, port), bound) {
-		if (p == self || p->fe.key.lport != port || !overlap(p, self->s, a))
-			continue;
-		if (p->state == TCPS_LISTEN || !p->s->reuse_addr || !self->s->reuse_addr)
+	while ((p = next_at(lc, p, self, a, port)) != NULL) {
+		if (!may_both_have(p, self) && !are_group(p, self))
 			return true;
 	}
 	return false;
 }
 
-/* Neither a socket of this worker nor a connection of any to key's remote end uses it. */
+/* Whether it must not be chosen: nobody joins a group by chance. */
+static bool
+is_used(struct lcore *lc, const struct tcp_pcb *self, const struct ip_addr *a, rte_be16_t port)
+{
+	const struct tcp_pcb *p = NULL;
+
+	while ((p = next_at(lc, p, self, a, port)) != NULL) {
+		if (!may_both_have(p, self))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a new connection may take the 5-tuple of an old one in TIME-WAIT, whose owner is fe:
+ * RFC 6191 s2, from the side that opens. Its peer tells old segments from new ones by the
+ * timestamps if our clock has moved on, and it ticks a thousand times in this second.
+ */
+static bool
+is_reusable(const struct lcore *lc, const struct flow_ent *fe)
+{
+	const struct tcp_pcb *old = container_of(fe, struct tcp_pcb, fe);
+
+	return lc->tcp->conf.tw_reuse && old->state == TCPS_TIME_WAIT && tcp_is_orphan(old) &&
+	       old->opt_ts && lc->now_ns - old->ts_recent_ns > REUSE_AFTER_NS;
+}
+
+/* No socket of this worker uses it, nor a connection of another one to key's remote end. */
 static bool
 is_good_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key *key, uint32_t port)
 {
 	uint16_t other;
 
 	key->lport = rte_cpu_to_be_16((uint16_t)port);
-	return !is_taken(lc, pcb, &key->local, key->lport) && flow_find(lc, key) == NULL &&
-	       !flow_is_elsewhere(lc, key, &other);
+	return !is_used(lc, pcb, &key->local, key->lport) && !flow_is_elsewhere(lc, key, &other);
 }
 
 /*
@@ -64,15 +114,20 @@ pick_port(struct lcore *lc, const struct tcp_pcb *pcb, struct flow_key key)
 {
 	const struct tcp_conf *c = &lc->tcp->conf;
 	uint32_t n = c->port_last - c->port_first + 1u;
+	const struct flow_ent *fe;
 	uint32_t start;
 
 	for (uint32_t i = 0; i < PORT_TRIES; i++) {
-		if (is_good_port(lc, pcb, &key, c->port_first + rand_below(lc->rand, n)))
+		if (is_good_port(lc, pcb, &key, c->port_first + rand_below(lc->rand, n)) &&
+			flow_find(lc, &key) == NULL)
 			return key.lport;
 	}
 	start = rand_below(lc->rand, n);
 	for (uint32_t i = 0; i < n; i++) {
-		if (is_good_port(lc, pcb, &key, c->port_first + (start + i) % n))
+		if (!is_good_port(lc, pcb, &key, c->port_first + (start + i) % n))
+			continue;
+		fe = flow_find(lc, &key);
+		if (fe == NULL || is_reusable(lc, fe))
 			return key.lport;
 	}
 	return 0;
@@ -147,11 +202,10 @@ unbind(struct tcp_pcb *pcb)
 static bool
 has_listener(struct lcore *lc, const struct tcp_pcb *self)
 {
-	const struct tcp_pcb *p;
+	const struct tcp_pcb *p = NULL;
 
-	LIST_FOREACH (p, bound_list(lc, self->fe.key.lport), bound) {
-		if (p != self && p->state == TCPS_LISTEN && p->fe.key.lport == self->fe.key.lport &&
-			overlap(p, self->s, &self->fe.key.local))
+	while ((p = next_at(lc, p, self, &self->fe.key.local, self->fe.key.lport)) != NULL) {
+		if (p->state == TCPS_LISTEN && !are_group(p, self))
 			return true;
 	}
 	return false;
@@ -205,9 +259,13 @@ usr_accept(struct lcore *lc, struct sock *s, struct sock *child)
 	child->pcb = pcb;
 	child->linger_s = s->linger_s;
 	child->reuse_addr = s->reuse_addr;
+	child->reuse_port = s->reuse_port;
 	child->rcvbuf_bytes = pcb->rcv.limit_bytes;
 	child->sndbuf_bytes = pcb->snd.limit_bytes;
+	child->rcvbuf_set = s->rcvbuf_set;
+	child->sndbuf_set = s->sndbuf_set;
 	pcb->s = child;
+	tcp_tune_start(lc, pcb);
 	if (tcp_more_inherit(lc, s, child) != 0)
 		lc_count(lc, ST_TCP_NO_OPTIONS);
 	tcp_wake(lc, pcb);
@@ -281,24 +339,51 @@ connect_key(struct lcore *lc, const struct tcp_pcb *pcb, const struct sock_addr 
 	return key->lport == 0 ? -EADDRNOTAVAIL : 0;
 }
 
-/* T-3: the latch, then the flow; both before the SYN. pcb->fe.key is set. */
+/* The 5-tuple is pcb's from here on, and the old connection's, if there is one, is no longer. */
 static int
-connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb)
+take_flow(struct lcore *lc, struct tcp_pcb *pcb, struct flow_ent *old)
+{
+	int rc;
+
+	if (old != NULL)
+		flow_remove(lc, old);
+	rc = flow_insert(lc, &pcb->fe);
+	/* Another worker was quicker: then the old connection has lost it to that one. */
+	if (rc != 0 && old != NULL && flow_insert(lc, old) != 0)
+		tcp_pcb_end(lc, container_of(old, struct tcp_pcb, fe), 0);
+	return rc;
+}
+
+/* T-3: the latch, then the flow; both before the SYN. pcb->fe.key is set. *old: a connection whose
+ * 5-tuple was taken and that is to end, or NULL. */
+static int
+connect_own_flow(struct lcore *lc, struct tcp_pcb *pcb, struct flow_ent **old)
 {
 	int rc;
 
 	latch_renew(&pcb->latch);
-	if (flow_find(lc, &pcb->fe.key) != NULL)
+	*old = flow_find(lc, &pcb->fe.key);
+	if (*old != NULL && !is_reusable(lc, *old))
 		return -EADDRINUSE;
 	rc = latch_open(lc, &pcb->latch, &pcb->fe.key);
 	if (rc != 0)
 		return rc;
-	rc = flow_insert(lc, &pcb->fe);
+	rc = take_flow(lc, pcb, *old);
 	if (rc != 0) {
 		latch_release(lc, &pcb->latch);
 		latch_renew(&pcb->latch); /* there was no connection: the socket may listen now */
 	}
 	return rc;
+}
+
+/* pcb is the new incarnation of old, and its sequence numbers are beyond. */
+static void
+end_time_wait(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_pcb *old)
+{
+	tcp_syn_iss_above(lc, pcb, old->snd_max);
+	tcp_pcb_end(lc, old, 0);
+	tcp_reap(lc);
+	lc_count(lc, ST_TCP_TW_CONNECT);
 }
 
 /* RFC 9293 s3.10.1, active OPEN. -EINPROGRESS is success. */
@@ -307,6 +392,7 @@ usr_connect(struct lcore *lc, struct sock *s, const struct sock_addr *a)
 {
 	struct tcp_pcb *pcb = s->pcb;
 	struct flow_key key, before = pcb->fe.key;
+	struct flow_ent *old;
 	struct route rt;
 	int rc = may_connect(pcb);
 
@@ -318,12 +404,14 @@ usr_connect(struct lcore *lc, struct sock *s, const struct sock_addr *a)
 	if (rc != 0)
 		return rc;
 	pcb->fe.key = key;
-	rc = connect_own_flow(lc, pcb);
+	rc = connect_own_flow(lc, pcb, &old);
 	if (rc != 0) {
 		pcb->fe.key = before;
 		return rc;
 	}
 	tcp_syn_prepare(lc, pcb, s, rt.mtu_bytes);
+	if (old != NULL)
+		end_time_wait(lc, pcb, container_of(old, struct tcp_pcb, fe));
 	pcb->was_open = true;
 	s->so_error = 0;
 	tcp_set_state(lc, pcb, TCPS_SYN_SENT);
@@ -377,6 +465,8 @@ usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flag
 	rc = tcp_usr_may_send(s);
 	if (rc != 0 || len == 0)
 		return rc;
+	if (unlikely(len > buf_room(&pcb->snd)))
+		tcp_tune_snd(lc, pcb);
 	n = buf_append(lc, &pcb->snd, buf, len);
 	if (n < len)
 		note_want(lc, pcb);
@@ -544,6 +634,8 @@ is_writable(struct lcore *lc, struct tcp_pcb *pcb)
 	if (pcb->fin_queued)
 		return true;
 	/* A third of the buffer: otherwise every ACK would wake the writer for a few bytes. */
+	if (buf_room(&pcb->snd) < RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
+		tcp_tune_snd(lc, pcb);
 	if (buf_room(&pcb->snd) < RTE_MAX(pcb->snd.limit_bytes / 3, 1u))
 		return false;
 	note_want(lc, pcb);

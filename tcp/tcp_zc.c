@@ -21,6 +21,8 @@ tcp_zc_send(struct lcore *lc, struct sock *s, const void *mem, size_t len, uint6
 		return (int)rc;
 	if (len == 0)
 		return -EINVAL;
+	if (len > buf_room(&pcb->snd))
+		tcp_tune_snd(lc, pcb);
 	if (len > pcb->snd.limit_bytes)
 		return -EMSGSIZE;
 	if (!buf_append_note(lc, &pcb->snd, mem, (uint32_t)len, cookie))

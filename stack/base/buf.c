@@ -141,6 +141,18 @@ buf_pool_in_use(const struct buf_pool *p)
 	return p->nb - p->nb_unused + p->nb_notes;
 }
 
+uint64_t
+buf_pool_bytes(const struct buf_pool *p)
+{
+	return (uint64_t)p->nb * CHUNK_BYTES;
+}
+
+bool
+buf_pool_is_used(const struct buf_pool *p, uint32_t pct)
+{
+	return (uint64_t)(p->nb - p->nb_unused) * 100 >= (uint64_t)p->nb * pct;
+}
+
 void
 buf_init(struct buf *b, uint32_t limit_bytes)
 {

@@ -41,6 +41,12 @@ void buf_pool_free(struct buf_pool *p);
 /* Chunks taken from the pool now, and notes that nobody heard of: 0 when every buffer is empty. */
 uint32_t buf_pool_in_use(const struct buf_pool *p);
 
+/* What all chunks of the pool hold. */
+uint64_t buf_pool_bytes(const struct buf_pool *p);
+
+/* Whether at least pct percent of the chunks are in use. */
+bool buf_pool_is_used(const struct buf_pool *p, uint32_t pct);
+
 void buf_init(struct buf *b, uint32_t limit_bytes);
 
 static inline uint64_t

@@ -87,12 +87,17 @@ struct sock {
 	uint8_t protocol;
 	bool on_ready;
 	bool reuse_addr;
+	bool reuse_port;
+	bool rcvbuf_set; /* by the program: the stack keeps its hands off */
+	bool sndbuf_set;
 	bool v6only;    /* AF_INET6: no IPv4 (RFC 3493 s5.3) */
 	int so_error;   /* positive errno, cleared by reading SO_ERROR */
 	int soft_error; /* the same, told by SO_ERROR only and never by a call */
 	uint32_t rcvbuf_bytes;
 	uint32_t sndbuf_bytes;
-	int linger_s; /* -1: off */
+	int linger_s;         /* -1: off */
+	uint32_t rcvtimeo_ms; /* 0: none; of calls that block */
+	uint32_t sndtimeo_ms;
 };
 
 /* The readiness of s may have changed: tl_wait() will ask ops->ready(). Cheap, idempotent. */

@@ -186,7 +186,15 @@
 	X(TCP_KEEPALIVE,  "tcp-keepalives")     X(TCP_NO_OPTIONS, "tcp-options-lost")             \
 	X(TCP_ECN_CE,     "tcp-congestion-marks") X(TCP_ECN_CWR, "tcp-ecn-reductions")              \
 	X(TCP_TLP,        "tcp-tail-loss-probes")                                                    \
-	X(TCP_TW_REUSE,   "tcp-time-wait-reused")                                                  \
+	X(TCP_TW_REUSE,   "tcp-time-wait-reused") X(TCP_TW_CONNECT, "tcp-time-wait-reconnects")    \
+	X(TCP_RCV_GROWN,  "tcp-receive-buffers-grown") X(TCP_SND_GROWN, "tcp-send-buffers-grown")  \
+	X(TCP_HELD_BACK,  "tcp-windows-held-back") X(TCP_DEFERRED, "tcp-accepts-deferred")         \
+	X(TCP_TFO_ACTIVE, "tcp-fast-opens-out") X(TCP_TFO_FAIL, "tcp-fast-opens-out-failed")       \
+	X(TCP_TFO_PASSIVE, "tcp-fast-opens-in") X(TCP_TFO_REFUSED, "tcp-fast-opens-in-refused")    \
+	X(TCP_TFO_OVERFLOW, "tcp-fast-opens-in-overflow") X(TCP_TFO_COOKIE, "tcp-fast-open-cookies-given") \
+	X(TCP_TFO_BLACKHOLE, "tcp-fast-open-black-holes")                                          \
+	X(TCP_MTU_PROBE,  "tcp-mtu-probes") X(TCP_MTU_PROBE_OK, "tcp-mtu-probes-arrived")          \
+	X(TCP_MTU_PROBE_LOST, "tcp-mtu-probes-lost") X(TCP_MTU_BLACKHOLE, "tcp-mtu-black-holes")   \
 	X(UDP_IN,         "udp-datagrams-in")   X(UDP_OUT,        "udp-datagrams-out")             \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
 	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \

@@ -71,7 +71,8 @@ int tl_socket(struct tl_worker *w, int domain, int type, int protocol);
  * @param len   bytes at addr
  * @return 0; or -1: EAFNOSUPPORT (another family), EADDRNOTAVAIL (not an address of this stack, or
  *   still being tried, RFC 4862 s5.4), EADDRINUSE (a listener has it, or another socket
- *   unless both have SO_REUSEADDR; or no ephemeral port is left), EINVAL (bound before, connected
+ *   unless both have SO_REUSEADDR, and neither if both have SO_REUSEPORT; or no ephemeral port is
+ *   left; sockets of other workers are in nobody's way), EINVAL (bound before, connected
  * or listening; len too small; a scope that names no port; a mapped address where IPV6_V6ONLY is
  * set)
  */
@@ -79,7 +80,10 @@ int tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t 
 
 /**
  * Waits for connections; binds to an ephemeral port if tl_bind() was not called. Called again it
- * changes the backlog.
+ * changes the backlog. Of several listeners on one local end (SO_REUSEPORT) each connection goes to
+ * one, by a hash of its addresses and ports. If they want different protection (TL_LATCH_REQUEST),
+ * it goes to one of those whose request it meets; if it meets none it is dropped. A listener of
+ * another worker gets what arrives there.
  * @param backlog  how many connections may wait for tl_accept(); below 0 is 0
  * @return 0; or -1: EINVAL (connected, or was), EADDRINUSE (another listener has the port, or no
  *   ephemeral one is left)
@@ -268,9 +272,16 @@ enum { TL_TCP_STATE = 0x7401 };
  * Sets an option; int unless said otherwise.
  *
  * - SOL_SOCKET, SO_REUSEADDR: not 0: shares a bound port with others that say so, no listener
- * - SOL_SOCKET, SO_RCVBUF: bytes, brought into 4096 to 64 MiB; never below what is promised
- * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB
- * - SOL_SOCKET, SO_LINGER: struct linger; only 0 seconds has an effect
+ * - SOL_SOCKET, SO_RCVBUF: bytes, brought into 4096 to 64 MiB; never below what is promised. A
+ * stream that does not say has [tcp] rcvbuf, which grows to rcvbuf-max as its program reads
+ * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB. A stream that does not say has [tcp]
+ *   sndbuf, which grows to sndbuf-max with the congestion window
+ * - SOL_SOCKET, SO_REUSEPORT: not 0: shares a bound port, listeners too, with others that say so
+ * - SOL_SOCKET, SO_LINGER: struct linger; 0 seconds: tl_close() aborts. More is how long a call
+ * that blocks waits for what was sent; tl_close() never does, and the connection goes on without it
+ * - SOL_SOCKET, SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; kept for calls that block, which these
+ *   functions never do; EDOM (microseconds)
+ * - SOL_SOCKET, SO_OOBINLINE: 1 and nothing else: urgent data are in line (RFC 9293 s3.8.5)
  * - SOL_SOCKET, SO_KEEPALIVE: not 0: a silent peer is asked (RFC 9293 s3.8.4), as the next four say
  * - SOL_SOCKET, SO_RCVLOWAT: bytes before TL_EV_IN, half of the buffer at most; 1
  * - IPPROTO_TCP, TCP_KEEPIDLE, TCP_KEEPINTVL: seconds, 1 to 32767; [tcp] keep-idle-s,
@@ -284,6 +295,8 @@ enum { TL_TCP_STATE = 0x7401 };
  * - IPPROTO_TCP, TCP_CONGESTION: a name: newreno, cubic, dctcp or bbr; ENOENT
  * - IPPROTO_TCP, TCP_NODELAY: not 0: small segments do not wait (RFC 9293 s3.7.4)
  * - IPPROTO_TCP, TCP_MAXSEG: bytes, 88 to 32767: upper limit of the MSS
+ * - IPPROTO_TCP, TCP_DEFER_ACCEPT: seconds, of a listener: tl_accept() gives connections that said
+ *   something, and those that did not after this time; 0: at once
  * - IPPROTO_IPV6, IPV6_V6ONLY: not 0: no IPv4; AF_INET6 sockets, before tl_bind()
  *
  * @param val  is copied

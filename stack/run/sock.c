@@ -331,6 +331,8 @@ tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
 	child->ops = s->ops;
 	child->domain = s->domain;
 	child->v6only = s->v6only;
+	child->rcvtimeo_ms = s->rcvtimeo_ms;
+	child->sndtimeo_ms = s->sndtimeo_ms;
 	rc = s->ops->accept(lc, s, child);
 	if (rc != 0) {
 		sock_free(lc, child);
@@ -424,7 +426,11 @@ tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, 
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result(s == NULL ? -EBADF : s->ops->setopt(lc, s, level, opt, val, len));
+	if (s == NULL)
+		return result(-EBADF);
+	if (sock_is_timeo(level, opt))
+		return result(sock_timeo_set(s, opt, val, len));
+	return result(s->ops->setopt(lc, s, level, opt, val, len));
 }
 
 int
@@ -433,7 +439,11 @@ tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, sockle
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result(s == NULL ? -EBADF : s->ops->getopt(lc, s, level, opt, val, len));
+	if (s == NULL)
+		return result(-EBADF);
+	if (sock_is_timeo(level, opt))
+		return result(sock_timeo_get(s, opt, val, len));
+	return result(s->ops->getopt(lc, s, level, opt, val, len));
 }
 
 static int

@@ -21,4 +21,9 @@ int sock_addr_in(const struct lcore *lc, const struct sock *s, const struct sock
 void sock_addr_out(
 	const struct sock *s, const struct sock_addr *a, struct sockaddr *sa, socklen_t *len);
 
+/* sock_timeo.c: options of every transport; 0 or -errno. */
+bool sock_is_timeo(int level, int opt);
+int sock_timeo_set(struct sock *s, int opt, const void *val, socklen_t len);
+int sock_timeo_get(struct sock *s, int opt, void *val, socklen_t *len);
+
 #endif

@@ -21,7 +21,8 @@ struct fake {
 	uint8_t reason;
 	int open_rc;
 	enum drop_reason spawn_rc;
-	bool waits; /* latch_conflict() says PAUSE */
+	const struct latch *refuser; /* this listener's request does not fit */
+	bool waits;                  /* latch_conflict() says PAUSE */
 	bool was_open, window, suspended;
 	uint8_t new_syn;
 	uint32_t overhead;

@@ -90,9 +90,9 @@ START_TEST(exact_address_listener_wins)
 	ck_assert_int_eq(bind_to(&any, 0, 80), 0);
 	ck_assert_int_eq(bind_to(&t.s, 0x0a000001, 80), 0);
 	ck_assert_int_eq(tcp_sock_ops.listen(t.lc, &t.s, 1), 0);
-	ck_assert_ptr_eq(tcp_listener_find(t.lc, &k), t.s.pcb);
+	ck_assert_ptr_eq(tcp_listener_find(t.lc, &k, NULL), t.s.pcb);
 	k.lport = RTE_BE16(80 + 256);
-	ck_assert_ptr_null(tcp_listener_find(t.lc, &k));
+	ck_assert_ptr_null(tcp_listener_find(t.lc, &k, NULL));
 	tcp_sock_ops.close(t.lc, &any);
 }
 END_TEST
