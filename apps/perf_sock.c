@@ -37,7 +37,8 @@ enum {
 	HELD_BYTES = 32768,
 	EVENTS = 64,
 	SLOTS = 32,
-	PIECES = 16
+	PIECES = 16,
+	MALLOC_HEAD = 16 /* that malloc() adds, about */
 };
 
 struct hello {
@@ -776,9 +777,11 @@ print_connections(const struct perf_run *p, double seconds)
 	uint64_t n = p->idle + p->ended;
 
 	printf(p->o->json ? "{\"connections\": %lu, \"per_second\": %.0f, \"open\": %u, \"ports\": "
-			    "%u}\n"
-			  : "%lu connections, %.0f/s, %u still open, %u server ports\n",
-		(unsigned long)n, seconds > 0 ? (double)n / seconds : 0, p->idle, p->o->ports);
+			    "%u, \"bytes_of_program\": %zu}\n"
+			  : "%lu connections, %.0f/s, %u still open, %u server ports; tl-perf itself "
+			    "keeps %zu bytes of each\n",
+		(unsigned long)n, seconds > 0 ? (double)n / seconds : 0, p->idle, p->o->ports,
+		sizeof(struct conn) + MALLOC_HEAD);
 }
 
 void

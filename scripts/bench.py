@@ -234,6 +234,26 @@ class Bench:
                                      "max": max(rates), "ports": case["ports"], "msl_ms": case["msl"]})
                 say(f"{mode} {'ESP' if esp else 'clear'}: {statistics.median(rates):.0f} a second")
 
+    def idle(self):
+        """Memory of an idle connection under ESP, beside what a stack of few needs: both ends live in one process."""
+        few, many = 10000, 100000 if self.o.quick else 1000000
+        used = {}
+        for n in (few, many):
+            p = subprocess.Popen([self.perf, "pair-open", "-E", "-j", "-N", str(n), "-c", "64", "-P", "64",
+                                  "-s", f"tcp.max-connections={n + 1000}", "-s", f"stack.sockets={n + 1100}",
+                                  "-s", f"eal.memory-mb={700 + n * 3 // 1000}", "-s", "eal.hugepages=no"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            out, err = p.stdout.read(), p.stderr.read()
+            _, status, usage = os.wait4(p.pid, 0)
+            p.returncode = os.waitstatus_to_exitcode(status)
+            rows = [x for x in objects(out) if "connections" in x]
+            if p.returncode != 0 or not rows or rows[0]["connections"] != n:
+                raise SystemExit(f"bench: {n} idle connections:\n{out}{err}")
+            used[n] = usage.ru_maxrss * 1024 - 2 * n * rows[0]["bytes_of_program"]
+        each = (used[many] - used[few]) / (2 * (many - few))
+        self.results.append({"table": "idle", "connections": many, "bytes": each, "process_bytes": used[many]})
+        say(f"idle: {many} connections, {each:.0f} bytes each and end, {used[many] >> 20} MB for both ends")
+
     def stages(self):
         for mtu in (1500, 9000):
             for esp in (False, True):
@@ -336,7 +356,7 @@ class Bench:
                 self.results.append({"table": mode, **x})
 
 
-TABLES = ("bulk", "latency", "connections", "stages", "workers", "loss", "latched_or_not", "linux", "alone")
+TABLES = ("bulk", "latency", "connections", "idle", "stages", "workers", "loss", "latched_or_not", "linux", "alone")
 
 
 def machine():

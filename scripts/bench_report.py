@@ -128,6 +128,10 @@ def loss_text(results, directory):
 
 def rest_text(results):
     text = ""
+    for r in rows(results, "idle"):
+        text += (f"## Idle connections\n\n{r['connections']} latched connections under ESP, established and silent, on one "
+                 f"worker: {r['bytes']:.0f} bytes each at either end (control block, socket, tables, pools), "
+                 f"{r['process_bytes'] / 2**30:.1f} GiB for both ends in one process.\n\n")
     workers = rows(results, "workers")
     if workers:
         text += ("## Workers\n\nTwo workers of each end on two cores beside one on one core, in one process; with ESP each "

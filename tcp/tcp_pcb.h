@@ -271,8 +271,9 @@ struct tcp_pcb {
 	LIST_ENTRY(tcp_pcb) bound;
 };
 
-/* A connection that is idle costs this and nothing else. */
-_Static_assert(sizeof(struct tcp_pcb) <= 1024, "an idle connection costs at most 1 KiB");
+/* An idle connection costs this, its socket, a place in the tables and the range that waits for it.
+ */
+_Static_assert(sizeof(struct tcp_pcb) <= 1024, "a control block is at most 1 KiB");
 
 struct tcp_ctx {
 	struct tcp_conf conf;

@@ -86,6 +86,7 @@ static const struct key_rule rules[] = {
 	{"tcp", "frto", V_BOOL_NOT, AT(stack_conf, tcp.no_frto), 0, 0, "yes or no"},
 	{"tcp", "max-ranges", V_U32, AT(stack_conf, tcp.max_ranges), 0, 1 << 24, "0 to 16777216"},
 	{"tcp", "data-retries", V_U32, AT(stack_conf, tcp.data_retries), 1, 20, "1 to 20"},
+	{"udp", "max-sockets", V_U32, AT(stack_conf, udp.max_pcbs), 1, 1 << 22, "1 to 4194304"},
 	{"udp", "sndbuf", V_U32, AT(stack_conf, udp.sndbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
 	{"udp", "rcvbuf", V_U32, AT(stack_conf, udp.rcvbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
 	{"port", "device", V_TEXT, AT(conf_port, device), 255, 0, "memory, a PCI address, or a virtual device such as net_tap0,iface=tap0"},

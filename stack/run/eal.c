@@ -16,6 +16,7 @@
 #include "stack/base/log.h"
 #include "stack/run/conf_value.h"
 #include "stack/run/run.h"
+#include "stack/udp/udp.h"
 
 LOG_MODULE(eal, NOTICE);
 
@@ -62,7 +63,8 @@ memory_mb(const struct tl_conf *c)
 	uint64_t chunks = number_of(c, "stack", "buffer-chunks", 8192);
 	uint64_t connections = number_of(c, "tcp", "max-connections", 4096);
 	uint64_t sockets = number_of(c, "stack", "sockets", 16384);
-	uint64_t pcbs = connections * PCB_BYTES + sockets * UDP_BYTES;
+	uint64_t udp = number_of(c, "udp", "max-sockets", udp_sockets_default((uint32_t)sockets));
+	uint64_t pcbs = connections * PCB_BYTES + udp * UDP_BYTES;
 	uint64_t mtu = 1500, bytes;
 
 	for (const struct conf_ent *e = c->head; e != NULL; e = e->next) {
@@ -71,7 +73,7 @@ memory_mb(const struct tl_conf *c)
 	}
 	bytes = workers * (mbufs * (mtu + 1024) + chunks * 8256 + pcbs + (32u << 20));
 	if (workers > 1)
-		bytes += workers * (connections + sockets) * FLOW_DIR_ENTRY_BYTES;
+		bytes += workers * (connections + udp) * FLOW_DIR_ENTRY_BYTES;
 	return number_of(c, "eal", "memory-mb", (bytes >> 20) + 96);
 }
 

@@ -131,6 +131,12 @@ flow_buckets(const struct stack_conf *sc)
 	return rte_align32pow2(RTE_MAX(sc->tcp.max_pcbs, (uint32_t)FLOW_BUCKETS_MIN));
 }
 
+static uint32_t
+udp_sockets(const struct stack_conf *sc)
+{
+	return sc->udp.max_pcbs != 0 ? sc->udp.max_pcbs : udp_sockets_default(sc->sockets);
+}
+
 static int
 base_create(struct tl_stack *s, struct lcore *lc)
 {
@@ -183,7 +189,7 @@ worker_create(struct tl_stack *s, struct lcore *lc)
 	struct udp_conf udp = s->conf.udp;
 	int rc;
 
-	udp.max_pcbs = s->conf.sockets;
+	udp.max_pcbs = udp_sockets(&s->conf);
 	udp.port_first = s->conf.tcp.port_first;
 	udp.port_last = s->conf.tcp.port_last;
 	rc = base_create(s, lc);
@@ -382,7 +388,7 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 static int
 flow_dir_open(struct tl_stack *s)
 {
-	uint32_t flows = s->conf.workers * (s->conf.tcp.max_pcbs + s->conf.sockets);
+	uint32_t flows = s->conf.workers * (s->conf.tcp.max_pcbs + udp_sockets(&s->conf));
 	char name[RTE_RING_NAMESIZE];
 	int rc;
 

@@ -13,12 +13,19 @@
 #include "stack/base/sock.h"
 
 struct udp_conf {
-	uint32_t max_pcbs;     /* sockets of this worker */
+	uint32_t max_pcbs;     /* sockets of this worker; 0 in a configuration: not said */
 	uint32_t sndbuf_bytes; /* default of SO_SNDBUF */
 	uint32_t rcvbuf_bytes; /* default of SO_RCVBUF */
 	uint16_t port_first;   /* ephemeral ports, RFC 6335 s6 */
 	uint16_t port_last;
 };
+
+/* Datagram sockets of a worker with so many sockets of all kinds, where nothing else is said. */
+static inline uint32_t
+udp_sockets_default(uint32_t sockets)
+{
+	return sockets < 16384 ? sockets : 16384;
+}
 
 /* The sizes of buffers; the rest is zero. */
 void udp_conf_default(struct udp_conf *c);
