@@ -307,6 +307,85 @@ START_TEST(open_probe_that_came_twice_and_more_changes_nothing)
 }
 END_TEST
 
+/* RFC 8985 s7.4.2: only a bare duplicate ACK is the second sign of a probe that came twice;
+ * segments with text repeat the number too. */
+START_TEST(open_text_of_the_peer_says_nothing_about_the_probe)
+{
+	measured();
+	t.p->cc.cwnd_bytes = 8 * MSS;
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	RX(.flags = A, .seq = 1, .ack = SEQ(4), .len = 100);
+	RX(.flags = A, .seq = 101, .ack = SEQ(4), .len = 100);
+	RX(.flags = A, .seq = 201, .ack = SEQ(4), .wnd = PEER_WND - 1);
+	s_send(MSS);
+	env_turn();
+	drop_out();
+	RX(.flags = A, .seq = 201, .ack = SEQ(5));
+	ck_assert_uint_le(t.p->cc.ssthresh_bytes, 8 * MSS);
+}
+END_TEST
+
+START_TEST(open_bare_duplicate_says_that_the_probe_came_twice)
+{
+	measured();
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	RX(.flags = A, .seq = 1, .ack = SEQ(4));
+	RX(.flags = A, .seq = 1, .ack = SEQ(4));
+	s_send(MSS);
+	env_turn();
+	drop_out();
+	RX(.flags = A, .seq = 1, .ack = SEQ(5));
+	ck_assert_uint_ge(t.p->cc.ssthresh_bytes, 1u << 29);
+}
+END_TEST
+
+/* RFC 8985 s7.3, the second condition: an RTT was measured since the last probe. Karn forbids it
+ * for the octets that were the probe. */
+START_TEST(open_no_second_probe_without_a_round_trip)
+{
+	measured();
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	RX(.flags = A, .seq = 1, .ack = SEQ(4));
+	RX(.flags = A, .seq = 1, .ack = SEQ(4), .sack = {{SEQ(3), SEQ(4)}});
+	s_send(MSS);
+	env_turn();
+	EXPECT(A, SEQ(4), 1, MSS);
+	env_wait_us(1000000);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TLP], 1);
+	ck_assert_uint_ge(t.lc->stat.st[ST_TCP_RTO], 1);
+	drop_out();
+	RX(.flags = A, .seq = 1, .ack = SEQ(5));
+	s_send(MSS);
+	env_turn();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(6));
+	/* Now one was. */
+	s_send(MSS);
+	env_turn();
+	env_wait_us(300000);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TLP], 2);
+	drop_out();
+}
+END_TEST
+
 /* RFC 3522: the echo shows that the original arrived. */
 START_TEST(recovery_echo_of_the_original_undoes_it)
 {
@@ -488,6 +567,9 @@ main(void)
 	tcase_add_test(c, open_probe_that_repairs_shrinks_the_window);
 	tcase_add_test(c, open_probe_that_came_twice_changes_nothing);
 	tcase_add_test(c, open_probe_that_came_twice_and_more_changes_nothing);
+	tcase_add_test(c, open_text_of_the_peer_says_nothing_about_the_probe);
+	tcase_add_test(c, open_bare_duplicate_says_that_the_probe_came_twice);
+	tcase_add_test(c, open_no_second_probe_without_a_round_trip);
 	tcase_add_test(c, recovery_echo_of_the_original_undoes_it);
 	tcase_add_test(c, recovery_echo_of_an_earlier_retransmission_undoes_nothing);
 	tcase_add_test(c, recovery_all_duplicates_undo_it);
