@@ -160,12 +160,10 @@ ack_new(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, struct
 	tcp_wake(lc, pcb);
 }
 
-/* RFC 5681 s2: the five clauses of a duplicate acknowledgment. */
+/* RFC 5681 s2: the clauses of a duplicate acknowledgment that the segment itself shows. */
 static bool
-is_dupack(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+is_repeated(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	if (tcp_flight(pcb) == 0 || pcb->persist) /* (a); a probe's answer is none */
-		return false;
 	if (seg->len > 0) /* (b) */
 		return false;
 	if ((seg->flags & (TCP_F_SYN | TCP_F_FIN)) != 0) /* (c) */
@@ -173,6 +171,14 @@ is_dupack(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	if (seg->ack != pcb->snd_una) /* (d) */
 		return false;
 	return scaled_wnd(pcb, seg) == pcb->snd_wnd; /* (e) */
+}
+
+static bool
+is_dupack(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	if (tcp_flight(pcb) == 0 || pcb->persist) /* (a); a probe's answer is none */
+		return false;
+	return is_repeated(pcb, seg);
 }
 
 /* RFC 9293 s3.10.7.4, fifth, ESTABLISHED: "the send window should be updated". */
@@ -215,6 +221,8 @@ ack_sent_data(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 		a.is_dup = is_dupack(pcb, seg) && a.bytes == 0;
 	else if (seg->sack_n > 0)
 		tcp_sack_in(lc, pcb, seg, before, &a);
+	if (unlikely(pcb->rec.tlp))
+		a.is_bare = seg->sack_n == 0 && a.bytes == 0 && is_repeated(pcb, seg);
 	a.is_echo = tcp_ecn_is_echo(pcb, seg);
 	if (a.bytes == 0 && a.sacked == 0 && !a.dsack && !a.is_dup && !a.is_echo && !pcb->rec.tlp)
 		return;

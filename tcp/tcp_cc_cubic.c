@@ -125,9 +125,6 @@ compute_step(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t t)
 
 	/* RFC 9438 s4.2: between cwnd and 1.5 cwnd. */
 	target = RTE_MIN(target, cwnd + cwnd / 2);
-	/* RFC 9438 s4.3: the Reno-friendly region. */
-	if (c->w_est > target)
-		target = RTE_MIN((uint64_t)c->w_est, cwnd + cwnd / 2);
 	c->step = UINT32_MAX;
 	if (target > cwnd)
 		c->step = (uint32_t)RTE_MIN(

@@ -205,6 +205,9 @@ tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg)
 	/* Its SYN-ACK is out and answered. */
 	tcp_output_unmark(lc, pcb);
 	pcb->rcv_wscale = own_ws;
+	/* The marks in the IP header are the ACK's, which may carry text; the SYN's were judged
+	 * when it came. */
+	pcb->opt_ecn = (syn.flags & TCP_F_ECE) != 0 && lc->tcp->conf.ecn != TCP_CONF_ECN_OFF;
 	pcb->iss = seg->ack - 1;
 	pcb->snd_una = pcb->iss;
 	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;

@@ -134,6 +134,7 @@ struct tcp_rec {
 	bool frto_new : 1; /* now new data are sent to find out */
 	bool tlp : 1;      /* a probe is out; tlp_end is valid */
 	bool tlp_again : 1;
+	bool tlp_rtt : 1; /* an RTT was measured since the last probe */
 };
 
 /* What the program takes in a round trip. */

@@ -29,6 +29,7 @@ tcp_rack_rtt(const struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us)
 	struct tcp_rack *k = &pcb->rack;
 	uint8_t age = (uint8_t)(lc->now_ns >> MIN_RTT_SHIFT);
 
+	pcb->rec.tlp_rtt = true;
 	rtt_us = RTE_MAX(rtt_us, 1u);
 	if (age != k->min_age || k->min_rtt_us == 0) {
 		k->min_rtt_us = k->min_rtt_us == 0 ? rtt_us : k->min_next_us;
@@ -161,7 +162,7 @@ tcp_rack_timeout_losses(struct lcore *lc, struct tcp_pcb *pcb)
 	tcp_sent_lose_old(pcb, lc->now_ns > wait_ns ? lc->now_ns - wait_ns : 0);
 }
 
-/* RFC 8985 s7.2: the conditions. */
+/* RFC 8985 s7.2 and s7.3: the conditions. */
 static bool
 may_probe(const struct lcore *lc, const struct tcp_pcb *pcb)
 {
@@ -169,7 +170,9 @@ may_probe(const struct lcore *lc, const struct tcp_pcb *pcb)
 		return false;
 	if (pcb->ca != TCPR_OPEN || pcb->sent.sacked_bytes > 0)
 		return false;
-	return !pcb->rec.tlp && pcb->rexmt_cnt == 0 && tcp_is_synced(pcb);
+	if (pcb->rec.tlp || !pcb->rec.tlp_rtt)
+		return false;
+	return pcb->rexmt_cnt == 0 && tcp_is_synced(pcb);
 }
 
 bool
@@ -215,11 +218,12 @@ void
 tcp_tlp_sent(struct tcp_pcb *pcb, bool again)
 {
 	pcb->rec.tlp = true;
+	pcb->rec.tlp_rtt = false;
 	pcb->rec.tlp_again = again;
 	pcb->rec.tlp_end = pcb->snd_nxt;
 }
 
-/* RFC 8985 s7.4, TLP_process_ack(). True: the probe repaired a loss. */
+/* RFC 8985 s7.4.2, TLP_process_ack(). True: the probe repaired a loss. */
 bool
 tcp_tlp_ack(struct tcp_pcb *pcb, const struct tcp_acked *a)
 {
@@ -227,15 +231,16 @@ tcp_tlp_ack(struct tcp_pcb *pcb, const struct tcp_acked *a)
 
 	if (!rec->tlp || seq_lt(pcb->snd_una, rec->tlp_end))
 		return false;
-	rec->tlp = false;
-	if (!rec->tlp_again)
+	/* New data arrived; or, case 1, both the probe and what it repeated. */
+	if (!rec->tlp_again || (a->dsack && a->dup.r == rec->tlp_end)) {
+		rec->tlp = false;
 		return false;
-	/* Both arrived: the probe and what it repeated. */
-	if (a->dsack && a->dup.r == rec->tlp_end)
-		return false;
-	if (seq_gt(pcb->snd_una, rec->tlp_end))
+	}
+	if (seq_gt(pcb->snd_una, rec->tlp_end)) {
+		rec->tlp = false;
 		return true;
-	/* At tlp_end exactly: wait for what comes next, unless it is the duplicate's ACK. */
-	rec->tlp = a->bytes > 0 || a->sacked > 0;
+	}
+	/* Case 2: the same from a peer without D-SACK. Else wait for what comes next. */
+	rec->tlp = !a->is_bare;
 	return false;
 }

@@ -147,7 +147,8 @@ dsack(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 	uint32_t len = a->dup.r - a->dup.l;
 
 	lc_count(lc, ST_TCP_DSACK_IN);
-	/* RFC 8985 s7.4: the probe's says nothing about reordering. */
+	/* DEVIATION from RFC 8985 s6.2, step 4, which counts any D-SACK, as Linux: the probe's says
+	 * that an ACK was late, and nothing about reordering. */
 	if (rec->tlp && rec->tlp_again && a->dup.r == rec->tlp_end)
 		return;
 	tcp_rack_dsack(pcb);

@@ -15,6 +15,7 @@ tcp_rtt_sample(struct lcore *lc, struct tcp_pcb *pcb, uint32_t rtt_us)
 {
 	uint64_t rto;
 
+	pcb->rec.tlp_rtt = true;
 	rtt_us = RTE_MAX(rtt_us, 1u);
 	if (pcb->srtt_us == 0) {
 		/* RFC 6298 (2.2) */

@@ -73,6 +73,7 @@ struct tcp_acked {
 	bool orig_old; /* some that were sent once lie below rec.recover */
 	bool is_echo;  /* the peer saw congestion (RFC 3168) */
 	bool is_dup;   /* a duplicate ACK (RFC 5681 s2); only without SACK */
+	bool is_bare;  /* says what the last one said and carries nothing */
 	/* Of the range that was sent last among those that say something about the path. */
 	uint64_t sent_ns; /* 0: none */
 	uint32_t sent_end;

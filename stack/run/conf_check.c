@@ -373,11 +373,23 @@ check_peers(const struct stack_conf *sc, struct tl_error *e)
 	return 0;
 }
 
+static int
+check_rto(const struct tcp_conf *t, struct tl_error *e)
+{
+	if (t->rto_max_us >= RTE_MAX(t->rto_min_us, t->rto_init_us))
+		return 0;
+	return conf_fail(e, NULL,
+		"[tcp] rto-max-ms: expected at least rto-min-ms and rto-initial-ms, got %u",
+		t->rto_max_us / 1000);
+}
+
 int
 conf_check(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 {
 	int rc = check_peers(sc, e);
 
+	if (rc == 0)
+		rc = check_rto(&sc->tcp, e);
 	if (sc->nb_ports == 0)
 		return conf_fail(e, NULL, "expected at least one section [port NAME]");
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)

@@ -121,6 +121,50 @@ START_TEST(f47_peers_that_do_not_fit_together_are_refused)
 }
 END_TEST
 
+/* Each message names the key, what it takes and what it got. */
+START_TEST(tcp_keys_with_bad_values_are_refused)
+{
+	static const char *const bad[][3] = {
+		{"rto-initial-ms", "9", "10 to 60000 ms"},
+		{"rto-max-ms", "999", "1000 to 600000 ms"},
+		{"initial-cwnd", "0", "1 to 1000 segments"},
+		{"congestion-control", "vegas", "newreno,cubic,dctcp,bbr"},
+		{"congestion-control", "cub", "newreno,cubic,dctcp,bbr"},
+		{"ecn", "yes", "no,ask,accept"},
+		{"hystart", "maybe", "yes or no"},
+		{"sack", "2", "yes or no"},
+		{"dsack", "", "yes or no"},
+		{"tlp", "on please", "yes or no"},
+		{"frto", "-", "yes or no"},
+		{"max-ranges", "16777217", "0 to 16777216"},
+		{"max-ranges", "-1", "0 to 16777216"},
+		{"syn-cookies", "never", "yes or no"},
+		{"keep-idle-s", "0", "1 to 32767 seconds"},
+		{"keep-interval-s", "32768", "1 to 32767 seconds"},
+		{"keep-probes", "128", "1 to 127"},
+	};
+	char why[128];
+
+	set("tcp", bad[_i][0], bad[_i][1]);
+	snprintf(why, sizeof(why), "tcp.%s: expected %s, got \"%s\"", bad[_i][0], bad[_i][2],
+		bad[_i][1]);
+	expect_refused(why);
+}
+END_TEST
+
+/* RFC 6298 (2.5): the maximum is at least the minimum. */
+START_TEST(rto_bounds_that_cross_are_refused)
+{
+	set("tcp", "rto-max-ms", "2000");
+	set("tcp", "rto-min-ms", "2001");
+	expect_refused("[tcp] rto-max-ms: expected at least rto-min-ms and rto-initial-ms");
+	set("tcp", "rto-min-ms", "2000");
+	ck_assert_msg(tl_conf_check(c, &err) == 0, "%s", err.text);
+	set("tcp", "rto-initial-ms", "2001");
+	expect_refused("[tcp] rto-max-ms: expected at least rto-min-ms and rto-initial-ms");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -133,6 +177,8 @@ main(void)
 	tcase_add_test(t, sas_with_the_same_cipher_key_and_another_mac_key_are_refused);
 	tcase_add_test(t, sas_without_cipher_and_the_same_mac_key_are_refused);
 	tcase_add_test(t, f47_peers_that_do_not_fit_together_are_refused);
+	tcase_add_loop_test(t, tcp_keys_with_bad_values_are_refused, 0, 17);
+	tcase_add_test(t, rto_bounds_that_cross_are_refused);
 	suite_add_tcase(s, t);
 	return env_main(s);
 }

@@ -147,6 +147,21 @@ START_TEST(cubic_undo_forgets_the_loss)
 }
 END_TEST
 
+/* ... W_max too: what a loss below it made smaller is the plateau again. */
+START_TEST(cubic_undo_restores_the_plateau)
+{
+	begin(&tcp_cc_cubic, 1000 * MSS, MSS, 100000);
+	lose();
+	lose();
+	x.cc.cwnd_bytes = 700 * MSS;
+	x.cc.ops->undo(&x.cc);
+	/* K = cbrt(300 / 0.4) = 9.1 s to 1000 segments; after 6 s there are 988. */
+	for (int i = 0; i < 60; i++)
+		round_trip();
+	ck_assert(is_near(x.cc.cwnd_bytes, 988 * MSS, 0.02));
+}
+END_TEST
+
 /* RFC 9438 s4.2: the time without anything to send does not count. */
 START_TEST(cubic_idle_time_is_no_growth)
 {
@@ -248,6 +263,25 @@ START_TEST(dctcp_without_marks_forgets_them)
 	}
 	x.cc.ops->lost(&x.cc, 100 * MSS, MSS, x.now_ns);
 	ck_assert_uint_ge(x.cc.ssthresh_bytes, 98 * MSS);
+}
+END_TEST
+
+/* RFC 8257 s4.2 leaves the arithmetic to the implementation: what a shift leaves is forgotten as
+ * well. */
+START_TEST(dctcp_alpha_comes_down_to_nothing)
+{
+	struct tcp_cc_ack a;
+
+	begin(&tcp_cc_dctcp, 10 * MSS, MSS, 1000);
+	for (int i = 0; i < 5000; i++) {
+		a = an_ack(MSS);
+		x.cc.ops->each(&x.cc, &a);
+	}
+	a = an_ack(0);
+	a.marked = MSS;
+	x.cc.ops->each(&x.cc, &a);
+	x.cc.ops->lost(&x.cc, 100 * MSS, MSS, x.now_ns);
+	ck_assert_uint_eq(x.cc.ssthresh_bytes, 100 * MSS);
 }
 END_TEST
 
@@ -379,12 +413,14 @@ main(void)
 	tcase_add_test(c, cubic_is_reno_friendly_on_short_paths);
 	tcase_add_test(c, cubic_leaves_room_when_the_window_shrinks);
 	tcase_add_test(c, cubic_undo_forgets_the_loss);
+	tcase_add_test(c, cubic_undo_restores_the_plateau);
 	tcase_add_test(c, cubic_idle_time_is_no_growth);
 	tcase_add_test(c, newreno_adds_a_segment_in_each_round_trip);
 	tcase_add_loop_test(c, slow_start_ends_when_the_delay_grows, 0, 2);
 	tcase_add_test(c, slow_start_goes_on_when_the_delay_was_a_mistake);
 	tcase_add_test(c, dctcp_shrinks_by_the_share_of_marks);
 	tcase_add_test(c, dctcp_without_marks_forgets_them);
+	tcase_add_test(c, dctcp_alpha_comes_down_to_nothing);
 	tcase_add_test(c, bbr_finds_rate_and_delay);
 	tcase_add_test(c, congestion_control_is_chosen_by_name);
 	tcase_add_test(c, listener_gives_its_choice_to_its_children);

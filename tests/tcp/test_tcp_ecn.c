@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* RFC 3168 s6.1, both ways. */
+#include <string.h>
+
+#include "stack/base/csum.h"
 #include "tests/tcp/tcp_env.h"
 
 #define SEQ(n) (1 + (n)*MSS)
@@ -128,6 +131,79 @@ START_TEST(marked_syn_gets_no_ecn)
 }
 END_TEST
 
+/* RFC 9768 s3.1.2: a SYN that offers accurate ECN (AE, CWR and ECE) gets the answer of classic ECN
+ * from a server that knows no more: ECE alone. The AE bit is one of the reserved ones for it. */
+START_TEST(listener_answers_accurate_ecn_with_classic)
+{
+	struct pkt_vec v = {.n = 0};
+	struct rte_mbuf *m;
+	uint32_t len;
+	uint16_t sum;
+	uint8_t *h;
+
+	pcb_listen();
+	pkt_vec_add(&v, env_segment(&(struct in){.flags = S | E | C}));
+	h = pkt_data(v.m[0], 0);
+	h[12] |= 1;
+	h[16] = h[17] = 0;
+	len = v.m[0]->pkt_len;
+	sum = csum_finish(csum_add(h, len, csum_pseudo(&pkt_meta(v.m[0])->key, len)));
+	memcpy(h + 16, &sum, 2);
+	tcp_in(t.lc, &v);
+	env_turn();
+	ck_assert_uint_eq(t.out.n, 1);
+	m = t.out.head;
+	h = pkt_data(m, 0);
+	ck_assert_uint_eq(h[12] & 0xf, 0);
+	expect_ecn(S | A | E, 0);
+}
+END_TEST
+
+/* A listener that answers with cookies. */
+static void
+flooded(void)
+{
+	pcb_listen();
+	for (uint16_t i = 0; i < 70; i++)
+		RX(.flags = S, .peer_port = (uint16_t)(5000 + i));
+	drop_out();
+}
+
+/* What the SYN asked for is in force after the cookie, and nothing else: SACK in bit 0 of the
+ * loop's number, ECN in bit 1, and in bit 2 whether the ACK is lost, so that a segment of text,
+ * which is ECN-capable then, brings the cookie. */
+START_TEST(cookie_carries_sack_and_ecn)
+{
+	bool sack = (_i & 1) != 0, ecn = (_i & 2) != 0, text = (_i & 4) != 0;
+	struct sock c = {.ops = &tcp_sock_ops};
+	const struct tcp_pcb *p;
+	struct tcp_seg g;
+
+	flooded();
+	t.peer_ts = true;
+	t.peer_sack = sack;
+	RX(.flags = ecn ? S | E | C : S, .peer_port = 7000);
+	g = env_tx(NULL);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_COOKIE_OUT], 7);
+	ck_assert_uint_eq(g.flags, ecn ? S | A | E : S | A);
+	ck_assert_uint_eq(g.opts & TCP_O_SACK_PERM, sack ? TCP_O_SACK_PERM : 0);
+	rx_marked(&(struct in){.flags = A,
+			  .seq = 1,
+			  .ack = g.seq + 1,
+			  .peer_port = 7000,
+			  .ts_ecr = g.ts_val,
+			  .len = text ? 100 : 0},
+		text && ecn ? ECT0 : 0);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_COOKIE_IN], 1);
+	ck_assert_int_eq(tcp_sock_ops.accept(t.lc, &t.lsn, &c), 0);
+	p = c.pcb;
+	ck_assert_uint_eq(p->opt_sack, sack);
+	ck_assert_uint_eq(p->opt_ecn, ecn);
+	tcp_sock_ops.close(t.lc, &c);
+	drop_out();
+}
+END_TEST
+
 /* RFC 3168 s6.1.5: new data are ECN-capable, ACKs and retransmissions are not. */
 START_TEST(established_only_new_data_are_capable)
 {
@@ -230,6 +306,8 @@ main(void)
 	tcase_add_test(c, lost_syn_goes_without_ecn);
 	tcase_add_test(c, reflected_flags_are_no_answer);
 	tcase_add_test(c, listener_answers_who_asks);
+	tcase_add_test(c, listener_answers_accurate_ecn_with_classic);
+	tcase_add_loop_test(c, cookie_carries_sack_and_ecn, 0, 8);
 	tcase_add_test(c, marked_syn_gets_no_ecn);
 	tcase_add_test(c, established_only_new_data_are_capable);
 	tcase_add_test(c, established_without_ecn_nothing_is_capable);

@@ -74,6 +74,23 @@ START_TEST(disorder_reordering_window_passes_sends_the_hole)
 }
 END_TEST
 
+/* RFC 8985 s6.2, step 4: in recovery there is no window, as long as nothing was reordered: one
+ * overtaken segment is lost at once, whatever number of SACKs says so. */
+START_TEST(recovery_next_hole_is_sent_at_once)
+{
+	flight_of(10);
+	SACK_OF({SEQ(1), SEQ(2)});
+	env_wait_us(RTT_US / 4);
+	EXPECT(A, 1, 1, MSS);
+	ck_assert_int_eq(t.p->ca, TCPR_RECOVERY);
+	t.p->cc.ssthresh_bytes = 10 * MSS;
+	SACK_OF({SEQ(3), SEQ(4)}, {SEQ(1), SEQ(2)});
+	ck_assert_uint_lt(t.p->dupacks, TCP_DUPTHRESH);
+	EXPECT(A, SEQ(2), 1, MSS);
+	EXPECT_NONE();
+}
+END_TEST
+
 START_TEST(disorder_hole_fills_in_time_nothing_is_sent)
 {
 	flight_of(10);
@@ -269,6 +286,106 @@ START_TEST(open_probe_that_came_twice_changes_nothing)
 }
 END_TEST
 
+/* RFC 8985 s7.4.2: the D-SACK counts although the same ACK goes beyond the probe. */
+START_TEST(open_probe_that_came_twice_and_more_changes_nothing)
+{
+	measured();
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	s_send(MSS);
+	env_turn();
+	EXPECT(A, SEQ(4), 1, MSS);
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(5), .sack = {{SEQ(3), SEQ(4)}});
+	ck_assert_uint_ge(t.p->cc.ssthresh_bytes, 1u << 29);
+	ck_assert(!t.p->rec.tlp);
+}
+END_TEST
+
+/* RFC 8985 s7.4.2: only a bare duplicate ACK is the second sign of a probe that came twice;
+ * segments with text repeat the number too. */
+START_TEST(open_text_of_the_peer_says_nothing_about_the_probe)
+{
+	measured();
+	t.p->cc.cwnd_bytes = 8 * MSS;
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	RX(.flags = A, .seq = 1, .ack = SEQ(4), .len = 100);
+	RX(.flags = A, .seq = 101, .ack = SEQ(4), .len = 100);
+	RX(.flags = A, .seq = 201, .ack = SEQ(4), .wnd = PEER_WND - 1);
+	s_send(MSS);
+	env_turn();
+	drop_out();
+	RX(.flags = A, .seq = 201, .ack = SEQ(5));
+	ck_assert_uint_le(t.p->cc.ssthresh_bytes, 8 * MSS);
+}
+END_TEST
+
+START_TEST(open_bare_duplicate_says_that_the_probe_came_twice)
+{
+	measured();
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	RX(.flags = A, .seq = 1, .ack = SEQ(4));
+	RX(.flags = A, .seq = 1, .ack = SEQ(4));
+	s_send(MSS);
+	env_turn();
+	drop_out();
+	RX(.flags = A, .seq = 1, .ack = SEQ(5));
+	ck_assert_uint_ge(t.p->cc.ssthresh_bytes, 1u << 29);
+}
+END_TEST
+
+/* RFC 8985 s7.3, the second condition: an RTT was measured since the last probe. Karn forbids it
+ * for the octets that were the probe. */
+START_TEST(open_no_second_probe_without_a_round_trip)
+{
+	measured();
+	s_send(4 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(3));
+	env_wait_us(300000);
+	EXPECT(A, SEQ(3), 1, MSS);
+	RX(.flags = A, .seq = 1, .ack = SEQ(4));
+	RX(.flags = A, .seq = 1, .ack = SEQ(4), .sack = {{SEQ(3), SEQ(4)}});
+	s_send(MSS);
+	env_turn();
+	EXPECT(A, SEQ(4), 1, MSS);
+	env_wait_us(1000000);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TLP], 1);
+	ck_assert_uint_ge(t.lc->stat.st[ST_TCP_RTO], 1);
+	drop_out();
+	RX(.flags = A, .seq = 1, .ack = SEQ(5));
+	s_send(MSS);
+	env_turn();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(6));
+	/* Now one was. */
+	s_send(MSS);
+	env_turn();
+	env_wait_us(300000);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TLP], 2);
+	drop_out();
+}
+END_TEST
+
 /* RFC 3522: the echo shows that the original arrived. */
 START_TEST(recovery_echo_of_the_original_undoes_it)
 {
@@ -405,6 +522,31 @@ START_TEST(loss_real_goes_on_with_the_holes)
 }
 END_TEST
 
+/* RFC 8985 s6.2 holds after a timeout too: a retransmission that is overtaken is lost, and does not
+ * wait for the next timeout. */
+START_TEST(loss_lost_retransmission_is_sent_again)
+{
+	measured();
+	t.lc->tcp->conf.no_tlp = t.lc->tcp->conf.no_frto = true;
+	s_send(10 * MSS);
+	env_turn();
+	drop_out();
+	env_wait_us(t.p->rto_us);
+	EXPECT(A, 1, 1, MSS);
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(1));
+	EXPECT(A, SEQ(1), 1, MSS);
+	EXPECT(A, SEQ(2), 1, MSS);
+	EXPECT_NONE();
+	env_wait_us(RTT_US);
+	RX(.flags = A, .seq = 1, .ack = SEQ(1), .sack = {{SEQ(2), SEQ(3)}});
+	ck_assert_int_eq(t.p->ca, TCPR_LOSS);
+	EXPECT(A, SEQ(1), 1, MSS);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_RTO], 1);
+	drop_out();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -414,6 +556,7 @@ main(void)
 	tcase_add_checked_fixture(c, setup_newreno, teardown);
 	tcase_add_test(c, open_third_sacked_segment_sends_the_hole);
 	tcase_add_test(c, disorder_reordering_window_passes_sends_the_hole);
+	tcase_add_test(c, recovery_next_hole_is_sent_at_once);
 	tcase_add_test(c, disorder_hole_fills_in_time_nothing_is_sent);
 	tcase_add_test(c, recovery_lost_retransmission_is_sent_again);
 	tcase_add_test(c, recovery_sends_in_proportion);
@@ -423,10 +566,15 @@ main(void)
 	tcase_add_test(c, open_probe_prefers_new_data);
 	tcase_add_test(c, open_probe_that_repairs_shrinks_the_window);
 	tcase_add_test(c, open_probe_that_came_twice_changes_nothing);
+	tcase_add_test(c, open_probe_that_came_twice_and_more_changes_nothing);
+	tcase_add_test(c, open_text_of_the_peer_says_nothing_about_the_probe);
+	tcase_add_test(c, open_bare_duplicate_says_that_the_probe_came_twice);
+	tcase_add_test(c, open_no_second_probe_without_a_round_trip);
 	tcase_add_test(c, recovery_echo_of_the_original_undoes_it);
 	tcase_add_test(c, recovery_echo_of_an_earlier_retransmission_undoes_nothing);
 	tcase_add_test(c, recovery_all_duplicates_undo_it);
 	tcase_add_test(c, loss_original_arrives_undoes_it);
+	tcase_add_test(c, loss_lost_retransmission_is_sent_again);
 	tcase_add_test(c, loss_real_goes_on_with_the_holes);
 	suite_add_tcase(s, c);
 	return env_main(s);

@@ -164,6 +164,30 @@ corrupt(struct vnet *v, const struct vnet_link *l, uint8_t *frame, size_t len)
 	v->count.corrupted++;
 }
 
+/* What a router does to an ECN-capable packet instead of dropping it (RFC 3168 s5). */
+static void
+mark(struct vnet *v, uint8_t *frame, size_t len)
+{
+	uint8_t *ip = frame + vnet_l3(v);
+	uint32_t shift, ecn, sum;
+
+	if (len < vnet_l3(v) + 20 || (ip != frame && frame[12] == 8 && frame[13] != 0))
+		return;
+	shift = ip[0] >> 4 == 6 ? 4u : 0;
+	ecn = (uint32_t)ip[1] >> shift & 3;
+	if (ecn == 0 || ecn == 3)
+		return;
+	ip[1] |= (uint8_t)(3u << shift);
+	v->count.marked++;
+	if (shift != 0)
+		return;
+	/* RFC 1624 s3: the checksum falls by what the word rises. */
+	sum = (uint32_t)(ip[10] << 8 | ip[11]) + 0xffff - (3 - ecn);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
 static void
 carry(struct vnet *v, struct vnet_node *from, struct vnet_node *to, const uint8_t *frame,
 	size_t len)
@@ -185,6 +209,8 @@ carry(struct vnet *v, struct vnet_node *from, struct vnet_node *to, const uint8_
 			f->at_ns += vnet_rnd(v) % (l->late_ns + 1);
 			v->count.reordered++;
 		}
+		if (vnet_chance(v, l->ce))
+			mark(v, f->data, len);
 		if (vnet_chance(v, l->corrupt))
 			corrupt(v, l, f->data, len);
 		heap_put(v, f);
@@ -458,6 +484,7 @@ vnet_draw_tcp(struct vnet_node *n)
 	vnet_set(n, "tcp.frto", "%s", vnet_below(v, 4) == 0 ? "no" : "yes");
 	vnet_set(n, "tcp.hystart", "%s", vnet_below(v, 2) == 0 ? "no" : "yes");
 	vnet_set(n, "tcp.max-ranges", "%u", ranges[vnet_below(v, 3)]);
+	n->out.ce = vnet_below(v, 2) == 0 ? 0 : vnet_below(v, VNET_SCALE / 10);
 }
 
 void

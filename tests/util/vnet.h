@@ -31,13 +31,14 @@ enum { VNET_NODES = 4, VNET_WORKERS = 2, VNET_SCALE = 100000, VNET_ETHER = 14 };
 /* What happens to frames that a node sends; chances of VNET_SCALE. */
 struct vnet_link {
 	uint32_t loss, dup, reorder, corrupt;
+	uint32_t ce;           /* ECN-capable packets are marked (RFC 3168 s5) */
 	uint32_t corrupt_bits; /* at most so many flips in a frame */
 	uint64_t delay_ns;
 	uint64_t late_ns; /* reordered frames come later by at most this */
 };
 
 struct vnet_count {
-	uint64_t sent, lost, dup, reordered, corrupted, injected;
+	uint64_t sent, lost, dup, reordered, corrupted, marked, injected;
 };
 
 struct vnet;
@@ -105,7 +106,7 @@ void vnet_free(struct vnet *v);
 struct vnet_node *vnet_add(struct vnet *v, uint32_t ip);
 void vnet_set(struct vnet_node *n, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Congestion control, SACK, ECN and what goes with them, drawn from the seed. */
+/* Congestion control, SACK, ECN and what goes with them, drawn from the seed; marks on its link. */
 void vnet_draw_tcp(struct vnet_node *n);
 void vnet_start(struct vnet_node *n);
 
