@@ -141,6 +141,8 @@ tcp_pcb_end(struct lcore *lc, struct tcp_pcb *pcb, int err)
 
 	if (was == TCPS_CLOSED || was == TCPS_LISTEN)
 		return;
+	if (unlikely(pcb->tfo_unproved))
+		tcp_tfo_proved(lc, pcb);
 	flow_remove(lc, &pcb->fe);
 	latch_release(lc, &pcb->latch);
 	flush(lc, pcb, err != 0 || pcb->s == NULL);

@@ -183,8 +183,13 @@ struct tcp_pcb {
 	bool reset : 1;      /* ended by an error: reads give nothing more */
 	bool is_bound : 1;   /* on ctx->bound */
 	bool cwnd_limited : 1;
-	bool in_ready : 1; /* of parent's two queues: the one for accept() */
-	bool deferred : 1; /* its ACK came, and accept() waits for what it has to say */
+	bool in_ready : 1;     /* of parent's two queues: the one for accept() */
+	bool deferred : 1;     /* its ACK came, and accept() waits for what it has to say */
+	bool tfo_ask : 1;      /* SYN_SENT: the first SYN has the fast open option */
+	bool tfo_wait : 1;     /* SYN_SENT: the SYN waits for data */
+	bool tfo_give : 1;     /* SYN_RCVD: the SYN-ACK brings a cookie */
+	bool tfo_unproved : 1; /* ESTABLISHED by a cookie; our SYN is not acknowledged */
+	bool tfo_data : 1;     /* a SYN had data that were taken */
 
 	/* RFC 9293 s3.3.1 */
 	uint32_t iss;
@@ -230,6 +235,11 @@ struct tcp_pcb {
 		struct { /* from ESTABLISHED on */
 			struct tcp_rack rack;
 			struct tcp_rec rec;
+		};
+		struct { /* SYN_SENT with tfo_ask */
+			uint16_t tfo_mss;
+			uint8_t tfo_len;
+			uint8_t tfo_cookie[TCP_TFO_MAX];
 		};
 		struct {                          /* of a listener */
 			struct tcp_pcb_list half; /* SYN_RCVD */
@@ -293,6 +303,8 @@ struct tcp_ctx {
 	struct tcp_secret isn_secret, ts_secret, cookie_secret;
 	uint64_t cookie_ns; /* when the last one was sent */
 	bool cookies_out;
+	struct tcp_tfo_peer *tfo_peers;          /* whose fast open cookies we have */
+	uint32_t tfo_pending[TCP_BOUND_BUCKETS]; /* unproved, by local port */
 };
 
 /* A closed control block, or NULL. Takes the oldest TIME-WAIT if the pool is empty. */

@@ -330,6 +330,7 @@ tcp_syn_child(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const 
 	if (iss_min != NULL)
 		tcp_syn_iss_above(lc, pcb, *iss_min);
 	child_start(lc, lsn, pcb, seg);
+	tcp_tfo_syn(lc, lsn, pcb, seg);
 	return pcb;
 }
 

@@ -373,11 +373,26 @@ check_peers(const struct stack_conf *sc, struct tl_error *e)
 	return 0;
 }
 
+static int
+check_tcp(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error *e)
+{
+	const struct conf_ent *key = conf_find(c, "tcp", "fastopen-key");
+
+	(void)sc;
+	if (key != NULL && key->file != NULL && !c->file_is_private)
+		return conf_fail(e, key,
+			"a file with keys must be readable by its owner only; try chmod 600 %s",
+			key->file);
+	return 0;
+}
+
 int
 conf_check(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 {
 	int rc = check_peers(sc, e);
 
+	if (rc == 0)
+		rc = check_tcp(c, sc, e);
 	if (sc->nb_ports == 0)
 		return conf_fail(e, NULL, "expected at least one section [port NAME]");
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)
