@@ -15,8 +15,8 @@ tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb)
 
 	if (lc->now_ns >= tc->challenge_ns) {
 		/* A fixed budget could be measured from another connection (CVE-2016-5696). */
-		tc->challenge_left =
-			TCP_CHALLENGE_PER_S / 2 + rand_below(lc->rand, TCP_CHALLENGE_PER_S);
+		tc->challenge_left = tc->conf.challenge_per_s / 2 +
+				     rand_below(lc->rand, RTE_MAX(tc->conf.challenge_per_s, 1u));
 		tc->challenge_ns = lc->now_ns + UINT64_C(1000000000);
 	}
 	if (tc->challenge_left == 0)
@@ -128,6 +128,7 @@ start_sending(struct lcore *lc, struct tcp_pcb *pcb, bool syn_lost)
 	if (pcb->srtt_us == 0)
 		pcb->rto_us = lc->tcp->conf.rto_init_us * (syn_lost ? 3 : 1);
 	pcb->rexmt_cnt = 0;
+	tcp_mtu_open(lc, pcb);
 	tcp_pcb_update_mss(pcb);
 	/* RFC 6928 s2 and RFC 5681 s3.1: one segment if the SYN or its answer was lost. */
 	pcb->cc.cwnd_bytes = syn_lost ? pcb->mss : tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments);
@@ -266,6 +267,8 @@ tcp_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (pcb->persist && pcb->s != NULL)
 		pcb->rexmt_cnt = 0;
 	ack_sent_data(lc, pcb, seg);
+	if (unlikely(pcb->mtu != 0))
+		tcp_mtu_ack(lc, pcb);
 	if (unlikely(pcb->tfo_unproved) && pcb->snd_una != pcb->iss)
 		tcp_tfo_proved(lc, pcb);
 	if (seq_geq(seg->ack, pcb->snd_una))

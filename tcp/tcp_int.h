@@ -170,6 +170,23 @@ bool tcp_cookie_is_on(const struct lcore *lc);
 /* The child that an ACK with our cookie makes; the ACK is still to be processed. NULL: seg->why. */
 struct tcp_pcb *tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg);
 
+/* tcp_mtu.c */
+/* 0, or -1: out of memory. */
+int tcp_mtu_create(struct tcp_ctx *tc);
+void tcp_mtu_free(struct lcore *lc, struct tcp_pcb *pcb);
+/* A connection begins to send. */
+void tcp_mtu_open(struct lcore *lc, struct tcp_pcb *pcb);
+/* Another retransmission timeout: is the path a black hole? */
+void tcp_mtu_timeout(struct lcore *lc, struct tcp_pcb *pcb);
+/* Somebody else has made pmtu smaller. */
+void tcp_mtu_told(struct lcore *lc, struct tcp_pcb *pcb);
+/* The rest is of connections whose mtu is not 0. Whether the next segment is a probe. */
+bool tcp_mtu_plan(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s);
+/* snd_una has advanced. */
+void tcp_mtu_ack(struct lcore *lc, struct tcp_pcb *pcb);
+/* Something is lost: whether it is the probe alone, which is no congestion. */
+bool tcp_mtu_is_probe_lost(struct lcore *lc, struct tcp_pcb *pcb);
+
 /* tcp_tfo.c */
 int tcp_tfo_create(struct tcp_ctx *tc);
 /* The option of a SYN or of the answer to one. */

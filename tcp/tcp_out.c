@@ -403,7 +403,7 @@ plan_ack(const struct tcp_pcb *pcb, struct tcp_seg *s)
 
 /* The segments of a synchronized connection that occupy sequence space, most urgent first. */
 static bool
-plan_octets(const struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
+plan_octets(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
 {
 	if (unlikely(pcb->tfo_unproved) && tcp_tfo_plan_syn(lc, pcb, s))
 		return true;
@@ -412,6 +412,8 @@ plan_octets(const struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
 	if (plan_tlp(pcb, s))
 		return true;
 	if (plan_rexmt(pcb, s))
+		return true;
+	if (unlikely(pcb->mtu != 0) && tcp_mtu_plan(lc, pcb, s))
 		return true;
 	if (plan_data(pcb, s))
 		return true;

@@ -125,6 +125,7 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	lc_count(lc, ST_TCP_RTO);
 	/* RFC 8201 s5.2: the path MTU is one for all; what is larger was never sent. */
 	tcp_path_refresh(lc, pcb);
+	tcp_mtu_timeout(lc, pcb);
 	/* RFC 6298 (5.5) */
 	pcb->rto_us = RTE_MIN(pcb->rto_us * 2, lc->tcp->conf.rto_max_us);
 	if (tcp_is_synced(pcb))

@@ -378,7 +378,9 @@ check_tcp(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error 
 {
 	const struct conf_ent *key = conf_find(c, "tcp", "fastopen-key");
 
-	(void)sc;
+	if (sc->tcp.port_first > sc->tcp.port_last)
+		return conf_fail(e, conf_find(c, "tcp", "first-port"),
+			"expected a port not above last-port, which is %u", sc->tcp.port_last);
 	if (key != NULL && key->file != NULL && !c->file_is_private)
 		return conf_fail(e, key,
 			"a file with keys must be readable by its owner only; try chmod 600 %s",
