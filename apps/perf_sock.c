@@ -776,10 +776,11 @@ print_connections(const struct perf_run *p, double seconds)
 {
 	uint64_t n = p->idle + p->ended;
 
-	printf(p->o->json ? "{\"connections\": %lu, \"per_second\": %.0f, \"open\": %u, \"ports\": "
-			    "%u, \"bytes_of_program\": %zu}\n"
-			  : "%lu connections, %.0f/s, %u still open, %u server ports; tl-perf itself "
-			    "keeps %zu bytes of each\n",
+	printf(p->o->json
+			? "{\"connections\": %lu, \"per_second\": %.0f, \"open\": %u, \"ports\": "
+			  "%u, \"bytes_of_program\": %zu}\n"
+			: "%lu connections, %.0f/s, %u still open, %u server ports; tl-perf itself "
+			  "keeps %zu bytes of each\n",
 		(unsigned long)n, seconds > 0 ? (double)n / seconds : 0, p->idle, p->o->ports,
 		sizeof(struct conn) + MALLOC_HEAD);
 }

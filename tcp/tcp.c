@@ -78,6 +78,10 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	if (tc->ranges == NULL)
 		goto no_ranges;
 	tc->conf = *conf;
+	if (tcp_tfo_create(tc) != 0 || tcp_mtu_create(tc) != 0)
+		goto no_peers;
+	if (!tc->conf.has_fastopen_key)
+		tcp_conf_secrets(lc, &tc->conf);
 	TAILQ_INIT(&tc->all);
 	TAILQ_INIT(&tc->out);
 	TAILQ_INIT(&tc->reap);
@@ -94,6 +98,10 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	lc->tcp = tc;
 	latch_set_owner(lc, IPPROTO_N_TCP, tcp_latch_alert);
 	return 0;
+no_peers:
+	free(tc->tfo_peers);
+	rte_errno = ENOMEM;
+	rte_mempool_free(tc->ranges);
 no_ranges:
 	rte_mempool_free(tc->pcbs);
 no_pcbs:
@@ -124,6 +132,8 @@ tcp_destroy(struct lcore *lc)
 	}
 	rte_mempool_free(tc->pcbs);
 	rte_mempool_free(tc->ranges);
+	free(tc->tfo_peers);
+	free(tc->mtu);
 	free(tc);
 	lc->tcp = NULL;
 }

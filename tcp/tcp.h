@@ -51,6 +51,7 @@ struct tcp_conf {
 	uint32_t fastopen_pause_s; /* after a black hole, RFC 7413 s4.1.3.1 */
 	uint32_t mtu_probe_s;      /* between searches for a larger MTU */
 	uint16_t base_mss;         /* what path MTU probing begins with */
+	uint64_t fastopen_run;     /* of this process: tcp_conf_secrets() */
 	uint8_t fastopen_key[16];
 	bool has_fastopen_key; /* else a random one */
 	uint8_t fastopen;      /* TCP_CONF_TFO_* */
@@ -70,6 +71,9 @@ struct tcp_conf {
 
 /* The defaults that a production stack starts from. */
 void tcp_conf_default(struct tcp_conf *c);
+
+/* What all workers of a stack share and nobody configured; with lc's random numbers. */
+void tcp_conf_secrets(struct lcore *lc, struct tcp_conf *c);
 
 /* Returns 0 or -errno. Needs lc's pool, tmr, flow, rand, buf, latch, route contexts. */
 int tcp_create(struct lcore *lc, const struct tcp_conf *conf);

@@ -15,8 +15,8 @@ tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb)
 
 	if (lc->now_ns >= tc->challenge_ns) {
 		/* A fixed budget could be measured from another connection (CVE-2016-5696). */
-		tc->challenge_left =
-			TCP_CHALLENGE_PER_S / 2 + rand_below(lc->rand, TCP_CHALLENGE_PER_S);
+		tc->challenge_left = tc->conf.challenge_per_s / 2 +
+				     rand_below(lc->rand, RTE_MAX(tc->conf.challenge_per_s, 1u));
 		tc->challenge_ns = lc->now_ns + UINT64_C(1000000000);
 	}
 	if (tc->challenge_left == 0)
@@ -111,21 +111,24 @@ measure_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 		tcp_rack_rtt(lc, pcb, pcb->srtt_us);
 }
 
-void
-tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+/* RFC 7413 s4.2.2: what the SYN took along arrived as far as seg says; the rest was never sent. */
+static void
+settle_syn_data(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	bool syn_lost = pcb->rexmt_cnt > 0 && !pcb->deferred;
+	buf_drop(lc, &pcb->snd, RTE_MIN(seg->ack - (pcb->iss + 1), buf_len(&pcb->snd)));
+	pcb->snd_nxt = pcb->snd_max = seg->ack;
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+}
 
-	pcb->snd_una = seg->ack;
-	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);
-	set_wnd(pcb, seg);
-	tmr_stop(lc, &pcb->t_rexmt);
-	tcp_rec_start(pcb);
-	measure_syn(lc, pcb, seg);
+/* Windows and timers of a connection that begins to send. */
+static void
+start_sending(struct lcore *lc, struct tcp_pcb *pcb, bool syn_lost)
+{
 	/* RFC 6298 (5.7): without a sample, and with a SYN that was lost, begin with 3 s. */
 	if (pcb->srtt_us == 0)
 		pcb->rto_us = lc->tcp->conf.rto_init_us * (syn_lost ? 3 : 1);
 	pcb->rexmt_cnt = 0;
+	tcp_mtu_open(lc, pcb);
 	tcp_pcb_update_mss(pcb);
 	/* RFC 6928 s2 and RFC 5681 s3.1: one segment if the SYN or its answer was lost. */
 	pcb->cc.cwnd_bytes = syn_lost ? pcb->mss : tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments);
@@ -136,6 +139,32 @@ tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	pcb->cc.ops->start(&pcb->cc, lc->now_ns);
 	pcb->last_send_ns = lc->now_ns;
 	pcb->was_open = true;
+}
+
+void
+tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	bool syn_lost = pcb->rexmt_cnt > 0 && !pcb->deferred;
+
+	if (unlikely(pcb->snd_max != pcb->iss + 1))
+		settle_syn_data(lc, pcb, seg);
+	pcb->snd_una = seg->ack;
+	pcb->snd_nxt = seq_max(pcb->snd_nxt, pcb->snd_una);
+	set_wnd(pcb, seg);
+	tmr_stop(lc, &pcb->t_rexmt);
+	tcp_rec_start(pcb);
+	measure_syn(lc, pcb, seg);
+	start_sending(lc, pcb, syn_lost);
+}
+
+void
+tcp_ack_open_early(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	set_wnd(pcb, seg);
+	pcb->snd_wl2 = pcb->iss; /* the SYN acknowledged nothing */
+	tcp_rec_start(pcb);
+	pcb->rtt_seq = pcb->snd_una;
+	start_sending(lc, pcb, false);
 }
 
 static void
@@ -246,6 +275,10 @@ tcp_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (pcb->persist && pcb->s != NULL)
 		pcb->rexmt_cnt = 0;
 	ack_sent_data(lc, pcb, seg);
+	if (unlikely(pcb->mtu != 0))
+		tcp_mtu_ack(lc, pcb);
+	if (unlikely(pcb->tfo_unproved) && pcb->snd_una != pcb->iss)
+		tcp_tfo_proved(lc, pcb);
 	if (seq_geq(seg->ack, pcb->snd_una))
 		update_wnd(lc, pcb, seg);
 	return true;

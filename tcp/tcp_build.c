@@ -112,7 +112,8 @@ tcp_build(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *s, uint32
 
 	mould_make(&d, &pcb->fe.key, s);
 	n = packets_get(lc, m, n, d.len);
-	pos += seq - tcp_seq_of(pcb, pos);
+	/* The text of a SYN comes after it (RFC 7413 s4.2). */
+	pos += seq + ((s->flags & TCP_F_SYN) != 0) - tcp_seq_of(pcb, pos);
 	for (uint32_t i = 0; i < n; i++, seq += s->len, pos += s->len) {
 		uint8_t *p = cast_one(&d, m[i], seq);
 		uint32_t sum = 0;

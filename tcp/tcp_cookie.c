@@ -116,8 +116,8 @@ tcp_cookie_send(
 	if (syn->why != DROP_NONE)
 		return;
 	syn->why = DROP_TCP_DONE;
-	if ((syn->opts & TCP_O_TS) != 0) {
-		if ((syn->opts & TCP_O_WS) != 0) {
+	if ((syn->opts & TCP_O_TS) != 0 && !lc->tcp->conf.no_timestamps) {
+		if ((syn->opts & TCP_O_WS) != 0 && !lc->tcp->conf.no_wscale) {
 			ws = RTE_MIN((uint32_t)syn->wscale, (uint32_t)TCP_WSCALE_MAX);
 			s.opts |= TCP_O_WS;
 			s.wscale = tcp_wscale_of(tcp_tune_rcv_max(lc, lsn->s));

@@ -37,6 +37,7 @@ too_big(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu)
 	if (mtu >= pcb->pmtu)
 		return;
 	pcb->pmtu = (uint16_t)mtu;
+	tcp_mtu_told(lc, pcb);
 	tcp_pcb_update_mss(pcb);
 	if (!tcp_is_synced(pcb))
 		return;

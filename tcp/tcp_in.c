@@ -123,6 +123,10 @@ seg_check_seq(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
 	if (!seg_same_syn(lc, pcb, seg))
 		return false;
+	if (unlikely(tcp_tfo_same_syn(lc, pcb, seg))) {
+		seg->why = DROP_TCP_SYN;
+		return false;
+	}
 	/* "If the RCV.WND is zero ... special allowance": the ACK of a probe is processed. */
 	if (pcb->rcv_adv == pcb->rcv_nxt && seg->seq == pcb->rcv_nxt && seg->len > 0) {
 		seg->len = 0;
@@ -316,6 +320,8 @@ syn_sent_open(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 		return;
 	}
+	if (pcb->tfo_ask)
+		tcp_tfo_syn_ack(lc, pcb, seg);
 	tcp_ack_open(lc, pcb, seg);
 	tcp_set_state(lc, pcb, TCPS_ESTABLISHED);
 	tcp_output_mark(lc, pcb, TCP_OUT_ACK | TCP_OUT_DATA);

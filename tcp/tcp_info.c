@@ -91,6 +91,8 @@ tcp_info_get(const struct lcore *lc, const struct tcp_pcb *pcb, void *val, sockl
 		i.tcpi_options |= TCPI_OPT_TIMESTAMPS;
 	if (pcb->opt_sack)
 		i.tcpi_options |= TCPI_OPT_SACK;
+	if (pcb->tfo_data)
+		i.tcpi_options |= TCPI_OPT_SYN_DATA;
 	if (pcb->opt_ws) {
 		i.tcpi_options |= TCPI_OPT_WSCALE;
 		i.tcpi_snd_wscale = pcb->snd_wscale & 0xfu;

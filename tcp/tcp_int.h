@@ -11,6 +11,8 @@
 bool tcp_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg);
 /* The handshake is complete: window of seg, congestion control, RTO. */
 void tcp_ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
+/* The same before our SYN is acknowledged; seg is the peer's SYN. */
+void tcp_ack_open_early(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 /* RFC 5961 s7: an ACK for a segment that may be forged, as long as the worker's budget lasts. */
 void tcp_challenge_ack(struct lcore *lc, struct tcp_pcb *pcb);
 
@@ -183,6 +185,43 @@ void tcp_cookie_send(
 bool tcp_cookie_is_on(const struct lcore *lc);
 /* The child that an ACK with our cookie makes; the ACK is still to be processed. NULL: seg->why. */
 struct tcp_pcb *tcp_cookie_open(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg);
+
+/* tcp_mtu.c */
+/* 0, or -1: out of memory. */
+int tcp_mtu_create(struct tcp_ctx *tc);
+void tcp_mtu_free(struct lcore *lc, struct tcp_pcb *pcb);
+/* A connection begins to send. */
+void tcp_mtu_open(struct lcore *lc, struct tcp_pcb *pcb);
+/* Another retransmission timeout: is the path a black hole? */
+void tcp_mtu_timeout(struct lcore *lc, struct tcp_pcb *pcb);
+/* Somebody else has made pmtu smaller. */
+void tcp_mtu_told(struct lcore *lc, struct tcp_pcb *pcb);
+/* The rest is of connections whose mtu is not 0. Whether the next segment is a probe. */
+bool tcp_mtu_plan(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s);
+/* snd_una has advanced. */
+void tcp_mtu_ack(struct lcore *lc, struct tcp_pcb *pcb);
+/* Something is lost: whether it is the probe alone, which is no congestion. */
+bool tcp_mtu_is_probe_lost(struct lcore *lc, struct tcp_pcb *pcb);
+
+/* tcp_tfo.c */
+int tcp_tfo_create(struct tcp_ctx *tc);
+/* The option of a SYN or of the answer to one. */
+void tcp_tfo_fill(struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s);
+/* What the option of a SYN does to its child, which has its latch. */
+void tcp_tfo_syn(
+	struct lcore *lc, const struct tcp_pcb *lsn, struct tcp_pcb *pcb, struct tcp_seg *syn);
+/* An unproved connection's SYN was acknowledged, or the connection ends. */
+void tcp_tfo_proved(struct lcore *lc, struct tcp_pcb *pcb);
+/* The SYN that opened it comes again, so our answer was lost; true: it leaves again. */
+bool tcp_tfo_same_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
+/* Of an unproved connection: our SYN, if it has to leave now. */
+bool tcp_tfo_plan_syn(const struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s);
+/* A connect() that wants it; true: there is a cookie, so the SYN may carry data. */
+bool tcp_tfo_prepare(struct lcore *lc, struct tcp_pcb *pcb);
+/* How much of the send buffer the first SYN takes along. */
+uint16_t tcp_tfo_syn_data(const struct tcp_pcb *pcb);
+/* The answer to a SYN that had the option; before it counts as an acknowledgment. */
+void tcp_tfo_syn_ack(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 
 /* tcp_usr.c */
 /* The application is done sending: FIN after what is queued. */

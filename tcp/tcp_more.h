@@ -22,6 +22,8 @@ struct tcp_more {
 	uint32_t user_timeout_ms;                     /* 0: none */
 	uint32_t lowat_bytes;                         /* SO_RCVLOWAT */
 	uint32_t defer_s;                             /* TCP_DEFER_ACCEPT, of a listener */
+	uint32_t tfo_qlen;                            /* TCP_FASTOPEN, of a listener */
+	bool tfo_connect;                             /* TCP_FASTOPEN_CONNECT */
 	uint64_t probe_ns;                            /* the first of these probes */
 	uint64_t trouble_ns;                          /* since when nothing is acknowledged */
 };

@@ -143,6 +143,41 @@ set_defer(struct lcore *lc, struct sock *s, int v)
 	return 0;
 }
 
+/* Off in the configuration: an error, where Linux would say yes and do nothing. */
+static int
+set_fastopen(struct lcore *lc, struct sock *s, int v)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+	struct tcp_more *m;
+
+	if ((lc->tcp->conf.fastopen & TCP_CONF_TFO_SERVER) == 0)
+		return -EOPNOTSUPP;
+	if (v < 0 || pcb->state > TCPS_LISTEN || (pcb->state == TCPS_CLOSED && pcb->was_open))
+		return -EINVAL;
+	m = tcp_more(lc, s);
+	if (m == NULL)
+		return -ENOBUFS;
+	m->tfo_qlen = (uint32_t)v;
+	return 0;
+}
+
+static int
+set_fastopen_connect(struct lcore *lc, struct sock *s, int v)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+	struct tcp_more *m;
+
+	if ((lc->tcp->conf.fastopen & TCP_CONF_TFO_CLIENT) == 0)
+		return -EOPNOTSUPP;
+	if (v < 0 || v > 1 || pcb->state != TCPS_CLOSED)
+		return -EINVAL;
+	m = tcp_more(lc, s);
+	if (m == NULL)
+		return -ENOBUFS;
+	m->tfo_connect = v != 0;
+	return 0;
+}
+
 static int
 set_maxseg(struct tcp_pcb *pcb, int v)
 {
@@ -181,6 +216,10 @@ set_tcp(struct lcore *lc, struct sock *s, int opt, int v)
 		return set_maxseg(pcb, v);
 	case TCP_DEFER_ACCEPT:
 		return set_defer(lc, s, v);
+	case TCP_FASTOPEN:
+		return set_fastopen(lc, s, v);
+	case TCP_FASTOPEN_CONNECT:
+		return set_fastopen_connect(lc, s, v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -364,6 +403,10 @@ get_tcp(const struct lcore *lc, const struct tcp_pcb *pcb, int opt, void *val, s
 		return put_int(val, len, pcb->nodelay);
 	case TCP_DEFER_ACCEPT:
 		return put_int(val, len, m != NULL ? (int)m->defer_s : 0);
+	case TCP_FASTOPEN:
+		return put_int(val, len, m != NULL ? (int)m->tfo_qlen : 0);
+	case TCP_FASTOPEN_CONNECT:
+		return put_int(val, len, m != NULL && m->tfo_connect);
 	case TCP_MAXSEG:
 		return put_int(val, len,
 			pcb->state <= TCPS_LISTEN && pcb->user_mss != 0 ? pcb->user_mss : pcb->mss);

@@ -63,7 +63,7 @@ fill_window(struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
 }
 
 static void
-fill_options(const struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
+fill_options(struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
 {
 	if (pcb->opt_ts) {
 		s->opts |= TCP_O_TS;
@@ -83,6 +83,8 @@ fill_options(const struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *
 		s->opts |= TCP_O_WS;
 		s->wscale = pcb->rcv_wscale;
 	}
+	if (pcb->tfo_give || (pcb->tfo_ask && pcb->snd_max == pcb->iss))
+		tcp_tfo_fill(lc, pcb, s);
 }
 
 /* The acknowledgment has left: what it promised is what will be accepted. */
@@ -173,8 +175,11 @@ run_send(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s, uint32_t n, s
 static bool
 plan_syn(const struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *s)
 {
-	if (pcb->snd_nxt != pcb->iss)
+	if (pcb->snd_nxt != pcb->iss || pcb->tfo_wait)
 		return false;
+	/* RFC 7413 s4.1.3.1: what may have been lost for its data leaves without. */
+	if (pcb->snd_max == pcb->iss)
+		s->len = tcp_tfo_syn_data(pcb);
 	s->seq = pcb->iss;
 	s->flags = pcb->state == TCPS_SYN_SENT ? TCP_F_SYN : TCP_F_SYN | TCP_F_ACK;
 	s->flags |= tcp_ecn_syn_flags(lc, pcb);
@@ -259,11 +264,21 @@ plan_probe(const struct tcp_pcb *pcb, struct tcp_seg *s)
 	return true;
 }
 
+/* RFC 9293 s3.7.4: whether small segments have nothing to wait for. Our SYN is no data. */
+static bool
+may_be_small(const struct tcp_pcb *pcb)
+{
+	if (pcb->corked)
+		return false;
+	return pcb->nodelay || tcp_flight(pcb) == 0 ||
+	       (unlikely(pcb->tfo_unproved) && tcp_flight(pcb) == 1);
+}
+
 /* RFC 9293 s3.8.6.2.1 (SWS avoidance) and s3.7.4 (Nagle): whether len of avail go out now. */
 static bool
 worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail, uint32_t full)
 {
-	bool may_be_small = !pcb->corked && (pcb->nodelay || tcp_flight(pcb) == 0);
+	bool small = may_be_small(pcb);
 
 	if (tcp_seg_len(s) == 0)
 		return false;
@@ -274,10 +289,10 @@ worth_sending(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t avail
 	if (seq_lt(s->seq, pcb->snd_max) || (s->flags & TCP_F_FIN) != 0)
 		return true;
 	/* (2) all that there is */
-	if (may_be_small && s->len == avail)
+	if (small && s->len == avail)
 		return true;
 	/* (3) at least half of the largest window */
-	if (may_be_small && s->len >= pcb->max_wnd / 2)
+	if (small && s->len >= pcb->max_wnd / 2)
 		return true;
 	/* (4) the override timeout */
 	return (pcb->out_flags & TCP_OUT_FORCE) != 0;
@@ -308,6 +323,18 @@ plan_data(struct tcp_pcb *pcb, struct tcp_seg *s)
 	return worth_sending(pcb, s, avail, full);
 }
 
+/* RFC 5682 s2.1, step 2: there are new data, but none that may leave now (Nagle, the window). Then
+ * nothing can be found out, and what was lost goes on. */
+static bool
+plan_instead(struct tcp_pcb *pcb, struct tcp_seg *s)
+{
+	if (likely(!pcb->rec.frto_new))
+		return false;
+	pcb->rec.frto = pcb->rec.frto_new = false;
+	tcp_seg_init(s);
+	return plan_rexmt(pcb, s);
+}
+
 /* RFC 9293 s3.8.6.3, or an answer that a check asked for. */
 static bool
 plan_ack(const struct tcp_pcb *pcb, struct tcp_seg *s)
@@ -319,15 +346,21 @@ plan_ack(const struct tcp_pcb *pcb, struct tcp_seg *s)
 
 /* The segments of a synchronized connection that occupy sequence space, most urgent first. */
 static bool
-plan_octets(struct tcp_pcb *pcb, struct tcp_seg *s)
+plan_octets(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
 {
+	if (unlikely(pcb->tfo_unproved) && tcp_tfo_plan_syn(lc, pcb, s))
+		return true;
 	if (plan_probe(pcb, s))
 		return true;
 	if (plan_tlp(pcb, s))
 		return true;
 	if (plan_rexmt(pcb, s))
 		return true;
+	if (unlikely(pcb->mtu != 0) && tcp_mtu_plan(lc, pcb, s))
+		return true;
 	if (plan_data(pcb, s))
+		return true;
+	if (plan_instead(pcb, s))
 		return true;
 	tcp_seg_init(s);
 	return false;
@@ -375,7 +408,7 @@ plan_next(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s)
 		if (plan_syn(lc, pcb, s))
 			return true;
 	} else if (pcb->state != TCPS_TIME_WAIT && !is_paced(lc, pcb)) {
-		if (plan_octets(pcb, s))
+		if (plan_octets(lc, pcb, s))
 			return true;
 	}
 	if ((pcb->out_flags & TCP_OUT_ACK) == 0 || pcb->state == TCPS_SYN_SENT)

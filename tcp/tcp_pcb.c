@@ -127,6 +127,7 @@ flush(struct lcore *lc, struct tcp_pcb *pcb, bool unreadable)
 	unlend(lc, pcb);
 	tcp_tmr_fed(lc, pcb);
 	tcp_tmr_stop_all(lc, pcb);
+	tcp_mtu_free(lc, pcb);
 	tcp_rcv_purge(lc, pcb);
 	tcp_sent_clear(lc, pcb);
 	buf_clear(lc, &pcb->snd);
@@ -141,6 +142,8 @@ tcp_pcb_end(struct lcore *lc, struct tcp_pcb *pcb, int err)
 
 	if (was == TCPS_CLOSED || was == TCPS_LISTEN)
 		return;
+	if (unlikely(pcb->tfo_unproved))
+		tcp_tfo_proved(lc, pcb);
 	flow_remove(lc, &pcb->fe);
 	latch_release(lc, &pcb->latch);
 	flush(lc, pcb, err != 0 || pcb->s == NULL);
@@ -185,12 +188,12 @@ l4_room(const struct tcp_pcb *pcb, uint32_t mtu)
 	return latch_l4_room(&pcb->latch, mtu, ip_hlen(pcb));
 }
 
-void
-tcp_pcb_update_mss(struct tcp_pcb *pcb)
+uint16_t
+tcp_pcb_mss_at(const struct tcp_pcb *pcb, uint32_t mtu_bytes)
 {
 	/* RFC 9293 s3.7.1, MUST-16: min(SendMSS + 20, MMS_S) - TCPhdrsize. */
 	uint32_t hdr = TCP_HLEN_MIN;
-	uint32_t room = RTE_MIN(l4_room(pcb, pcb->pmtu), pcb->peer_mss + (uint32_t)TCP_HLEN_MIN);
+	uint32_t room = RTE_MIN(l4_room(pcb, mtu_bytes), pcb->peer_mss + (uint32_t)TCP_HLEN_MIN);
 	uint32_t mss;
 
 	if (pcb->opt_ts)
@@ -199,7 +202,13 @@ tcp_pcb_update_mss(struct tcp_pcb *pcb)
 	mss = RTE_MAX(mss, (uint32_t)TCP_MSS_MIN);
 	if (pcb->user_mss != 0)
 		mss = RTE_MIN(mss, pcb->user_mss);
-	pcb->mss = (uint16_t)RTE_MIN(mss, (uint32_t)UINT16_MAX);
+	return (uint16_t)RTE_MIN(mss, (uint32_t)UINT16_MAX);
+}
+
+void
+tcp_pcb_update_mss(struct tcp_pcb *pcb)
+{
+	pcb->mss = tcp_pcb_mss_at(pcb, pcb->pmtu);
 }
 
 uint16_t

@@ -93,11 +93,9 @@ enum {
 	TCP_MSS_MIN = 88, /* floor against peers and routers that ask for dust */
 	TCP_RTO_INIT_US = 1000000,
 	TCP_RTO_MAX_US = 60000000, /* the largest RTT that is believed */
-	TCP_FIN_WAIT_2_MS = 60000,
 	TCP_STARVED_US = 10000,
 	TCP_OOO_MAX = 4096, /* held segments of one connection */
 	TCP_BOUND_BUCKETS = 256,
-	TCP_CHALLENGE_PER_S = 1000,
 };
 
 /* RFC 8985 s5.3 */
@@ -186,8 +184,14 @@ struct tcp_pcb {
 	bool reset : 1;      /* ended by an error: reads give nothing more */
 	bool is_bound : 1;   /* on ctx->bound */
 	bool cwnd_limited : 1;
-	bool in_ready : 1; /* of parent's two queues: the one for accept() */
-	bool deferred : 1; /* its ACK came, and accept() waits for what it has to say */
+	bool in_ready : 1;     /* of parent's two queues: the one for accept() */
+	bool deferred : 1;     /* its ACK came, and accept() waits for what it has to say */
+	bool tfo_ask : 1;      /* SYN_SENT: the first SYN has the fast open option */
+	bool tfo_wait : 1;     /* SYN_SENT: the SYN waits for data */
+	bool tfo_give : 1;     /* SYN_RCVD: the SYN-ACK brings a cookie */
+	bool tfo_unproved : 1; /* ESTABLISHED by a cookie; our SYN is not acknowledged */
+	bool tfo_data : 1;     /* a SYN had data that were taken */
+	uint16_t mtu;          /* of ctx->mtu, while sizes are probed; 0: none */
 
 	/* RFC 9293 s3.3.1 */
 	uint32_t iss;
@@ -233,6 +237,11 @@ struct tcp_pcb {
 		struct { /* from ESTABLISHED on */
 			struct tcp_rack rack;
 			struct tcp_rec rec;
+		};
+		struct { /* SYN_SENT with tfo_ask */
+			uint16_t tfo_mss;
+			uint8_t tfo_len;
+			uint8_t tfo_cookie[TCP_TFO_MAX];
 		};
 		struct {                          /* of a listener */
 			struct tcp_pcb_list half; /* SYN_RCVD */
@@ -298,6 +307,10 @@ struct tcp_ctx {
 	struct tcp_secret isn_secret, ts_secret, cookie_secret;
 	uint64_t cookie_ns; /* when the last one was sent */
 	bool cookies_out;
+	struct tcp_mtu *mtu; /* NULL: no probing */
+	uint16_t mtu_unused;
+	struct tcp_tfo_peer *tfo_peers;          /* whose fast open cookies we have */
+	uint32_t tfo_pending[TCP_BOUND_BUCKETS]; /* unproved, by local port */
 };
 
 /* A closed control block, or NULL. Takes the oldest TIME-WAIT if the pool is empty. */
@@ -326,6 +339,9 @@ void tcp_pcb_check(const struct lcore *lc, const struct tcp_pcb *pcb);
 
 /* Payload of a full segment from peer's MSS, options and the room under the latch. */
 void tcp_pcb_update_mss(struct tcp_pcb *pcb);
+
+/* The same if mtu_bytes was the path's, whatever it is. */
+uint16_t tcp_pcb_mss_at(const struct tcp_pcb *pcb, uint32_t mtu_bytes);
 
 /* The MSS option that this end sends (RFC 9293 s3.7.1). */
 uint16_t tcp_pcb_own_mss(const struct tcp_pcb *pcb);

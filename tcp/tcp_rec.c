@@ -299,6 +299,10 @@ ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 		leave(pcb);
 	}
 	if (detect(lc, pcb, a)) {
+		if (unlikely(pcb->mtu != 0) && tcp_mtu_is_probe_lost(lc, pcb)) {
+			pcb->ca = TCPR_DISORDER;
+			return;
+		}
 		enter(lc, pcb);
 		tcp_prr_ack(pcb, a, true);
 		return;
@@ -441,8 +445,11 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 void
 tcp_rec_lost(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	if (pcb->ca < TCPR_RECOVERY)
+	if (pcb->ca < TCPR_RECOVERY) {
+		if (unlikely(pcb->mtu != 0) && tcp_mtu_is_probe_lost(lc, pcb))
+			return;
 		enter(lc, pcb);
+	}
 	/* Nothing was delivered now, but what is lost left the pipe: one segment may take its
 	 * place. */
 	pcb->cc.cwnd_bytes = RTE_MAX(pcb->cc.cwnd_bytes, (uint32_t)pcb->mss);

@@ -100,18 +100,25 @@ persist_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	tcp_output_mark(lc, pcb, TCP_OUT_FORCE | TCP_OUT_DATA);
 }
 
+/* RFC 9293 s3.8.3: R2 */
+static uint32_t
+most_tries(const struct lcore *lc, const struct tcp_pcb *pcb)
+{
+	const struct tcp_conf *c = &lc->tcp->conf;
+
+	if (pcb->state == TCPS_SYN_RCVD || pcb->tfo_unproved)
+		return c->synack_retries;
+	return pcb->state == TCPS_SYN_SENT ? c->syn_retries : c->data_retries;
+}
+
 void
 tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	uint32_t limit =
-		tcp_is_synced(pcb) ? lc->tcp->conf.data_retries : lc->tcp->conf.syn_retries;
-
 	if (pcb->persist) {
 		persist_timeout(lc, pcb);
 		return;
 	}
-	/* RFC 9293 s3.8.3: R2 */
-	if (pcb->rexmt_cnt >= limit || tcp_user_timeout(lc, pcb)) {
+	if (pcb->rexmt_cnt >= most_tries(lc, pcb) || tcp_user_timeout(lc, pcb)) {
 		tcp_pcb_end(lc, pcb, latch_errno(&pcb->latch, ETIMEDOUT));
 		return;
 	}
@@ -119,6 +126,7 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	lc_count(lc, ST_TCP_RTO);
 	/* RFC 8201 s5.2: the path MTU is one for all; what is larger was never sent. */
 	tcp_path_refresh(lc, pcb);
+	tcp_mtu_timeout(lc, pcb);
 	/* RFC 6298 (5.5) */
 	pcb->rto_us = RTE_MIN(pcb->rto_us * 2, lc->tcp->conf.rto_max_us);
 	if (tcp_is_synced(pcb))

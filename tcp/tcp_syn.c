@@ -169,6 +169,7 @@ tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb)
 	if (mtu >= pcb->pmtu)
 		return;
 	pcb->pmtu = mtu;
+	tcp_mtu_told(lc, pcb);
 	tcp_pcb_update_mss(pcb);
 }
 
@@ -179,8 +180,10 @@ tcp_syn_prepare(struct lcore *lc, struct tcp_pcb *pcb, const struct sock *s, uin
 	buf_init(&pcb->rcv, s->rcvbuf_bytes);
 	pcb->snd.modest = pcb->rcv.modest = true;
 	pcb->rcv_wscale = tcp_wscale_of(tcp_tune_rcv_max(lc, s));
-	pcb->opt_ws = true;
-	pcb->opt_ts = true;
+	pcb->opt_ws = !lc->tcp->conf.no_wscale;
+	if (!pcb->opt_ws)
+		pcb->rcv_wscale = 0;
+	pcb->opt_ts = !lc->tcp->conf.no_timestamps;
 	pcb->opt_sack = !lc->tcp->conf.no_sack;
 	pcb->rto_us = lc->tcp->conf.rto_init_us;
 	pcb->ts_offset = tcp_ts_offset(lc, &pcb->fe.key);
@@ -330,6 +333,7 @@ tcp_syn_child(struct lcore *lc, struct tcp_pcb *lsn, struct tcp_seg *seg, const 
 	if (iss_min != NULL)
 		tcp_syn_iss_above(lc, pcb, *iss_min);
 	child_start(lc, lsn, pcb, seg);
+	tcp_tfo_syn(lc, lsn, pcb, seg);
 	return pcb;
 }
 

@@ -144,7 +144,8 @@ tcp_tmr_pace(struct lcore *lc, struct tcp_pcb *pcb)
 void
 tcp_tmr_fin_wait_2(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	tmr_set(lc, &pcb->t_wait, lc->now_ns + TCP_FIN_WAIT_2_MS * UINT64_C(1000000), wait_expired);
+	tmr_set(lc, &pcb->t_wait, lc->now_ns + lc->tcp->conf.fin_wait_ms * UINT64_C(1000000),
+		wait_expired);
 }
 
 void

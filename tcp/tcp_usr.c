@@ -386,9 +386,9 @@ end_time_wait(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_pcb *old)
 	lc_count(lc, ST_TCP_TW_CONNECT);
 }
 
-/* RFC 9293 s3.10.1, active OPEN. -EINPROGRESS is success. */
+/* RFC 9293 s3.10.1, active OPEN, up to the SYN. Returns 0 or -errno. */
 static int
-usr_connect(struct lcore *lc, struct sock *s, const struct sock_addr *a)
+open_active(struct lcore *lc, struct sock *s, const struct sock_addr *a)
 {
 	struct tcp_pcb *pcb = s->pcb;
 	struct flow_key key, before = pcb->fe.key;
@@ -416,8 +416,45 @@ usr_connect(struct lcore *lc, struct sock *s, const struct sock_addr *a)
 	s->so_error = 0;
 	tcp_set_state(lc, pcb, TCPS_SYN_SENT);
 	lc_count(lc, ST_TCP_ACTIVE);
+	return 0;
+}
+
+/* -EINPROGRESS is success; 0 is too: the SYN waits for what the program sends (RFC 7413 s4.2.1). */
+static int
+usr_connect(struct lcore *lc, struct sock *s, const struct sock_addr *a)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	const struct tcp_more *m = s->more;
+	int rc = open_active(lc, s, a);
+
+	if (rc != 0)
+		return rc;
+	if (m != NULL && m->tfo_connect && tcp_tfo_prepare(lc, pcb)) {
+		pcb->tfo_wait = true;
+		return 0;
+	}
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 	return -EINPROGRESS;
+}
+
+/* MSG_FASTOPEN: connect() and send() in one. Without a cookie nothing is taken yet. */
+static ssize_t
+usr_send_to(
+	struct lcore *lc, struct sock *s, const struct sock_addr *a, const void *buf, size_t len)
+{
+	struct tcp_pcb *pcb = s->pcb;
+	size_t n = 0;
+	int rc;
+
+	if ((lc->tcp->conf.fastopen & TCP_CONF_TFO_CLIENT) == 0)
+		return -EOPNOTSUPP;
+	rc = open_active(lc, s, a);
+	if (rc != 0)
+		return rc;
+	if (tcp_tfo_prepare(lc, pcb))
+		n = buf_append(lc, &pcb->snd, buf, len);
+	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
+	return n > 0 ? (ssize_t)n : -EINPROGRESS;
 }
 
 /* An error is told once, and then the state speaks. */
@@ -449,7 +486,7 @@ tcp_usr_may_send(struct sock *s)
 		return -ENOTCONN;
 	if (pcb->fin_queued || pcb->state == TCPS_CLOSED)
 		return -EPIPE;
-	return tcp_is_synced(pcb) ? 0 : -EAGAIN;
+	return tcp_is_synced(pcb) || pcb->tfo_wait ? 0 : -EAGAIN;
 }
 
 /* RFC 9293 s3.10.2. */
@@ -462,6 +499,8 @@ usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flag
 
 	if ((flags & MSG_OOB) != 0)
 		return -EOPNOTSUPP;
+	if ((flags & MSG_FASTOPEN) != 0)
+		return -EDESTADDRREQ;
 	rc = tcp_usr_may_send(s);
 	if (rc != 0 || len == 0)
 		return rc;
@@ -472,6 +511,7 @@ usr_send(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flag
 		note_want(lc, pcb);
 	if (n == 0)
 		return -EAGAIN;
+	pcb->tfo_wait = false;
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 	return (ssize_t)n;
 }
@@ -692,7 +732,7 @@ usr_ready(struct lcore *lc, struct sock *s)
 		return pcb->ready_n > 0 ? ev | TL_EV_IN : ev;
 	case TCPS_SYN_SENT:
 	case TCPS_SYN_RCVD:
-		return ev;
+		return pcb->tfo_wait ? ev | TL_EV_OUT : ev;
 	default:
 		return ev | ready_open(lc, pcb);
 	}
@@ -705,6 +745,7 @@ const struct sock_ops tcp_sock_ops = {
 	.accept = usr_accept,
 	.connect = usr_connect,
 	.send = usr_send,
+	.send_to = usr_send_to,
 	.recv = usr_recv,
 	.send_zc = tcp_zc_send,
 	.peek = tcp_zc_peek,

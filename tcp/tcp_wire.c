@@ -23,7 +23,8 @@ enum {
 	OPT_WS = 3,
 	OPT_SACK_PERM = 4,
 	OPT_SACK = 5,
-	OPT_TS = 8
+	OPT_TS = 8,
+	OPT_TFO = 34
 };
 
 static uint16_t
@@ -66,6 +67,18 @@ parse_sack(struct tcp_seg *s, const uint8_t *p, uint8_t len)
 	return true;
 }
 
+/* RFC 7413 s4.1.1, as erratum 4238 has it: 2 bytes, or 6 to 18 and even. Another length is like an
+ * option that nobody knows. */
+static void
+parse_tfo(struct tcp_seg *s, const uint8_t *p, uint8_t len)
+{
+	if (len != 2 && (len < 6 || len > 2 + sizeof(s->tfo) || len % 2 != 0))
+		return;
+	s->opts |= TCP_O_TFO;
+	s->tfo_len = (uint8_t)(len - 2);
+	memcpy(s->tfo, p + 2, s->tfo_len);
+}
+
 /* One option of len bytes at p, kind and length included. False if its length is wrong. */
 static bool
 parse_opt(struct tcp_seg *s, const uint8_t *p, uint8_t len)
@@ -97,6 +110,9 @@ parse_opt(struct tcp_seg *s, const uint8_t *p, uint8_t len)
 		s->ts_val = get32(p + 2);
 		s->ts_ecr = get32(p + 6);
 		s->opts |= TCP_O_TS;
+		return true;
+	case OPT_TFO:
+		parse_tfo(s, p, len);
 		return true;
 	default:
 		/* RFC 9293 s3.2, MUST-6: unknown options are skipped. */
@@ -161,6 +177,13 @@ tcp_wire_parse(const uint8_t *p, uint32_t len, struct tcp_seg *s)
 	return parse_opts(s, p + TCP_HLEN_MIN, p + hlen) ? DROP_NONE : DROP_TCP_OPT;
 }
 
+/* The option with what fills the last word. */
+static uint32_t
+tfo_room(const struct tcp_seg *s)
+{
+	return (2u + s->tfo_len + 3u) / 4 * 4;
+}
+
 uint32_t
 tcp_wire_hlen(const struct tcp_seg *s)
 {
@@ -176,6 +199,8 @@ tcp_wire_hlen(const struct tcp_seg *s)
 		n += 4;
 	if ((s->opts & TCP_O_SACK_PERM) != 0)
 		n += 4;
+	if ((s->opts & TCP_O_TFO) != 0)
+		n += tfo_room(s);
 	if (s->sack_n > 0)
 		n += 4u + 8u * s->sack_n;
 	return n;
@@ -201,6 +226,13 @@ emit_opts(uint8_t *p, const struct tcp_seg *s)
 		put32(p + 4, s->ts_val);
 		put32(p + 8, s->ts_ecr);
 		p += TCP_OPT_TS_LEN;
+	}
+	if ((s->opts & TCP_O_TFO) != 0) {
+		memset(p, OPT_NOP, tfo_room(s));
+		p[0] = OPT_TFO;
+		p[1] = (uint8_t)(2 + s->tfo_len);
+		memcpy(p + 2, s->tfo, s->tfo_len);
+		p += tfo_room(s);
 	}
 	if (s->sack_n > 0)
 		put32(p, (uint32_t)OPT_NOP << 24 | OPT_NOP << 16 | OPT_SACK << 8 |

@@ -28,6 +28,7 @@ enum {
 	TCP_OPT_TS_LEN = 12, /* with its two NOPs, RFC 7323 appendix A */
 	TCP_WSCALE_MAX = 14, /* RFC 7323 s2.3 */
 	TCP_SACK_MAX = 4,    /* blocks that the options have room for, RFC 2018 s3 */
+	TCP_TFO_MAX = 14,    /* bytes of a cookie that fit a SYN beside our other options */
 };
 
 /* Options seen, or wanted: bits of tcp_seg.opts. */
@@ -36,6 +37,7 @@ enum tcp_opt {
 	TCP_O_WS = 1u << 1,
 	TCP_O_TS = 1u << 2,
 	TCP_O_SACK_PERM = 1u << 3,
+	TCP_O_TFO = 1u << 4,
 };
 
 /* Octets from l up to r, r not counted. */
@@ -60,12 +62,14 @@ struct tcp_seg {
 	bool fin_now;         /* the peer's FIN is the next octet in order */
 	uint8_t sack_n;       /* of sack[] */
 	uint8_t tos;          /* to send: ECN of the IP header */
+	uint8_t tfo_len;      /* of tfo[], 0: none, a request */
 	enum drop_reason why; /* how the packet ends if nobody keeps it */
 	struct tcp_sack_block sack[TCP_SACK_MAX];
+	uint8_t tfo[16]; /* a fast open cookie, RFC 7413 */
 };
 
-/* An empty segment, in pieces that a compiler clears without a call. The blocks are read only where
- * sack_n says that there are any. */
+/* An empty segment, in pieces that a compiler clears without a call. Blocks and cookie are read
+ * only where sack_n and tfo_len say that there are any. */
 static inline void
 tcp_seg_init(struct tcp_seg *s)
 {

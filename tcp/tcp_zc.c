@@ -27,6 +27,7 @@ tcp_zc_send(struct lcore *lc, struct sock *s, const void *mem, size_t len, uint6
 		return -EMSGSIZE;
 	if (!buf_append_note(lc, &pcb->snd, mem, (uint32_t)len, cookie))
 		return -EAGAIN;
+	pcb->tfo_wait = false;
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
 	return 0;
 }

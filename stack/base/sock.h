@@ -49,6 +49,9 @@ struct sock_ops {
 	/* a NULL: ends the connection of a datagram socket (AF_UNSPEC); streams never see it. */
 	int (*connect)(struct lcore *lc, struct sock *s, const struct sock_addr *a);
 	ssize_t (*send)(struct lcore *lc, struct sock *s, const void *buf, size_t len, int flags);
+	/* MSG_FASTOPEN, of streams; NULL: there is none. */
+	ssize_t (*send_to)(struct lcore *lc, struct sock *s, const struct sock_addr *a,
+		const void *buf, size_t len);
 	ssize_t (*recv)(struct lcore *lc, struct sock *s, void *buf, size_t len, int flags);
 	/* Datagrams; NULL: send() and recv() piece by piece. */
 	ssize_t (*sendmsg)(struct lcore *lc, struct sock *s, const struct sock_msg *msg, int flags);

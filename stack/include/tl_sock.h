@@ -100,8 +100,9 @@ int tl_listen(struct tl_worker *w, int fd, int backlog);
 int tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len);
 
 /**
- * Begins a connection and its latch (RFC 5660 s2.4). Never returns 0: there is no loopback, and a
- * handshake needs turns. A socket whose connection ended may connect again.
+ * Begins a connection and its latch (RFC 5660 s2.4). Returns 0 with TCP_FASTOPEN_CONNECT only:
+ * there is no loopback, and a handshake needs turns. A socket whose connection ended may connect
+ * again.
  * @param addr  of the peer, of the socket's family; scope as with tl_bind()
  * @param len   bytes at addr
  * @return -1: EINPROGRESS is success so far, TL_EV_OUT tells the end and SO_ERROR the result (0,
@@ -205,7 +206,9 @@ int tl_recv_peek(struct tl_worker *w, int fd, struct tl_piece *piece, int max);
 int tl_recv_release(struct tl_worker *w, int fd, size_t bytes);
 
 /**
- * Sends a datagram, or appends to a stream, which ignores the address. A datagram is one packet
+ * Sends a datagram, or appends to a stream, which ignores the address; but with MSG_FASTOPEN it
+ * connects to it, with data in the SYN if there is a cookie of the peer (RFC 7413): the result is
+ * how many were taken, or EINPROGRESS: none, and what tl_connect() says. A datagram is one packet
  * buffer at most: 1976 bytes where no port has an MTU above 1792; beyond the path's MTU it leaves
  * in fragments.
  * @param to  NULL: the connected peer
@@ -294,6 +297,10 @@ enum { TL_TCP_STATE = 0x7401 };
  * - IPPROTO_TCP, TCP_QUICKACK: not 0: no delayed acknowledgments, until it is 0 again
  * - IPPROTO_TCP, TCP_CONGESTION: a name: newreno, cubic, dctcp or bbr; ENOENT
  * - IPPROTO_TCP, TCP_NODELAY: not 0: small segments do not wait (RFC 9293 s3.7.4)
+ * - IPPROTO_TCP, TCP_FASTOPEN: how many connections that a cookie opened may wait for their
+ *   handshake, of a listener (RFC 7413); 0: none. EOPNOTSUPP: [tcp] fastopen says no
+ * - IPPROTO_TCP, TCP_FASTOPEN_CONNECT: 1: tl_connect() returns 0 if it has a cookie, and the SYN
+ *   leaves with the first data; without any, nothing leaves. EOPNOTSUPP as above
  * - IPPROTO_TCP, TCP_MAXSEG: bytes, 88 to 32767: upper limit of the MSS
  * - IPPROTO_TCP, TCP_DEFER_ACCEPT: seconds, of a listener: tl_accept() gives connections that said
  *   something, and those that did not after this time; 0: at once

@@ -62,7 +62,8 @@ conf_find(const struct tl_conf *c, const char *section, const char *key)
 bool
 conf_is_secret(const char *key)
 {
-	return strcmp(key, "key") == 0 || strcmp(key, "integrity-key") == 0;
+	return strcmp(key, "key") == 0 || strcmp(key, "integrity-key") == 0 ||
+	       strcmp(key, "fastopen-key") == 0;
 }
 
 int

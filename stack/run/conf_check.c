@@ -374,13 +374,23 @@ check_peers(const struct stack_conf *sc, struct tl_error *e)
 }
 
 static int
-check_rto(const struct tcp_conf *t, struct tl_error *e)
+check_tcp(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error *e)
 {
-	if (t->rto_max_us >= RTE_MAX(t->rto_min_us, t->rto_init_us))
-		return 0;
-	return conf_fail(e, NULL,
-		"[tcp] rto-max-ms: expected at least rto-min-ms and rto-initial-ms, got %u",
-		t->rto_max_us / 1000);
+	const struct conf_ent *key = conf_find(c, "tcp", "fastopen-key");
+	const struct tcp_conf *t = &sc->tcp;
+
+	if (t->rto_max_us < RTE_MAX(t->rto_min_us, t->rto_init_us))
+		return conf_fail(e, NULL,
+			"[tcp] rto-max-ms: expected at least rto-min-ms and rto-initial-ms, got %u",
+			t->rto_max_us / 1000);
+	if (t->port_first > t->port_last)
+		return conf_fail(e, conf_find(c, "tcp", "first-port"),
+			"expected a port not above last-port, which is %u", t->port_last);
+	if (key != NULL && key->file != NULL && !c->file_is_private)
+		return conf_fail(e, key,
+			"a file with keys must be readable by its owner only; try chmod 600 %s",
+			key->file);
+	return 0;
 }
 
 int
@@ -389,7 +399,7 @@ conf_check(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 	int rc = check_peers(sc, e);
 
 	if (rc == 0)
-		rc = check_rto(&sc->tcp, e);
+		rc = check_tcp(c, sc, e);
 	if (sc->nb_ports == 0)
 		return conf_fail(e, NULL, "expected at least one section [port NAME]");
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)

@@ -286,6 +286,16 @@ read_sized(struct reader *r)
 }
 
 static bool
+read_tfo_key(const char *text, struct tcp_conf *c)
+{
+	size_t len;
+
+	c->has_fastopen_key = conf_read_hex(text, c->fastopen_key, sizeof(c->fastopen_key), &len) &&
+			      len == sizeof(c->fastopen_key);
+	return c->has_fastopen_key;
+}
+
+static bool
 read_dscp(struct reader *r)
 {
 	struct conf_sa *sa = r->obj;
@@ -526,6 +536,8 @@ conf_value_read(struct reader *r)
 		return read_seed(v, r->sc);
 	case V_U64:
 		return read_number(v, 1, UINT64_MAX, (uint64_t *)(void *)r->field);
+	case V_TFO_KEY:
+		return read_tfo_key(v, &r->sc->tcp);
 	case V_LIST:
 		return read_list(r);
 	case V_NETS:

@@ -42,6 +42,7 @@ enum value_type {
 	V_SEED,
 	V_U64,
 	V_US,
+	V_TFO_KEY,
 	V_LIST,
 	V_NETS,
 	V_CLASSES,

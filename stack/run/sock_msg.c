@@ -58,11 +58,26 @@ stream_recv(struct lcore *lc, struct sock *s, const struct sock_msg *msg, int fl
 	return done;
 }
 
+/* As much as the first piece has: more would need an answer first. */
+static ssize_t
+stream_open(struct lcore *lc, struct sock *s, const struct sock_msg *msg)
+{
+	if (s->ops->send_to == NULL)
+		return -EOPNOTSUPP;
+	if (!msg->has_addr)
+		return -EDESTADDRREQ;
+	if (msg->nb_iov == 0)
+		return -EINVAL;
+	return s->ops->send_to(lc, s, &msg->addr, msg->iov[0].iov_base, msg->iov[0].iov_len);
+}
+
 static ssize_t
 msg_send(struct lcore *lc, struct sock *s, const struct sock_msg *msg, int flags)
 {
-	return s->ops->sendmsg != NULL ? s->ops->sendmsg(lc, s, msg, flags)
-				       : stream_send(lc, s, msg, flags);
+	if (s->ops->sendmsg != NULL)
+		return s->ops->sendmsg(lc, s, msg, flags);
+	return (flags & MSG_FASTOPEN) != 0 ? stream_open(lc, s, msg)
+					   : stream_send(lc, s, msg, flags);
 }
 
 static ssize_t
@@ -100,9 +115,9 @@ event_recv(struct sock *s, struct sock_msg *msg)
 /* A stream has its address already, and ignores one as POSIX lets it. */
 static int
 take_addr(const struct lcore *lc, const struct sock *s, const struct sockaddr *to, socklen_t len,
-	struct sock_msg *msg)
+	int flags, struct sock_msg *msg)
 {
-	if (to == NULL || s->ops->sendmsg == NULL)
+	if (to == NULL || (s->ops->sendmsg == NULL && (flags & MSG_FASTOPEN) == 0))
 		return 0;
 	msg->has_addr = true;
 	return sock_addr_in(lc, s, to, len, &msg->addr);
@@ -120,7 +135,7 @@ tl_sendto(struct tl_worker *w, int fd, const void *buf, size_t len, int flags,
 
 	if (s == NULL)
 		return sock_result(-EBADF);
-	rc = take_addr(lc, s, to, to_len, &msg);
+	rc = take_addr(lc, s, to, to_len, flags, &msg);
 	return sock_result(rc != 0 ? rc : msg_send(lc, s, &msg, flags));
 }
 
@@ -168,7 +183,7 @@ tl_sendmsg(struct tl_worker *w, int fd, const struct msghdr *h, int flags)
 		return sock_result(-EBADF);
 	rc = take_msg(h, &msg);
 	if (rc == 0)
-		rc = take_addr(lc, s, h->msg_name, h->msg_namelen, &msg);
+		rc = take_addr(lc, s, h->msg_name, h->msg_namelen, flags, &msg);
 	/* No control message means anything to a stream. */
 	if (rc == 0 && s->ops->sendmsg == NULL && h->msg_controllen > 0)
 		rc = -EINVAL;

@@ -424,6 +424,9 @@ fill_opts(const struct in *in, struct tcp_seg *s)
 		s->ts_val = t.peer_ts_val;
 		s->ts_ecr = in->ts_ecr;
 	}
+	s->tfo_len = in->tfo_len;
+	if (in->tfo_len > 0)
+		memcpy(s->tfo, in->tfo, in->tfo_len);
 	for (uint32_t i = 0; i < TCP_SACK_MAX && in->sack[i].l != in->sack[i].r; i++) {
 		s->sack[i] =
 			(struct tcp_sack_block){t.p->iss + in->sack[i].l, t.p->iss + in->sack[i].r};

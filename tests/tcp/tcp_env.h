@@ -68,6 +68,8 @@ struct in {
 	uint8_t opts; /* TCP_O_* besides what the connection negotiated */
 	bool no_ts;
 	uint32_t ts_ecr;
+	const uint8_t *tfo; /* with TCP_O_TFO in opts */
+	uint8_t tfo_len;
 	struct tcp_sack_block sack[4]; /* relative to our SYN; the first empty one ends them */
 	uint16_t peer_port;
 	bool bad_csum;

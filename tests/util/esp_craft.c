@@ -48,7 +48,7 @@ sum16(const uint8_t *p, size_t len, uint32_t sum)
 size_t
 craft_tcp(uint8_t *out, const struct craft_seg *s)
 {
-	size_t hlen = s->has_ts ? 32 : 20, len = hlen + s->len;
+	size_t hlen = s->has_ts ? 32 : 20 + s->opts_len, len = hlen + s->len;
 	uint8_t pseudo[12] = {0};
 
 	memset(out, 0, hlen);
@@ -63,6 +63,8 @@ craft_tcp(uint8_t *out, const struct craft_seg *s)
 		memcpy(out + 20, "\1\1\10\12", 4);
 		put32(out + 24, s->ts_val);
 		put32(out + 28, s->ts_ecr);
+	} else if (s->opts_len > 0) {
+		memcpy(out + 20, s->opts, s->opts_len);
 	}
 	if (s->len > 0)
 		memcpy(out + hlen, s->data, s->len);

@@ -34,6 +34,8 @@ struct craft_seg {
 	uint8_t flags;
 	bool has_ts; /* timestamp option with these values */
 	uint32_t ts_val, ts_ecr;
+	const uint8_t *opts; /* without has_ts: these, whole words */
+	size_t opts_len;
 	const uint8_t *data;
 	size_t len;
 };
