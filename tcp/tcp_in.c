@@ -117,6 +117,20 @@ seg_same_syn(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	return false;
 }
 
+/*
+ * Where both ends probed a window that was closed, and each took the other's octet after all, each
+ * goes on from before its own: that is all that the window it knows of allows, and the other end
+ * finds it one octet too old. Both would answer for ever and neither hear the answer. So an ACK of
+ * something new is heard there too; its octet came before.
+ */
+static bool
+is_behind_probe(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	return seg->seq + 1 == pcb->rcv_nxt && tcp_seg_len(seg) <= 1 && tcp_is_synced(pcb) &&
+	       (seg->flags & (TCP_F_SYN | TCP_F_RST | TCP_F_ACK)) == TCP_F_ACK &&
+	       seq_gt(seg->ack, pcb->snd_una) && seq_leq(seg->ack, pcb->snd_max);
+}
+
 /* RFC 9293 s3.10.7.4, first: check sequence number. */
 static bool
 seg_check_seq(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
@@ -136,6 +150,12 @@ seg_check_seq(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (is_acceptable(pcb, seg))
 		return true;
 	answer_unacceptable(lc, pcb, seg);
+	if (is_behind_probe(pcb, seg)) {
+		seg->seq = pcb->rcv_nxt;
+		seg->len = 0;
+		seg->flags &= (uint8_t)~TCP_F_FIN;
+		return true;
+	}
 	seg->why = DROP_TCP_SEQ;
 	return false;
 }

@@ -477,6 +477,55 @@ START_TEST(probes_whose_octet_is_taken_back_off_too)
 }
 END_TEST
 
+/*
+ * Both windows were closed, and both ends probed with an octet that the other one had room for after
+ * all. Each acknowledges from before its own octet, which is all that the window it knows allows.
+ */
+START_TEST(ack_from_before_an_octet_that_was_a_probe_is_heard)
+{
+	pcb_established();
+	RX(.flags = A, .seq = 1, .ack = 1, .wnd_0 = true);
+	s_send(10);
+	env_turn();
+	env_wait_us(200000);
+	EXPECT(A, 1, 1, 1);
+	RX(.flags = A, .seq = 1, .ack = 1, .len = 1, .wnd_0 = true);
+	env_wait_us(50000);
+	EXPECT(A, 1, 2, 0);
+	RX(.flags = A, .seq = 1, .ack = 2, .len = (uint16_t)_i, .wnd = 1000);
+	EXPECT(A, 2, 2, 9);
+	RX(.flags = A, .seq = 2, .ack = 11);
+	EXPECT_NONE();
+}
+END_TEST
+
+/* What acknowledges nothing new is a keep-alive or old, and answered. */
+START_TEST(segment_from_before_the_window_is_answered_and_not_heard)
+{
+	pcb_established();
+	RX(.flags = A | P, .seq = 1, .ack = 1, .len = 10);
+	s_send(10);
+	env_turn();
+	EXPECT(A, 1, 11, 10);
+	switch (_i) {
+	case 0:
+		RX(.flags = A, .seq = 10, .ack = 1, .wnd = 77);
+		break;
+	case 1:
+		RX(.flags = A, .seq = 9, .ack = 11, .wnd = 77);
+		break;
+	case 2:
+		RX(.flags = A, .seq = 9, .ack = 11, .len = 2, .wnd = 77);
+		break;
+	default:
+		RX(.flags = A, .seq = 10, .ack = 12, .wnd = 77);
+	}
+	EXPECT(A, 11, 11, 0);
+	ck_assert_uint_eq(tcp_flight(t.p), 10);
+	ck_assert_uint_ne(t.p->snd_wnd, 77);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -508,6 +557,8 @@ main(void)
 	tcase_add_test(c, idle_connection_starts_from_the_initial_window);
 	tcase_add_test(c, answered_probes_back_off_too);
 	tcase_add_test(c, probes_whose_octet_is_taken_back_off_too);
+	tcase_add_loop_test(c, ack_from_before_an_octet_that_was_a_probe_is_heard, 0, 2);
+	tcase_add_loop_test(c, segment_from_before_the_window_is_answered_and_not_heard, 0, 4);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }
