@@ -301,6 +301,36 @@ def two_workers(build, d, peer):
     return f"{handed} packets handed over"
 
 
+def a_pair_each(build, d, peer):
+    """RFC 9611: each worker has a pair of SAs, and Linux one choice for all that it sends."""
+    size = 8 << 20
+    set_sas(peer, "transport", 128)
+    for name, spi, direction in (("q-in", 0x1002, "in"), ("q-out", 0x2002, "out")):
+        peer.run(lab.peer_sa(name, spi, direction))
+    sink = peer.start(f"python3 {os.path.join(d, 'sink.py')}")
+    while "ready" not in peer.run(f"cat /run/out{sink}"):
+        time.sleep(0.1)
+    stack = lab.Stack(build, lab.conf(
+        [lab.stack_sa("p-in", 0x1001, "in", worker=0), lab.stack_sa("p-out", 0x2001, "out", worker=0),
+         lab.stack_sa("q-in", 0x1002, "in", worker=1), lab.stack_sa("q-out", 0x2002, "out", worker=1)],
+        workers=2), d, name="each")
+    stack.run("role echo 7")
+    stack.run(f"role source {PEER_IP}:5999:{size}")
+    stack.run("start")
+    echo = Echo(d, peer)
+    for _ in range(5):
+        check("echo", echo.say() == "ok")
+    got = re.search(r"sink (\d+)", peer.finish(sink, 60))
+    check(f"all bytes of the source came: {got}", got and int(got.group(1)) == size)
+    sent = {r["name"]: r["packets"] for r in stack.table("sad") if r["dir"] == "out"}
+    check(f"worker 0 sent under its own SA: {sent}", sent["p-out"] >= size // 1448)
+    check(f"worker 1 encrypted nothing of it: {sent}", sent["q-out"] < 100)
+    peer.run("touch /run/quit")
+    time.sleep(0.5)
+    check("exit 0", stack.stop() == 0)
+    return f"{sent['p-out']} packets under one SA, {sent['q-out']} under the other"
+
+
 def run(build):
     tap, d = Tap(), lab.workdir()
     capture, peer = lab.Capture(d), lab.Peer(d)
@@ -308,7 +338,7 @@ def run(build):
     if LONG:
         combos = [(m, b, r) for m in ("transport", "tunnel") for b in (128, 256)
                   for r in ("client", "server")]
-    print(f"1..{len(combos) + 14}", flush=True)
+    print(f"1..{len(combos) + 15}", flush=True)
     if os.environ.get("TL_TRACE"):
         peer.lines.log = "peer: "
     for mode, bits in (("transport", 128), ("tunnel", 256)):
@@ -327,6 +357,7 @@ def run(build):
     tap.test("the link carried ESP and ARP, nothing else", only_esp_and_arp)
     attacks(tap, build, d, peer)
     tap.test("two workers, SAs on one, connections on the other", two_workers, build, d, peer)
+    tap.test("two workers with a pair of SAs each (RFC 9611)", a_pair_each, build, d, peer)
     peer.stop()
     return 1 if tap.failed else 0
 
