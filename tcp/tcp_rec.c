@@ -108,10 +108,11 @@ undo(struct lcore *lc, struct tcp_pcb *pcb)
 	struct tcp_rec *rec = &pcb->rec;
 
 	tcp_sent_unlose(pcb);
+	/* RFC 9438 s4.9.2: what has grown beyond it since stays as it is. */
+	if (pcb->cc.ops->undo != NULL && pcb->cc.cwnd_bytes <= rec->prior_cwnd)
+		pcb->cc.ops->undo(&pcb->cc);
 	pcb->cc.cwnd_bytes = RTE_MAX(pcb->cc.cwnd_bytes, rec->prior_cwnd);
 	pcb->cc.ssthresh_bytes = RTE_MAX(pcb->cc.ssthresh_bytes, rec->prior_ssthresh);
-	if (pcb->cc.ops->undo != NULL)
-		pcb->cc.ops->undo(&pcb->cc);
 	rec->undo = false;
 	leave(pcb);
 	lc_count(lc, ST_TCP_UNDO);
@@ -280,6 +281,8 @@ grow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 		tcp_flight(pcb) + a->bytes >= pcb->cc.cwnd_bytes / 2) {
 		cc_fill(lc, pcb, a, &c);
 		pcb->cc.ops->acked(&pcb->cc, &c);
+	} else if (pcb->cc.ops->unused != NULL) {
+		pcb->cc.ops->unused(&pcb->cc, lc->now_ns);
 	}
 	pcb->cwnd_limited = false;
 }
