@@ -50,8 +50,8 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	/* RFC 3168 s6.1.2: the next new data say that the window has shrunk, for whatever reason.
 	 */
 	pcb->ecn_cwr = pcb->opt_ecn;
-	/* Neither what limited transmit sent (RFC 5681 s3.2, (2)) nor a window that was not used
-	 * (RFC 7661 s4.4.1) counts. */
+	flight = tcp_cwv_lost(lc, pcb, flight);
+	/* What limited transmit sent does not count (RFC 5681 s3.2, (2)). */
 	pcb->cc.ops->lost(&pcb->cc, RTE_MIN(flight, pcb->cc.cwnd_bytes), pcb->mss, lc->now_ns);
 }
 
@@ -82,6 +82,7 @@ static void
 leave(struct tcp_pcb *pcb)
 {
 	pcb->rec.frto = pcb->rec.frto_new = false;
+	tcp_cwv_forget(pcb);
 	reset_dupacks(pcb);
 	/* What was sent since may have holes of its own. */
 	pcb->ca = pcb->sent.sacked_bytes > 0 ? TCPR_DISORDER : TCPR_OPEN;
@@ -97,6 +98,7 @@ settle_cwnd(struct tcp_pcb *pcb)
 	if (pcb->cc.ops->control != NULL)
 		return;
 	pcb->cc.cwnd_bytes = pcb->cc.ssthresh_bytes;
+	tcp_cwv_recovered(pcb);
 	if (!pcb->opt_sack)
 		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, room);
 }
@@ -276,7 +278,7 @@ grow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 
 	if (a->bytes == 0 || pcb->cc.ops->control != NULL)
 		return;
-	/* RFC 7661 s4.1: a window that is not used says nothing about the path. */
+	/* RFC 7661 s4.3: a window that is not used says nothing about the path. */
 	if (pcb->cwnd_limited || pcb->ca == TCPR_LOSS ||
 		tcp_flight(pcb) + a->bytes >= pcb->cc.cwnd_bytes / 2) {
 		cc_fill(lc, pcb, a, &c);
@@ -322,6 +324,8 @@ ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 	pcb->ca = pcb->sent.sacked_bytes > 0 ? TCPR_DISORDER : TCPR_OPEN;
 	if (pcb->ca == TCPR_OPEN)
 		pcb->dupacks = 0;
+	if (a->bytes > 0 && pcb->cc.ops->control == NULL)
+		tcp_cwv_ack(lc, pcb, a);
 	grow(lc, pcb, a);
 }
 
@@ -461,6 +465,7 @@ tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb)
 	reduce(lc, pcb, flight_before(pcb));
 	pcb->rec.undo = false;
 	settle_cwnd(pcb);
+	tcp_cwv_forget(pcb);
 }
 
 void
