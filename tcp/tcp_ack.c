@@ -86,6 +86,7 @@ measure(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, struct
 	}
 	if (a->bytes == 0 || seq_lt(pcb->snd_una, pcb->rtt_seq))
 		return;
+	a->is_round = true;
 	if (known && !a->again)
 		tcp_rtt_sample(lc, pcb, us_since(lc, a->first_ns));
 	else

@@ -47,10 +47,12 @@ struct tcp_cc_ops {
 	void (*lost)(struct tcp_cc *cc, uint32_t flight_bytes, uint32_t mss_bytes, uint64_t now_ns);
 	/* The rest may be NULL. After lost(): it was by a timeout. */
 	void (*timeout)(struct tcp_cc *cc, uint64_t now_ns);
-	/* The last lost() was a mistake; cwnd and ssthresh are restored already. */
+	/* The last lost() was a mistake; cwnd and ssthresh are restored by the caller. */
 	void (*undo)(struct tcp_cc *cc);
 	/* Nothing was in flight for so long, and now something leaves. */
 	void (*idle)(struct tcp_cc *cc, uint64_t idle_ns);
+	/* snd_una advanced while cwnd was more than what the sender used. */
+	void (*unused)(struct tcp_cc *cc, uint64_t now_ns);
 	/* Every ACK that tells something, before anything else is made of it. */
 	void (*each)(struct tcp_cc *cc, const struct tcp_cc_ack *a);
 	/* As each(), at the end; sets cwnd and pace, and nobody else touches cwnd. */
@@ -65,6 +67,7 @@ struct tcp_cc {
 	uint32_t ssthresh_bytes;
 	uint32_t pace;    /* in 2^-12 bytes per microsecond; 0: no pacing */
 	bool hystart;     /* slow start may end before a loss (RFC 9406) */
+	uint16_t used;    /* when cwnd was validated last: the clock of tcp_cwv.c */
 	uint64_t priv[8]; /* of the algorithm */
 };
 

@@ -180,7 +180,16 @@ cubic_lost(struct tcp_cc *cc, uint32_t flight_bytes, uint32_t mss_bytes, uint64_
 	cc->hystart = false;
 }
 
-/* RFC 9438 s4.9.1: as it was; the curve begins anew from a window that is W_max. */
+/* RFC 9438 s4.8: congestion avoidance begins at its W_max then, with K = 0. */
+static void
+cubic_timeout(struct tcp_cc *cc, uint64_t now_ns)
+{
+	(void)now_ns;
+	priv(cc)->w_max = 0;
+}
+
+/* RFC 9438 s4.9.1, s4.9.2: W_max as it was. DEVIATION: K and the epoch are not kept; the curve
+ * begins anew from the window of before. */
 static void
 cubic_undo(struct tcp_cc *cc)
 {
@@ -190,7 +199,7 @@ cubic_undo(struct tcp_cc *cc)
 	c->epoch_ns = 0;
 }
 
-/* RFC 9438 s4.2: t does not count the time in which the application sent nothing. */
+/* RFC 9438 s4.2, s5.8: t does not count the time in which the application sent nothing... */
 static void
 cubic_idle(struct tcp_cc *cc, uint64_t idle_ns)
 {
@@ -198,11 +207,24 @@ cubic_idle(struct tcp_cc *cc, uint64_t idle_ns)
 		priv(cc)->epoch_ns += idle_ns;
 }
 
+/* ... nor that in which it sent so little that cwnd did not change: t stays as it was when it last
+ * mattered. */
+static void
+cubic_unused(struct tcp_cc *cc, uint64_t now_ns)
+{
+	struct cubic *c = priv(cc);
+
+	if (c->epoch_ns != 0)
+		c->epoch_ns = now_ns - c->step_t * (UINT64_C(1000000000) >> TICK_SHIFT);
+}
+
 const struct tcp_cc_ops tcp_cc_cubic = {
 	.name = "cubic",
 	.start = cubic_start,
 	.acked = cubic_acked,
 	.lost = cubic_lost,
+	.timeout = cubic_timeout,
 	.undo = cubic_undo,
 	.idle = cubic_idle,
+	.unused = cubic_unused,
 };

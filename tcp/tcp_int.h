@@ -110,6 +110,16 @@ bool tcp_tlp_ack(struct tcp_pcb *pcb, const struct tcp_acked *a);
 void tcp_prr_start(struct tcp_pcb *pcb);
 void tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more);
 
+/* tcp_cwv.c */
+/* An ACK outside recovery that advanced snd_una. */
+void tcp_cwv_ack(const struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a);
+/* What a loss, or a mark, with so much in flight is weighed by. */
+uint32_t tcp_cwv_lost(const struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight);
+/* Recovery is over, and cwnd what it came to. */
+void tcp_cwv_recovered(struct tcp_pcb *pcb);
+/* What was measured no longer counts. */
+void tcp_cwv_forget(struct tcp_pcb *pcb);
+
 /* tcp_tmr.c */
 /* What t_rexmt waits for now, and until when. */
 void tcp_tmr_at(struct lcore *lc, struct tcp_pcb *pcb, enum tcp_timer kind, uint64_t at_ns);

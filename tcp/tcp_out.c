@@ -438,9 +438,11 @@ restart_after_idle(const struct lcore *lc, struct tcp_pcb *pcb)
 		return;
 	if (pcb->cc.ops->idle != NULL)
 		pcb->cc.ops->idle(&pcb->cc, lc->now_ns - pcb->last_send_ns);
-	if (lc->now_ns - pcb->last_send_ns > pcb->rto_us * UINT64_C(1000))
-		pcb->cc.cwnd_bytes =
-			RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments));
+	if (lc->now_ns - pcb->last_send_ns <= pcb->rto_us * UINT64_C(1000))
+		return;
+	tcp_cwv_forget(pcb);
+	pcb->cc.cwnd_bytes =
+		RTE_MIN(pcb->cc.cwnd_bytes, tcp_cc_iw(pcb->mss, lc->tcp->conf.iw_segments));
 }
 
 /* Up to max segments of one connection. */

@@ -117,13 +117,22 @@ struct tcp_rack {
 /* An episode of recovery, and the tail loss probe. */
 struct tcp_rec {
 	uint32_t recover; /* one past the highest octet sent when it began */
-	uint32_t prr_delivered, prr_out, prr_flight;
+	union {
+		struct { /* CWR, RECOVERY */
+			uint32_t prr_delivered, prr_out, prr_flight;
+		};
+		struct {                  /* OPEN, DISORDER, if cwv_on: tcp_cwv.c */
+			uint32_t cwv_una; /* where the round trip began */
+			uint32_t cwv_peak, cwv_before;
+		};
+	};
 	uint32_t prior_cwnd, prior_ssthresh;
 	uint32_t undo_una;       /* snd_una when it began */
 	uint32_t undo_bytes;     /* sent again, and not reported as duplicates */
 	uint32_t first_rexmt_ms; /* on the clock of tcp_now_ms(); valid if rexmt_seen */
 	uint32_t rexmt_end;      /* one past the highest octet sent again; valid if rexmt_out */
 	uint32_t tlp_end;
+	uint16_t cwv_since;  /* of cwv_peak; before that it is cwv_before */
 	bool undo : 1;       /* the windows from before can come back */
 	bool rexmt_seen : 1; /* something was sent again */
 	bool rexmt_out : 1;  /* and is not acknowledged, whatever episode it was in */
@@ -133,6 +142,9 @@ struct tcp_rec {
 	bool tlp : 1;      /* a probe is out; tlp_end is valid */
 	bool tlp_again : 1;
 	bool tlp_rtt : 1; /* an RTT was measured since the last probe */
+	bool cwv_on : 1;
+	bool cwv_known : 1; /* pipeACK is defined */
+	bool cwv_lost : 1;  /* the window was not validated when the episode began */
 };
 
 /* What the program takes in a round trip. */

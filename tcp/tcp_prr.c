@@ -15,6 +15,7 @@ tcp_prr_start(struct tcp_pcb *pcb)
 
 	/* RFC 9937 s6: RecoverFS counts what this recovery will see delivered, and of that the ACKs
 	 * that came together with the one that begins it have delivered their share. */
+	tcp_cwv_forget(pcb);
 	rec->prr_flight =
 		tcp_flight(pcb) - RTE_MIN(tcp_flight(pcb), pcb->sent.sacked_bytes) + fresh;
 	rec->prr_flight = RTE_MAX(rec->prr_flight, 1u);

@@ -50,8 +50,8 @@ reduce(struct lcore *lc, struct tcp_pcb *pcb, uint32_t flight)
 	/* RFC 3168 s6.1.2: the next new data say that the window has shrunk, for whatever reason.
 	 */
 	pcb->ecn_cwr = pcb->opt_ecn;
-	/* Neither what limited transmit sent (RFC 5681 s3.2, (2)) nor a window that was not used
-	 * (RFC 7661 s4.4.1) counts. */
+	flight = tcp_cwv_lost(lc, pcb, flight);
+	/* What limited transmit sent does not count (RFC 5681 s3.2, (2)). */
 	pcb->cc.ops->lost(&pcb->cc, RTE_MIN(flight, pcb->cc.cwnd_bytes), pcb->mss, lc->now_ns);
 }
 
@@ -82,6 +82,7 @@ static void
 leave(struct tcp_pcb *pcb)
 {
 	pcb->rec.frto = pcb->rec.frto_new = false;
+	tcp_cwv_forget(pcb);
 	reset_dupacks(pcb);
 	/* What was sent since may have holes of its own. */
 	pcb->ca = pcb->sent.sacked_bytes > 0 ? TCPR_DISORDER : TCPR_OPEN;
@@ -97,6 +98,7 @@ settle_cwnd(struct tcp_pcb *pcb)
 	if (pcb->cc.ops->control != NULL)
 		return;
 	pcb->cc.cwnd_bytes = pcb->cc.ssthresh_bytes;
+	tcp_cwv_recovered(pcb);
 	if (!pcb->opt_sack)
 		pcb->cc.cwnd_bytes = RTE_MIN(pcb->cc.cwnd_bytes, room);
 }
@@ -108,10 +110,11 @@ undo(struct lcore *lc, struct tcp_pcb *pcb)
 	struct tcp_rec *rec = &pcb->rec;
 
 	tcp_sent_unlose(pcb);
+	/* RFC 9438 s4.9.2: what has grown beyond it since stays as it is. */
+	if (pcb->cc.ops->undo != NULL && pcb->cc.cwnd_bytes <= rec->prior_cwnd)
+		pcb->cc.ops->undo(&pcb->cc);
 	pcb->cc.cwnd_bytes = RTE_MAX(pcb->cc.cwnd_bytes, rec->prior_cwnd);
 	pcb->cc.ssthresh_bytes = RTE_MAX(pcb->cc.ssthresh_bytes, rec->prior_ssthresh);
-	if (pcb->cc.ops->undo != NULL)
-		pcb->cc.ops->undo(&pcb->cc);
 	rec->undo = false;
 	leave(pcb);
 	lc_count(lc, ST_TCP_UNDO);
@@ -275,11 +278,13 @@ grow(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 
 	if (a->bytes == 0 || pcb->cc.ops->control != NULL)
 		return;
-	/* RFC 7661 s4.1: a window that is not used says nothing about the path. */
+	/* RFC 7661 s4.3: a window that is not used says nothing about the path. */
 	if (pcb->cwnd_limited || pcb->ca == TCPR_LOSS ||
 		tcp_flight(pcb) + a->bytes >= pcb->cc.cwnd_bytes / 2) {
 		cc_fill(lc, pcb, a, &c);
 		pcb->cc.ops->acked(&pcb->cc, &c);
+	} else if (pcb->cc.ops->unused != NULL) {
+		pcb->cc.ops->unused(&pcb->cc, lc->now_ns);
 	}
 	pcb->cwnd_limited = false;
 }
@@ -323,6 +328,8 @@ ack_open(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 	pcb->ca = pcb->sent.sacked_bytes > 0 ? TCPR_DISORDER : TCPR_OPEN;
 	if (pcb->ca == TCPR_OPEN)
 		pcb->dupacks = 0;
+	if (a->bytes > 0 && pcb->cc.ops->control == NULL)
+		tcp_cwv_ack(lc, pcb, a);
 	grow(lc, pcb, a);
 }
 
@@ -465,6 +472,7 @@ tcp_rec_cwr(struct lcore *lc, struct tcp_pcb *pcb)
 	reduce(lc, pcb, flight_before(pcb));
 	pcb->rec.undo = false;
 	settle_cwnd(pcb);
+	tcp_cwv_forget(pcb);
 }
 
 void

@@ -88,6 +88,7 @@ struct tcp_acked {
 	uint32_t rtt_us;  /* of what arrived last, 0: no sample */
 	uint32_t echo_ms; /* the peer's echo, on the clock of tcp_now_ms() */
 	bool has_echo;
+	bool is_round; /* a round trip has passed */
 };
 
 void tcp_sent_init(struct tcp_sent *s);

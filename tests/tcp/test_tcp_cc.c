@@ -131,7 +131,43 @@ START_TEST(cubic_leaves_room_when_the_window_shrinks)
 }
 END_TEST
 
-/* RFC 9438 s4.9.1 */
+/* RFC 9438 s4.8: after a timeout K is 0 and W_max the window that congestion avoidance begins with.
+ */
+START_TEST(cubic_begins_flat_after_a_timeout)
+{
+	begin(&tcp_cc_cubic, 1000 * MSS, MSS, 100000);
+	lose();
+	x.cc.ops->timeout(&x.cc, x.now_ns);
+	ck_assert_uint_eq(x.cc.ssthresh_bytes, 700 * MSS);
+	for (int i = 0; i < 50; i++)
+		round_trip();
+	/* 700 + 0.4 * 5^3; with the old W_max it were 973. */
+	ck_assert(is_near(x.cc.cwnd_bytes, 750 * MSS, 0.02));
+}
+END_TEST
+
+/* RFC 9438 s4.2, s5.8: the time in which the application asked for less than the window does not
+ * count either. */
+START_TEST(cubic_unused_time_is_no_growth)
+{
+	uint32_t before;
+
+	begin(&tcp_cc_cubic, 1000 * MSS, MSS, 100000);
+	lose();
+	for (int i = 0; i < 10; i++)
+		round_trip();
+	before = x.cc.cwnd_bytes;
+	for (int i = 0; i < 600; i++) {
+		x.now_ns += 100 * NS_PER_MS;
+		x.cc.ops->unused(&x.cc, x.now_ns);
+	}
+	round_trip();
+	ck_assert_uint_ge(x.cc.cwnd_bytes, before);
+	ck_assert_uint_le(x.cc.cwnd_bytes, before + before / 20);
+}
+END_TEST
+
+/* RFC 9438 s4.9.2 */
 START_TEST(cubic_undo_forgets_the_loss)
 {
 	uint32_t before = 1000 * MSS;
@@ -412,6 +448,8 @@ main(void)
 	tcase_add_loop_test(c, cubic_follows_its_curve, 0, 3);
 	tcase_add_test(c, cubic_is_reno_friendly_on_short_paths);
 	tcase_add_test(c, cubic_leaves_room_when_the_window_shrinks);
+	tcase_add_test(c, cubic_begins_flat_after_a_timeout);
+	tcase_add_test(c, cubic_unused_time_is_no_growth);
 	tcase_add_test(c, cubic_undo_forgets_the_loss);
 	tcase_add_test(c, cubic_undo_restores_the_plateau);
 	tcase_add_test(c, cubic_idle_time_is_no_growth);

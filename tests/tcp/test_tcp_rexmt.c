@@ -478,8 +478,9 @@ START_TEST(probes_whose_octet_is_taken_back_off_too)
 END_TEST
 
 /*
- * Both windows were closed, and both ends probed with an octet that the other one had room for after
- * all. Each acknowledges from before its own octet, which is all that the window it knows allows.
+ * Both windows were closed, and both ends probed with an octet that the other one had room for
+ * after all. Each acknowledges from before its own octet, which is all that the window it knows
+ * allows.
  */
 START_TEST(ack_from_before_an_octet_that_was_a_probe_is_heard)
 {
