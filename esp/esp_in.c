@@ -29,8 +29,9 @@ lengths_ok(const struct esp_sa *sa, const struct pkt_meta *pm)
 	const struct esp_suite *s = &sa->suite;
 	uint32_t fixed = (uint32_t)ESP_HDR_BYTES + s->iv_bytes + s->icv_bytes;
 
-	/* RFC 4303 s2.4: the ciphertext fills whole blocks, and 4-byte words at least. */
-	return pm->l4_len >= fixed + s->align && (pm->l4_len - fixed) % s->align == 0;
+	/* RFC 4303 s2.4: the ciphertext fills whole blocks, and 4-byte words at least. Both are
+	 * powers of two. */
+	return pm->l4_len >= fixed + s->align && ((pm->l4_len - fixed) & (s->align - 1u)) == 0;
 }
 
 static bool
@@ -157,10 +158,28 @@ finish_tunnel(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, 
 	pkt_vec_add(&s->v[NX_IP], m);
 }
 
+/* The packet of a burst that passed the selectors of its SA last. */
+struct passed {
+	const struct esp_sa *sa;
+	const struct flow_key *key;
+};
+
+/* RFC 4301 s5.2, step 4; asked once for the packets of a run. */
+static bool
+is_selected(struct passed *before, const struct esp_sa *sa, const struct flow_key *key)
+{
+	if (before->sa == sa && flow_key_eq(before->key, key))
+		return true;
+	if (!esp_sel_match(&sa->conf.sel, key))
+		return false;
+	*before = (struct passed){.sa = sa, .key = key};
+	return true;
+}
+
 /* No byte moves: the IP header stays where it was, and L4 begins behind the IV. */
 static void
 finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, uint8_t nxt,
-	uint32_t len, struct pkt_sort *s)
+	uint32_t len, struct passed *before, struct pkt_sort *s)
 {
 	struct pkt_meta *pm = pkt_meta(m);
 	uint32_t off = (uint32_t)pm->l4_off + ESP_HDR_BYTES + op->sa->suite.iv_bytes;
@@ -174,7 +193,7 @@ finish_transport(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *o
 		pkt_drop(lc, m, DROP_L4_SHORT);
 		return;
 	}
-	if (!esp_sel_match(&op->sa->conf.sel, &pm->key)) {
+	if (!is_selected(before, op->sa, &pm->key)) {
 		pkt_drop(lc, m, DROP_ESP_SELECTOR);
 		return;
 	}
@@ -216,7 +235,8 @@ authentic(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op)
 }
 
 static void
-finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, struct pkt_sort *s)
+finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, struct passed *before,
+	struct pkt_sort *s)
 {
 	uint32_t pad_len, len;
 	uint8_t nxt;
@@ -232,7 +252,7 @@ finish(struct lcore *lc, struct rte_mbuf *m, const struct crypto_op *op, struct 
 	if (nxt == IPPROTO_N_NONE)
 		pkt_drop(lc, m, DROP_ESP_DUMMY); /* RFC 4303 s2.6 */
 	else if (op->sa->conf.mode == ESP_MODE_TRANSPORT)
-		finish_transport(lc, m, op, nxt, len, s);
+		finish_transport(lc, m, op, nxt, len, before, s);
 	else if (nxt == IPPROTO_N_IPIP || nxt == IPPROTO_N_IPV6)
 		finish_tunnel(lc, m, op, nxt, len, s);
 	else
@@ -267,6 +287,7 @@ esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s)
 {
 	struct crypto_op op[PKT_BURST];
 	struct rte_mbuf *m[PKT_BURST];
+	struct passed before = {.sa = NULL};
 	uint32_t n = 0, taken = v->n;
 
 	prefetch(lc->esp, v);
@@ -282,5 +303,5 @@ esp_in(struct lcore *lc, struct pkt_vec *v, struct pkt_sort *s)
 		sa->engine->decrypt(sa->engine_ctx, op + i, run);
 	}
 	for (uint32_t i = 0; i < n; i++)
-		finish(lc, m[i], &op[i], s);
+		finish(lc, m[i], &op[i], &before, s);
 }

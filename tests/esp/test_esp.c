@@ -203,6 +203,65 @@ START_TEST(inner_packet_outside_the_selectors_is_dropped_untagged)
 }
 END_TEST
 
+/* E-1: what the packet before was let through for says nothing about another SA. */
+START_TEST(selectors_are_those_of_each_sa_also_within_one_burst)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	uint8_t esp[2][256];
+	uint32_t len[2];
+	struct pkt_vec v = {.n = 2};
+	struct pkt_sort s;
+
+	ee_add_pair(&in, &out);
+	len[0] = make_esp(esp[0], IPPROTO_N_TCP);
+	ck_assert_int_eq(esp_sad_del(&ee->lc, 1, 1, ESP_DEL_ADMIN), 0);
+	in.spi = out.spi = EE_SPI_IN + 4;
+	in.sel.lport = (struct port_range){4001, 4001};
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &in, 2, 1), 0);
+	ck_assert_int_eq(esp_sad_add(&ee->lc, &out, 1, 2), 0);
+	len[1] = make_esp(esp[1], IPPROTO_N_TCP);
+	pkt_sort_reset(&s);
+	for (int i = 0; i < 2; i++) {
+		v.m[i] = env_pkt(ee, esp[i], len[i]);
+		pkt_meta(v.m[i])->key.local = ee_here;
+		pkt_meta(v.m[i])->key.remote = ee_there;
+		pkt_meta(v.m[i])->l4_len = (uint16_t)len[i];
+	}
+	esp_in(&ee->lc, &v, &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(pkt_tag(&ee->lc, s.v[NX_TCP].m[0])->sad_index, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 1);
+	rte_pktmbuf_free(s.v[NX_TCP].m[0]);
+}
+END_TEST
+
+START_TEST(selectors_are_asked_for_each_flow_also_within_one_burst)
+{
+	struct esp_sa_conf in = ee_sa(true), out = ee_sa(false);
+	uint8_t payload[EE_PAYLOAD], esp[EE_MAX];
+	struct pkt_vec v = {.n = 2};
+	struct pkt_sort s;
+
+	in.sel.lport = (struct port_range){4000, 4000};
+	ee_add_pair(&in, &out);
+	ee_payload(payload);
+	for (int i = 0; i < 2; i++) {
+		uint32_t len = ee_encrypt(IPPROTO_N_TCP, payload, EE_PAYLOAD, esp);
+
+		v.m[i] = env_pkt(ee, esp, len);
+		pkt_meta(v.m[i])->key.local = ee_here;
+		pkt_meta(v.m[i])->key.remote = ee_there;
+		pkt_meta(v.m[i])->l4_len = (uint16_t)len;
+		payload[3]++; /* 4001 */
+	}
+	pkt_sort_reset(&s);
+	esp_in(&ee->lc, &v, &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_ESP_SELECTOR], 1);
+	rte_pktmbuf_free(s.v[NX_TCP].m[0]);
+}
+END_TEST
+
 static void
 encrypt_all_but_the_second(void *ctx, struct crypto_op *op, uint32_t n)
 {
@@ -865,6 +924,8 @@ add_tests(TCase *c)
 	tcase_add_test(c, unknown_spi_is_dropped);
 	tcase_add_test(c, dummy_packet_is_discarded);
 	tcase_add_test(c, inner_packet_outside_the_selectors_is_dropped_untagged);
+	tcase_add_test(c, selectors_are_those_of_each_sa_also_within_one_burst);
+	tcase_add_test(c, selectors_are_asked_for_each_flow_also_within_one_burst);
 	tcase_add_test(c, g14_packet_that_was_not_encrypted_does_not_leave);
 	tcase_add_test(c, esp_in_esp_is_dropped);
 	tcase_add_test(c, tagged_esp_is_dropped);
