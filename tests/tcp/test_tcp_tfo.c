@@ -600,6 +600,27 @@ START_TEST(who_waits_to_send_can_be_closed)
 }
 END_TEST
 
+START_TEST(end_of_data_that_left_with_the_syn_follows_them)
+{
+	learn(8);
+	ck_assert_int_eq(connect_fast(), 0);
+	ck_assert_int_eq(tcp_sock_ops.shutdown(t.lc, &t.s, SHUT_WR), -ENOTCONN);
+	ck_assert_int_eq(s_send(500), 500);
+	ck_assert_int_eq(tcp_sock_ops.shutdown(t.lc, &t.s, SHUT_WR), 0);
+	ck_assert_int_eq(s_send(1), -EPIPE);
+	env_turn();
+	EXPECT(S, 0, 0, 500);
+	RX(.flags = S | A, .ack = _i == 0 ? 501 : 1);
+	if (_i == 0)
+		EXPECT(F | A, 501, 1, 0);
+	else
+		EXPECT(F | A, 1, 1, 500);
+	EXPECT_STATE(FIN_WAIT_1);
+	RX(.flags = A, .seq = 1, .ack = 502);
+	EXPECT_STATE(FIN_WAIT_2);
+}
+END_TEST
+
 /* RFC 9293 s3.5, figure 8, with data that wait. */
 START_TEST(simultaneous_open_sends_the_data_afterwards)
 {
@@ -691,6 +712,7 @@ main(void)
 	tcase_add_test(c, message_that_opens_needs_a_cookie);
 	tcase_add_test(c, client_that_is_off_says_so);
 	tcase_add_test(c, who_waits_to_send_can_be_closed);
+	tcase_add_loop_test(c, end_of_data_that_left_with_the_syn_follows_them, 0, 2);
 	tcase_add_test(c, simultaneous_open_sends_the_data_afterwards);
 	tcase_add_test(c, cookies_of_many_servers_take_no_more_memory);
 	tcase_add_loop_test(c, option_of_another_length_is_unknown, 2, 40);

@@ -467,6 +467,7 @@ vnet_draw_tcp(struct vnet_node *n)
 	vnet_set(n, "tcp.sndbuf-max", "%u", 4096u << vnet_below(v, 9));
 	vnet_set(n, "tcp.memory-pressure", "%u", pressure[vnet_below(v, 4)]);
 	vnet_set(n, "tcp.synack-retries", "15");
+	vnet_set(n, "tcp.fastopen", "%s", vnet_below(v, 4) == 0 ? "client" : "both");
 }
 
 void
