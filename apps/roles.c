@@ -7,6 +7,8 @@
 #include "apps/roles.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +128,11 @@ report(struct tl_worker *w, const struct conn *c, int err)
 static void
 open_listener(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 {
-	int fd = tl_socket(w, r->addr.sa.sa_family, SOCK_STREAM, 0);
+	int fd = tl_socket(w, r->addr.sa.sa_family, SOCK_STREAM, 0), qlen = 64;
 
+	/* RFC 7413, if the configuration allows it. */
+	if (fd >= 0)
+		tl_setsockopt(w, fd, IPPROTO_TCP, TCP_FASTOPEN, &qlen, sizeof(qlen));
 	if (fd < 0 || tl_bind(w, fd, &r->addr.sa, sizeof(r->addr)) != 0 ||
 		tl_listen(w, fd, 1024) != 0) {
 		printf("cannot listen on port %u: %s\n", ntohs(r->addr.in.sin_port),

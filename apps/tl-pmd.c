@@ -69,8 +69,9 @@ static cmdline_parse_token_string_t show_what =
 	TOKEN_STRING_INITIALIZER(struct show_args, what, NULL);
 static cmdline_parse_inst_t show_inst = {
 	.f = show_run,
-	.help_str = "show TABLE: config ports neighbours routes sad spd identities sockets latches "
-		    "exceptions captures stats stats-all",
+	.help_str =
+		"show TABLE: config tcp ports neighbours routes sad spd identities sockets latches "
+		"exceptions captures stats stats-all",
 	.tokens = {(void *)&show_show, (void *)&show_what, NULL},
 };
 

@@ -199,6 +199,16 @@ seg_check_syn(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	return false;
 }
 
+/* close() or shutdown() came before the handshake ended. */
+static void
+fin_in_turn(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	if (!pcb->fin_queued)
+		return;
+	pcb->fin_queued = false;
+	tcp_usr_fin(lc, pcb);
+}
+
 /* RFC 9293 s3.10.7.4, fifth, SYN-RECEIVED. */
 static bool
 syn_rcvd_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
@@ -223,11 +233,7 @@ syn_rcvd_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		tcp_keep_start(lc, pcb->s);
 	}
 	tcp_wake(lc, pcb);
-	/* close() came before the handshake ended. */
-	if (pcb->fin_queued) {
-		pcb->fin_queued = false;
-		tcp_usr_fin(lc, pcb);
-	}
+	fin_in_turn(lc, pcb);
 	return true;
 }
 
@@ -349,6 +355,7 @@ syn_sent_open(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	if (pcb->s != NULL)
 		tcp_keep_start(lc, pcb->s);
 	tcp_wake(lc, pcb);
+	fin_in_turn(lc, pcb);
 	seg->seq++;
 	seg->flags &= (uint8_t)~TCP_F_SYN;
 	if (seg_text(lc, pcb, seg))

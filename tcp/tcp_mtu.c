@@ -178,10 +178,10 @@ may_probe(const struct tcp_pcb *pcb, uint32_t len)
 	/* SACK blocks would make it larger than it is meant to be. */
 	if (pcb->rsack.n > 0 || pcb->rsack.dup.l != pcb->rsack.dup.r)
 		return false;
-	if (tcp_data_end(pcb) - pcb->snd_nxt < need)
+	/* Behind a FIN there is nothing, and a window may have shrunk. */
+	if (seq_lt(tcp_data_end(pcb), pcb->snd_nxt + need))
 		return false;
-	if (pcb->snd_una + pcb->snd_wnd - pcb->snd_nxt < need ||
-		seq_lt(pcb->snd_una + pcb->snd_wnd, pcb->snd_nxt))
+	if (seq_lt(pcb->snd_una + pcb->snd_wnd, pcb->snd_nxt + need))
 		return false;
 	return pipe + need <= pcb->cc.cwnd_bytes;
 }

@@ -472,8 +472,8 @@ pcb_out(struct lcore *lc, struct tcp_pcb *pcb, struct pkt_vec *v, uint32_t max)
 	if (unlikely(pcb->cc.pace != 0) && pcb->snd_nxt == tcp_snd_end(pcb) &&
 		tcp_pipe(pcb) < pcb->cc.cwnd_bytes)
 		pcb->sent.limited = RTE_MAX(pcb->sent.delivered + tcp_pipe(pcb), 1u);
-	/* RFC 8985 s7.2: new data put the probe off. */
-	if (pcb->last_send_ns == lc->now_ns && tmr_is_set(&pcb->t_rexmt) &&
+	/* RFC 8985 s7.2: new data put the probe off. Our SYN is not what a probe could repair. */
+	if (pcb->last_send_ns == lc->now_ns && !pcb->tfo_unproved && tmr_is_set(&pcb->t_rexmt) &&
 		pcb->t_kind != TCP_T_REO && !pcb->persist)
 		tcp_tlp_arm(lc, pcb);
 	/* Something waits, nothing is in flight, no timer would ever wake it: RFC 9293 s3.8.6. */

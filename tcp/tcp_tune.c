@@ -96,11 +96,11 @@ tcp_tune_rcv(struct lcore *lc, struct tcp_pcb *pcb)
 	pcb->tune.taken = taken;
 }
 
-/* What is in flight, and as much again that can leave when it is acknowledged. */
+/* What can be in flight, and as much again that can leave when it is acknowledged. */
 void
 tcp_tune_snd(struct lcore *lc, struct tcp_pcb *pcb)
 {
-	uint64_t want = 2 * (uint64_t)pcb->cc.cwnd_bytes;
+	uint64_t want = 2 * (uint64_t)RTE_MIN(pcb->cc.cwnd_bytes, pcb->max_wnd);
 
 	if (pcb->s == NULL || pcb->s->sndbuf_set || !tcp_is_synced(pcb) || is_pressed(lc))
 		return;

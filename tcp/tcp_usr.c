@@ -566,7 +566,7 @@ tcp_usr_fin(struct lcore *lc, struct tcp_pcb *pcb)
 		tcp_set_state(lc, pcb, TCPS_FIN_WAIT_1);
 	else if (pcb->state == TCPS_CLOSE_WAIT)
 		tcp_set_state(lc, pcb, TCPS_LAST_ACK);
-	else if (pcb->state != TCPS_SYN_RCVD)
+	else if (pcb->state != TCPS_SYN_RCVD && pcb->state != TCPS_SYN_SENT)
 		return;
 	pcb->fin_queued = true;
 	tcp_output_mark(lc, pcb, TCP_OUT_DATA);
@@ -589,6 +589,13 @@ tcp_usr_abort(struct lcore *lc, struct tcp_pcb *pcb, int err)
 	tcp_pcb_end(lc, pcb, err);
 }
 
+/* RFC 7413: data are on their way before the connection is there, so they may have an end too. */
+static bool
+has_given(const struct tcp_pcb *pcb)
+{
+	return pcb->state == TCPS_SYN_SENT && buf_end(&pcb->snd) > 0;
+}
+
 static int
 usr_shutdown(struct lcore *lc, struct sock *s, int how)
 {
@@ -596,7 +603,7 @@ usr_shutdown(struct lcore *lc, struct sock *s, int how)
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
-	if (pcb->state <= TCPS_SYN_SENT)
+	if (pcb->state <= TCPS_SYN_SENT && !has_given(pcb))
 		return -ENOTCONN;
 	if (how != SHUT_WR)
 		pcb->rd_shut = true;

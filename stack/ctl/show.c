@@ -539,6 +539,18 @@ exceptions_of(struct lcore *lc, void *arg)
 
 /* ---- configuration ---- */
 
+/* e NULL: nobody wrote it. */
+static void
+put_origin(struct table *t, const struct conf_ent *e)
+{
+	if (e == NULL)
+		table_put(t, "default");
+	else if (e->line != 0)
+		table_put(t, "%s:%u", e->file, e->line);
+	else
+		table_put(t, "program or command line");
+}
+
 static void
 config_of(struct lcore *lc, void *arg)
 {
@@ -550,10 +562,23 @@ config_of(struct lcore *lc, void *arg)
 		table_put(f->t, "%s", e->section);
 		table_put(f->t, "%s", e->key);
 		table_put(f->t, "%s", conf_is_secret(e->key) ? "(secret)" : e->value);
-		if (e->line != 0)
-			table_put(f->t, "%s:%u", e->file, e->line);
-		else
-			table_put(f->t, "program or command line");
+		put_origin(f->t, e);
+	}
+}
+
+/* Every parameter of TCP, whoever decided. */
+static void
+tcp_of(struct lcore *lc, void *arg)
+{
+	const struct tl_stack *s = lc->run->stack;
+	struct fill *f = arg;
+	struct conf_shown shown;
+
+	for (uint32_t i = 0; lc->id == 0 && conf_tcp_nth(&s->conf, i, &shown); i++) {
+		table_put(f->t, "%s", shown.key);
+		table_put(f->t, "%s", shown.value);
+		put_origin(f->t, conf_find(s->text, "tcp", shown.key));
+		table_put(f->t, "%s", shown.allowed);
 	}
 }
 
@@ -566,6 +591,7 @@ struct shower {
 /* clang-format off */
 static const struct shower showers[] = {
 	{"config", config_of, {"section", "key", "value", "from", NULL}},
+	{"tcp", tcp_of, {"key", "value", "from", "allowed", NULL}},
 	{"ports", ports_of, {"port", "mac", "#mtu", "#vlan", "#realm", "address", NULL}},
 	{"neighbours", neighbours_of, {"#worker", "port", "address", "mac", "state", "#age-ms", "#waiting", NULL}},
 	{"routes", routes_of, {"prefix", "via", "port", "source", "#mtu", NULL}},
@@ -584,7 +610,7 @@ static const struct shower showers[] = {
 const char *
 ctl_show_names(void)
 {
-	return "config, ports, neighbours, routes, sad, spd, identities, sockets, latches, "
+	return "config, tcp, ports, neighbours, routes, sad, spd, identities, sockets, latches, "
 	       "exceptions, captures, stats, stats-all";
 }
 

@@ -279,7 +279,8 @@ enum { TL_TCP_STATE = 0x7401 };
  * stream that does not say has [tcp] rcvbuf, which grows to rcvbuf-max as its program reads
  * - SOL_SOCKET, SO_SNDBUF: bytes, brought into 4096 to 64 MiB. A stream that does not say has [tcp]
  *   sndbuf, which grows to sndbuf-max with the congestion window
- * - SOL_SOCKET, SO_REUSEPORT: not 0: shares a bound port, listeners too, with others that say so
+ * - SOL_SOCKET, SO_REUSEPORT: streams; not 0: shares a bound port, listeners too, with others that
+ *   say so
  * - SOL_SOCKET, SO_LINGER: struct linger; 0 seconds: tl_close() aborts. More is how long a call
  * that blocks waits for what was sent; tl_close() never does, and the connection goes on without it
  * - SOL_SOCKET, SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; kept for calls that block, which these
@@ -298,7 +299,8 @@ enum { TL_TCP_STATE = 0x7401 };
  * - IPPROTO_TCP, TCP_CONGESTION: a name: newreno, cubic, dctcp or bbr; ENOENT
  * - IPPROTO_TCP, TCP_NODELAY: not 0: small segments do not wait (RFC 9293 s3.7.4)
  * - IPPROTO_TCP, TCP_FASTOPEN: how many connections that a cookie opened may wait for their
- *   handshake, of a listener (RFC 7413); 0: none. EOPNOTSUPP: [tcp] fastopen says no
+ *   handshake, of a listener (RFC 7413); 0: none. Data of a SYN come twice where the network
+ * repeats it and no replay window stops that. EOPNOTSUPP: [tcp] fastopen says no
  * - IPPROTO_TCP, TCP_FASTOPEN_CONNECT: 1: tl_connect() returns 0 if it has a cookie, and the SYN
  *   leaves with the first data; without any, nothing leaves. EOPNOTSUPP as above
  * - IPPROTO_TCP, TCP_MAXSEG: bytes, 88 to 32767: upper limit of the MSS

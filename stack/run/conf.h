@@ -166,4 +166,14 @@ uint32_t conf_ident_in_place(const struct stack_conf *sc, const char *text);
 /* Reads the keys of the section [capture] that stand in c. */
 int conf_read_capture(const struct tl_conf *c, struct conf_capture *out, struct tl_error *e);
 
+/* A key and its value in force, whoever decided. */
+struct conf_shown {
+	const char *key;
+	const char *allowed; /* what may stand there */
+	char value[32];
+};
+
+/* The nth key of [tcp]; false: there are fewer. */
+bool conf_tcp_nth(const struct stack_conf *sc, uint32_t n, struct conf_shown *out);
+
 #endif

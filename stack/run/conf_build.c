@@ -221,11 +221,21 @@ rule_of(const char *kind, const char *key)
 	return NULL;
 }
 
+const struct key_rule *
+conf_rule_nth(const char *kind, uint32_t n)
+{
+	for (size_t i = 0; i < RTE_DIM(rules); i++) {
+		if (strcmp(rules[i].kind, kind) == 0 && n-- == 0)
+			return &rules[i];
+	}
+	return NULL;
+}
+
 /* Lists what a section may hold, for the error about a key that it may not. */
 static int
 fail_unknown(struct tl_error *e, const struct conf_ent *at, const char *kind)
 {
-	char known[768] = "";
+	char known[1024] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < RTE_DIM(rules) && n < sizeof(known); i++) {

@@ -68,6 +68,9 @@ struct reader {
 	void *obj;
 };
 
+/* The nth key of a kind of section, or NULL. */
+const struct key_rule *conf_rule_nth(const char *kind, uint32_t n);
+
 /* Reads r->at->value as r->rule says. Returns false if it is not what was expected. */
 bool conf_value_read(struct reader *r);
 

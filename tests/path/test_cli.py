@@ -183,7 +183,7 @@ test("--set wins over the file and is named in the error",
 rc, out, err = run("tl-pmd", "--set", "nonsense", conf=GOOD)
 test("--set without a value exits 2", rc == 2 and "SECTION.KEY=VALUE" in err, err)
 
-TABLES = ("config", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
+TABLES = ("config", "tcp", "ports", "neighbours", "routes", "sad", "spd", "identities", "sockets",
           "latches", "exceptions", "captures", "stats", "stats-all")
 for table in TABLES:
     rc, out, err = run("tl-pmd", "-c", f"show {table}; json on; print MARK; show {table}; quit",
@@ -197,6 +197,14 @@ for table in TABLES:
     except ValueError as e:
         ok, rows = False, e
     test(f"show {table}, for people and as JSON", ok, f"exit {rc}\n{out}\n{err}")
+rc, out, err = run("tl-pmd", "-j", "--set", "tcp.congestion-control=bbr", "--set",
+                   "tcp.fastopen-key=000102030405060708090a0b0c0d0e0f", "-c", "show tcp; quit", conf=GOOD)
+tcp = {r["key"]: (r["value"], r["from"]) for r in json.loads(out)} if rc == 0 else {}
+test("show tcp: values in force and who decided them, no secret",
+     tcp.get("congestion-control") == ("bbr", "program or command line") and
+     tcp.get("delack-ms") == ("40", "default") and tcp.get("rcvbuf-max") == ("16777216", "default") and
+     tcp.get("sack") == ("yes", "default") and tcp.get("fastopen-key", ("",))[0] == "(secret)" and
+     "0c0d0e0f" not in out, (tcp, err))
 rc, out, err = run("tl-pmd", "-j", "-c", "show sad; print MARK; show spd; quit", conf=GOOD.replace(
     "[policy secure]", "hard-seconds = 3600\nhard-packets = 50\n[policy secure]\npriority = 7\n"
     "encryption = ENCR_AES_GCM_16\nkey-bits = 256"))

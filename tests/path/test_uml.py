@@ -331,6 +331,38 @@ def a_pair_each(build, d, peer):
     return f"{sent['p-out']} packets under one SA, {sent['q-out']} under the other"
 
 
+FAST = """
+import signal, socket
+signal.alarm(15)
+for i in range(2):
+    s = socket.socket()
+    s.sendto(b"q" * 700, socket.MSG_FASTOPEN, ("10.9.0.1", 7))
+    got = b""
+    while len(got) < 700:
+        got += s.recv(700)
+    options = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5]
+    print("fast", i, "ok" if got == b"q" * 700 else "WRONG", "data in SYN" if options & 32 else "plain")
+    s.close()
+"""
+
+
+def fast_open(build, d, peer):
+    """RFC 7413 with Linux as the client: a cookie first, then a question in the SYN."""
+    path = os.path.join(d, "fast.py")
+    with open(path, "w") as f:
+        f.write(FAST)
+    peer.run("echo 1 > /proc/sys/net/ipv4/tcp_fastopen")
+    conf = set_sas(peer, "transport", 128) + "\n[tcp]\nfastopen = server\n"
+    stack = lab.Stack(build, conf, d, name="fast")
+    stack.run("role echo 7")
+    stack.run("start")
+    said = " / ".join(peer.finish(peer.start(f"python3 {path}"), 20).split("\n"))
+    check(f"the first asks: {said}", "fast 0 ok plain" in said)
+    check(f"the second has a cookie: {said}", "fast 1 ok data in SYN" in said)
+    check("the stack took it", stack.stat("tcp-fast-opens-in") == 1)
+    check("exit 0", stack.stop() == 0)
+
+
 def run(build):
     tap, d = Tap(), lab.workdir()
     capture, peer = lab.Capture(d), lab.Peer(d)
@@ -338,7 +370,7 @@ def run(build):
     if LONG:
         combos = [(m, b, r) for m in ("transport", "tunnel") for b in (128, 256)
                   for r in ("client", "server")]
-    print(f"1..{len(combos) + 15}", flush=True)
+    print(f"1..{len(combos) + 16}", flush=True)
     if os.environ.get("TL_TRACE"):
         peer.lines.log = "peer: "
     for mode, bits in (("transport", 128), ("tunnel", 256)):
@@ -358,6 +390,7 @@ def run(build):
     attacks(tap, build, d, peer)
     tap.test("two workers, SAs on one, connections on the other", two_workers, build, d, peer)
     tap.test("two workers with a pair of SAs each (RFC 9611)", a_pair_each, build, d, peer)
+    tap.test("fast open from Linux, under ESP", fast_open, build, d, peer)
     peer.stop()
     return 1 if tap.failed else 0
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What tl_conf_check() says of values that are each well written but do not fit together. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "stack/include/tl.h"
+#include "stack/run/conf.h"
 #include "tests/util/lc_env.h"
 
 #define CIPHER_KEY   "000102030405060708090a0b0c0d0e0f"
@@ -165,6 +168,73 @@ START_TEST(rto_bounds_that_cross_are_refused)
 }
 END_TEST
 
+/* Every parameter of TCP is shown as text that could be written. */
+START_TEST(each_value_of_tcp_that_is_shown_could_be_configured)
+{
+	struct stack_conf *sc = calloc(1, sizeof(*sc));
+	struct conf_shown shown;
+	uint32_t n = 0;
+
+	ck_assert_int_eq(conf_build(c, sc, &err), 0);
+	for (; conf_tcp_nth(sc, n, &shown); n++) {
+		if (!conf_is_secret(shown.key))
+			set("tcp", shown.key, shown.value);
+		ck_assert_int_eq(tl_conf_check(c, &err), 0);
+	}
+	ck_assert_uint_ge(n, 40);
+	conf_done(sc);
+	latch_tables_free(sc->tables);
+	free(sc);
+}
+END_TEST
+
+static const char *
+shown_as(const struct stack_conf *sc, const char *key)
+{
+	static struct conf_shown shown;
+
+	for (uint32_t i = 0; conf_tcp_nth(sc, i, &shown); i++) {
+		if (strcmp(shown.key, key) == 0)
+			return shown.value;
+	}
+	return "";
+}
+
+START_TEST(what_is_configured_for_tcp_is_what_is_shown)
+{
+	static const char *const pairs[][2] = {{"congestion-control", "dctcp"}, {"ecn", "ask"},
+		{"rto-min-ms", "250"}, {"keep-probes", "11"}, {"timestamps", "no"},
+		{"time-wait-reuse", "yes"}, {"mtu-probing", "always"}, {"fastopen", "both"},
+		{"rcvbuf-max", "5000000"}, {"msl-ms", "1234"}};
+	struct stack_conf *sc = calloc(1, sizeof(*sc));
+
+	for (size_t i = 0; i < RTE_DIM(pairs); i++)
+		set("tcp", pairs[i][0], pairs[i][1]);
+	ck_assert_int_eq(conf_build(c, sc, &err), 0);
+	for (size_t i = 0; i < RTE_DIM(pairs); i++)
+		ck_assert_str_eq(shown_as(sc, pairs[i][0]), pairs[i][1]);
+	ck_assert_str_eq(shown_as(sc, "initial-cwnd"), "10"); /* RFC 6928 */
+	conf_done(sc);
+	latch_tables_free(sc->tables);
+	free(sc);
+}
+END_TEST
+
+START_TEST(range_of_ports_has_a_beginning_and_an_end)
+{
+	set("tcp", "first-port", "40000");
+	set("tcp", "last-port", "39999");
+	expect_refused("last-port");
+}
+END_TEST
+
+START_TEST(key_of_fast_open_has_32_digits)
+{
+	set("tcp", "fastopen-key", "0011");
+	expect_refused("32 hexadecimal digits");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -179,6 +249,10 @@ main(void)
 	tcase_add_test(t, f47_peers_that_do_not_fit_together_are_refused);
 	tcase_add_loop_test(t, tcp_keys_with_bad_values_are_refused, 0, 17);
 	tcase_add_test(t, rto_bounds_that_cross_are_refused);
+	tcase_add_test(t, each_value_of_tcp_that_is_shown_could_be_configured);
+	tcase_add_test(t, what_is_configured_for_tcp_is_what_is_shown);
+	tcase_add_test(t, range_of_ports_has_a_beginning_and_an_end);
+	tcase_add_test(t, key_of_fast_open_has_32_digits);
 	suite_add_tcase(s, t);
 	return env_main(s);
 }

@@ -303,6 +303,20 @@ START_TEST(little_data_are_not_probed_with)
 }
 END_TEST
 
+START_TEST(nothing_is_probed_behind_a_fin)
+{
+	begin(TCP_CONF_MTU_ALWAYS);
+	s_send(20);
+	ck_assert_int_eq(tcp_sock_ops.shutdown(t.lc, &t.s, SHUT_WR), 0);
+	env_turn();
+	EXPECT(F | A, 1, 1, 20);
+	tcp_output_mark(t.lc, t.p, TCP_OUT_DATA);
+	env_turn();
+	EXPECT_NONE();
+	ck_assert_uint_eq(st(ST_TCP_MTU_PROBE), 0);
+}
+END_TEST
+
 START_TEST(without_sack_nothing_is_probed)
 {
 	t.peer_sack = false;
@@ -344,6 +358,7 @@ main(void)
 	tcase_add_test(c, probe_lost_among_others_says_nothing);
 	tcase_add_test(c, router_that_speaks_is_believed);
 	tcase_add_test(c, little_data_are_not_probed_with);
+	tcase_add_test(c, nothing_is_probed_behind_a_fin);
 	tcase_add_test(c, without_sack_nothing_is_probed);
 	tcase_add_test(c, who_ends_gives_its_place_back);
 	suite_add_tcase(s, c);

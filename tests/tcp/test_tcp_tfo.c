@@ -159,6 +159,7 @@ END_TEST
 /* Our SYN-ACK is lost, with what followed it. */
 START_TEST(lost_answer_to_a_syn_leaves_again_and_then_the_data)
 {
+	t.peer_sack = _i == 1;
 	server(5);
 	ask();
 	open_with(10);
@@ -600,6 +601,27 @@ START_TEST(who_waits_to_send_can_be_closed)
 }
 END_TEST
 
+START_TEST(end_of_data_that_left_with_the_syn_follows_them)
+{
+	learn(8);
+	ck_assert_int_eq(connect_fast(), 0);
+	ck_assert_int_eq(tcp_sock_ops.shutdown(t.lc, &t.s, SHUT_WR), -ENOTCONN);
+	ck_assert_int_eq(s_send(500), 500);
+	ck_assert_int_eq(tcp_sock_ops.shutdown(t.lc, &t.s, SHUT_WR), 0);
+	ck_assert_int_eq(s_send(1), -EPIPE);
+	env_turn();
+	EXPECT(S, 0, 0, 500);
+	RX(.flags = S | A, .ack = _i == 0 ? 501 : 1);
+	if (_i == 0)
+		EXPECT(F | A, 501, 1, 0);
+	else
+		EXPECT(F | A, 1, 1, 500);
+	EXPECT_STATE(FIN_WAIT_1);
+	RX(.flags = A, .seq = 1, .ack = 502);
+	EXPECT_STATE(FIN_WAIT_2);
+}
+END_TEST
+
 /* RFC 9293 s3.5, figure 8, with data that wait. */
 START_TEST(simultaneous_open_sends_the_data_afterwards)
 {
@@ -670,7 +692,7 @@ main(void)
 	tcase_add_test(c, server_is_off_until_it_is_configured_and_asked_for);
 	tcase_add_test(c, data_of_a_syn_with_a_cookie_are_served_at_once);
 	tcase_add_test(c, answer_and_syn_are_acknowledged_together);
-	tcase_add_test(c, lost_answer_to_a_syn_leaves_again_and_then_the_data);
+	tcase_add_loop_test(c, lost_answer_to_a_syn_leaves_again_and_then_the_data, 0, 2);
 	tcase_add_test(c, syn_that_comes_again_without_data_is_answered_again);
 	tcase_add_test(c, bad_cookie_is_a_plain_handshake_and_brings_a_good_one);
 	tcase_add_test(c, cookie_of_another_length_is_bad);
@@ -691,6 +713,7 @@ main(void)
 	tcase_add_test(c, message_that_opens_needs_a_cookie);
 	tcase_add_test(c, client_that_is_off_says_so);
 	tcase_add_test(c, who_waits_to_send_can_be_closed);
+	tcase_add_loop_test(c, end_of_data_that_left_with_the_syn_follows_them, 0, 2);
 	tcase_add_test(c, simultaneous_open_sends_the_data_afterwards);
 	tcase_add_test(c, cookies_of_many_servers_take_no_more_memory);
 	tcase_add_loop_test(c, option_of_another_length_is_unknown, 2, 40);

@@ -43,6 +43,7 @@ open_slowly(void)
 	RX(.flags = S | A, .ack = 1);
 	EXPECT(A, 1, 1, 0);
 	ck_assert_uint_eq(t.p->srtt_us, RTT_US);
+	RX(.flags = A, .seq = 1, .ack = 1); /* its window, scaled */
 	return syn;
 }
 
@@ -238,6 +239,19 @@ START_TEST(send_buffer_is_twice_the_congestion_window)
 }
 END_TEST
 
+START_TEST(send_buffer_is_no_larger_than_the_peers_window_makes_use_of)
+{
+	t.peer_ws = 0;
+	open_slowly();
+	t.p->cc.cwnd_bytes = 1 << 20;
+	while (s_send(65536) > 0)
+		;
+	ck_assert_uint_eq(t.p->snd.limit_bytes, 2 * PEER_WND);
+	env_turn();
+	discard();
+}
+END_TEST
+
 START_TEST(full_send_buffer_that_may_grow_is_writable)
 {
 	open_slowly();
@@ -330,6 +344,7 @@ main(void)
 	tcase_add_test(c, without_a_measured_round_trip_a_window_is_one);
 	tcase_add_test(c, one_socket_gets_a_quarter_of_the_pool_at_most);
 	tcase_add_test(c, send_buffer_is_twice_the_congestion_window);
+	tcase_add_test(c, send_buffer_is_no_larger_than_the_peers_window_makes_use_of);
 	tcase_add_test(c, full_send_buffer_that_may_grow_is_writable);
 	tcase_add_test(c, few_chunks_make_windows_small_and_never_smaller_than_promised);
 	tcase_add_test(c, few_chunks_keep_the_send_buffer_as_it_is);

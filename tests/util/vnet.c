@@ -473,7 +473,8 @@ vnet_draw_tcp(struct vnet_node *n)
 {
 	static const char *const cc[] = {"cubic", "cubic", "newreno", "dctcp", "bbr"};
 	static const char *const ecn[] = {"no", "ask", "accept"};
-	static const uint32_t ranges[] = {0, 5, 256};
+	static const uint32_t ranges[] = {0, 5, 256}, pressure[] = {75, 75, 10, 101};
+	static const char *const probing[] = {"no", "blackhole", "always", "always"};
 	struct vnet *v = n->v;
 
 	vnet_set(n, "tcp.congestion-control", "%s", cc[vnet_below(v, 5)]);
@@ -485,6 +486,15 @@ vnet_draw_tcp(struct vnet_node *n)
 	vnet_set(n, "tcp.hystart", "%s", vnet_below(v, 2) == 0 ? "no" : "yes");
 	vnet_set(n, "tcp.max-ranges", "%u", ranges[vnet_below(v, 3)]);
 	n->out.ce = vnet_below(v, 2) == 0 ? 0 : vnet_below(v, VNET_SCALE / 10);
+	vnet_set(n, "tcp.timestamps", "%s", vnet_below(v, 6) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.window-scaling", "%s", vnet_below(v, 6) == 0 ? "no" : "yes");
+	vnet_set(n, "tcp.mtu-probing", "%s", probing[vnet_below(v, 4)]);
+	vnet_set(n, "tcp.mtu-base-mss", "%u", 200 + vnet_below(v, 900));
+	vnet_set(n, "tcp.rcvbuf-max", "%u", 4096u << vnet_below(v, 9));
+	vnet_set(n, "tcp.sndbuf-max", "%u", 4096u << vnet_below(v, 9));
+	vnet_set(n, "tcp.memory-pressure", "%u", pressure[vnet_below(v, 4)]);
+	vnet_set(n, "tcp.synack-retries", "15");
+	vnet_set(n, "tcp.fastopen", "%s", vnet_below(v, 4) == 0 ? "client" : "both");
 }
 
 void
