@@ -6,7 +6,7 @@
  * The marks of the IP header are in the packet's metadata, through a tunnel too (RFC 6040).
  *
  * DEVIATION: a SYN that offers accurate ECN (RFC 9768 s3.1.1) is answered in classic ECN, as its
- * table 2 foresees for a server that does not know more.
+ * s3.1.2 foresees for a server that does not know more.
  */
 #include "tcp/tcp_int.h"
 
@@ -86,7 +86,7 @@ tcp_ecn_text(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 }
 
-/* RFC 3168 s6.1.2, s6.1.5: new data are ECN-capable, and nothing else is. */
+/* RFC 3168 s6.1.2, s6.1.4, s6.1.5: new data are ECN-capable, and nothing else is. */
 void
 tcp_ecn_fill(struct tcp_pcb *pcb, struct tcp_seg *s, bool is_new)
 {

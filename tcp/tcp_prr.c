@@ -13,8 +13,8 @@ tcp_prr_start(struct tcp_pcb *pcb)
 	struct tcp_rec *rec = &pcb->rec;
 	uint32_t fresh = pcb->sent.delivered - pcb->sent.delivered_out;
 
-	/* RFC 9937 s6: RecoverFS counts what this recovery will see delivered, and of that the ACKs
-	 * that came together with the one that begins it have delivered their share. */
+	/* RFC 9937 s6.1: RecoverFS counts what this recovery will see delivered, and of that the
+	 * ACKs that came together with the one that begins it have delivered their share. */
 	tcp_cwv_forget(pcb);
 	rec->prr_flight =
 		tcp_flight(pcb) - RTE_MIN(tcp_flight(pcb), pcb->sent.sacked_bytes) + fresh;
@@ -23,7 +23,7 @@ tcp_prr_start(struct tcp_pcb *pcb)
 	rec->prr_out = 0;
 }
 
-/* RFC 9937 s6, sndcnt of an ACK that delivered a->delivered octets. */
+/* RFC 9937 s6.2, SndCnt of an ACK that delivered a->delivered octets. */
 static uint32_t
 may_send(const struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more)
 {
@@ -53,7 +53,8 @@ tcp_prr_ack(struct tcp_pcb *pcb, const struct tcp_acked *a, bool lost_more)
 	if (a->delivered == 0 || pcb->cc.ops->control != NULL)
 		return;
 	n = may_send(pcb, a, lost_more);
-	/* The first retransmission leaves in any case; sndcnt counts octets here, not segments. */
+	/* The first retransmission leaves in any case. DEVIATION: the RFC asks for SndCnt of 0; a
+	 * part of a segment would not leave here. */
 	if (n < pcb->mss && rec->prr_out == 0)
 		n = pcb->mss;
 	pcb->cc.cwnd_bytes = RTE_MAX(tcp_pipe(pcb) + n, (uint32_t)pcb->mss);

@@ -161,13 +161,24 @@ dsack(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_acked *a)
 	rec->undo_bytes -= RTE_MIN(rec->undo_bytes, len);
 }
 
+static bool
+is_reducing(const struct tcp_pcb *pcb)
+{
+	return pcb->ca == TCPR_RECOVERY || pcb->ca == TCPR_CWR;
+}
+
 /* RFC 5681 s3.2 without SACK: each duplicate ACK stands for a segment that left the network. */
 static void
 reno_dupack(struct tcp_pcb *pcb, struct tcp_acked *a)
 {
 	uint32_t room = tcp_flight(pcb) - RTE_MIN(tcp_flight(pcb), (uint32_t)pcb->mss);
-	uint32_t more = RTE_MIN(pcb->sent.sacked_bytes + pcb->mss, room);
+	uint32_t more;
 
+	/* RFC 9937 s6.2: duplicate ACKs are cheap to make, so an episode believes in no more than
+	 * was out. */
+	if (is_reducing(pcb))
+		room = RTE_MIN(room, pcb->rec.prr_flight);
+	more = RTE_MIN(pcb->sent.sacked_bytes + pcb->mss, room);
 	if (more <= pcb->sent.sacked_bytes)
 		return;
 	a->delivered += more - pcb->sent.sacked_bytes;
@@ -185,6 +196,14 @@ reno_advance(struct tcp_pcb *pcb, struct tcp_acked *a)
 	pcb->sent.sacked_bytes -= known;
 	a->delivered -= RTE_MIN(a->delivered, known);
 	pcb->sent.sacked_bytes = RTE_MIN(pcb->sent.sacked_bytes, tcp_flight(pcb));
+}
+
+static void
+reno_cap(const struct tcp_rec *rec, struct tcp_acked *a)
+{
+	uint32_t room = rec->prr_flight - RTE_MIN(rec->prr_flight, rec->prr_delivered);
+
+	a->delivered = RTE_MIN(a->delivered, room);
 }
 
 /* Marks what this ACK shows to be lost; true if anything is. */
@@ -421,6 +440,8 @@ tcp_rec_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_acked *a)
 		if (pcb->ca < TCPR_CWR)
 			reset_dupacks(pcb);
 	}
+	if (!pcb->opt_sack && is_reducing(pcb))
+		reno_cap(&pcb->rec, a);
 	if (pcb->rec.rexmt_out && seq_geq(pcb->snd_una, pcb->rec.rexmt_end))
 		pcb->rec.rexmt_out = false;
 	lost = pcb->sent.lost_bytes;
@@ -480,7 +501,7 @@ tcp_rec_sent(struct lcore *lc, struct tcp_pcb *pcb, uint32_t seq, uint32_t end)
 {
 	struct tcp_rec *rec = &pcb->rec;
 
-	if (pcb->ca == TCPR_RECOVERY || pcb->ca == TCPR_CWR)
+	if (is_reducing(pcb))
 		rec->prr_out += end - seq;
 	/* A probe of the tail, before a loss is known, was no retransmission to be undone. */
 	if (!seq_lt(seq, pcb->snd_nxt) || pcb->ca < TCPR_RECOVERY)

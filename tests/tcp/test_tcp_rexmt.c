@@ -263,6 +263,24 @@ START_TEST(partial_ack_sends_the_next_hole)
 END_TEST
 
 /* RFC 6582 s3.2, step 2: duplicates of what was out at the timeout start nothing. */
+/* RFC 9937 s6.2: without SACK an episode believes in no more octets than were out when it began,
+ * however many duplicate ACKs come. */
+START_TEST(duplicate_acks_without_end_send_no_more_than_was_out)
+{
+	t.lc->tcp->conf.cc = TCP_CONF_NEWRENO;
+	pcb_established();
+	s_send(40 * MSS);
+	env_turn();
+	ck_assert_uint_eq(t.out.n, 10);
+	drop_out();
+	for (uint32_t i = 0; i < 200; i++)
+		RX(.flags = A, .seq = 1, .ack = 1);
+	ck_assert_int_eq(t.p->ca, TCPR_RECOVERY);
+	ck_assert_uint_le(tcp_flight(t.p), 20 * MSS);
+	drop_out();
+}
+END_TEST
+
 START_TEST(duplicate_acks_after_a_timeout_do_not_start_recovery)
 {
 	flight_of_ten();
@@ -546,6 +564,7 @@ main(void)
 	tcase_add_test(c, fin_is_sent_again);
 	tcase_add_test(c, third_duplicate_ack_sends_the_hole);
 	tcase_add_test(c, partial_ack_sends_the_next_hole);
+	tcase_add_test(c, duplicate_acks_without_end_send_no_more_than_was_out);
 	tcase_add_test(c, duplicate_acks_after_a_timeout_do_not_start_recovery);
 	tcase_add_test(c, segments_with_data_or_news_are_no_duplicate_acks);
 	tcase_add_test(c, zero_window_is_probed_with_backoff);
