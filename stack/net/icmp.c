@@ -14,6 +14,8 @@
 #include <rte_ip.h>
 
 #include "stack/base/csum.h"
+#include "stack/base/flow.h"
+#include "stack/base/msg.h"
 #include "stack/net/icmp_int.h"
 #include "stack/net/route.h"
 
@@ -197,6 +199,9 @@ icmp_tell(struct lcore *lc, const struct rte_mbuf *m, struct icmp_error *e)
 {
 	const struct icmp_hooks *hooks = &lc->icmp->hooks;
 
+	/* The flow is another worker's: there it is heard, and judged for that flow. */
+	if (flow_find(lc, &e->key) == NULL && flow_is_elsewhere(lc, &e->key, &lc->icmp->home))
+		return DROP_NONE;
 	e->is_protected = pkt_is_tagged(lc, m);
 	if (hooks->may_speak == NULL || !hooks->may_speak(lc, m, &e->key))
 		return DROP_ICMP_QUOTE;
@@ -314,8 +319,14 @@ by_version(struct lcore *lc, const struct rte_mbuf *m)
 void
 icmp_in(struct lcore *lc, struct pkt_vec *v)
 {
-	for (uint32_t i = 0; i < v->n; i++)
-		pkt_drop(lc, v->m[i], by_version(lc, v->m[i]));
+	for (uint32_t i = 0; i < v->n; i++) {
+		enum drop_reason why = by_version(lc, v->m[i]);
+
+		if (unlikely(why == DROP_NONE))
+			msg_handoff(lc, lc->icmp->home, HANDOFF_L4, v->m[i]);
+		else
+			pkt_drop(lc, v->m[i], why);
+	}
 	v->n = 0;
 }
 

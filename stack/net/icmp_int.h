@@ -18,6 +18,7 @@ struct icmp_ctx {
 	struct icmp_hooks hooks;
 	struct icmp_bucket err;
 	struct icmp_bucket echo;
+	uint16_t home; /* the worker that the message in hand goes to */
 };
 
 bool icmp_bucket_take(const struct lcore *lc, struct icmp_bucket *b);
@@ -38,7 +39,8 @@ enum drop_reason icmp_echo(
 /* Reads ports or SPI and the second word of a quoted L4 header of 8 bytes or more. */
 void icmp_quote_l4(struct icmp_error *e, const uint8_t *l4);
 
-/* Tells what m, an error, says about e's flow, if F-49 and F-50 allow it. */
+/* Tells what m, an error, says about e's flow, if F-49 and F-50 allow it. DROP_NONE: the flow lives
+ * on another worker, icmp_ctx.home, and m has to go there. */
 enum drop_reason icmp_tell(struct lcore *lc, const struct rte_mbuf *m, struct icmp_error *e);
 
 /* icmp6.c */

@@ -153,6 +153,29 @@ START_TEST(rogue_at_the_wrong_worker_breaks_the_connection_at_its_own)
 }
 END_TEST
 
+START_TEST(icmp_error_finds_the_worker_of_the_flow_that_it_quotes)
+{
+	struct lab_opts o = {.workers = 2, .clear = true, .ethernet = true};
+	struct lab *l = lab_with(&o, to_worker_1);
+	uint8_t tcp[CRAFT_MAX], quote[CRAFT_MAX], icmp[CRAFT_MAX], ip[CRAFT_MAX];
+	size_t n;
+
+	l->c = app_connect(&l->app, l->n[0], l->n[1], 0, 0, 0);
+	l->block[0] = true; /* no answer to the SYN of worker 0 */
+	lab_pass(l, 100 * VNET_MS);
+	ck_assert_uint_eq(l->last[0].flags, CRAFT_SYN);
+	ck_assert_uint_eq(pcbs_of(l, 0), 1);
+	n = craft_ip4(quote, l->n[0]->ip, l->n[1]->ip, CRAFT_TCP, tcp, craft_tcp(tcp, &l->last[0]));
+	n = craft_icmp_error(icmp, 3, 3, 0, quote, n);
+	n = craft_ip4(ip, l->n[1]->ip, l->n[0]->ip, CRAFT_ICMP, icmp, n);
+	vnet_inject(l->v, l->n[0], l->n[1], ip, n, 0, 1);
+	lab_pass(l, VNET_MS);
+	ck_assert_int_eq(l->c->end[0].state, APP_FAILED);
+	ck_assert_int_eq(l->c->end[0].err, ECONNREFUSED);
+	lab_free(l);
+}
+END_TEST
+
 /* ---- what waits in a ring while its SA goes away ---- */
 
 static uint32_t
@@ -546,6 +569,7 @@ main(void)
 	tcase_add_test(c, frames_at_any_worker_make_whole_streams_both_ways);
 	tcase_add_test(c, clear_frames_at_the_wrong_worker_find_their_connection);
 	tcase_add_test(c, rogue_at_the_wrong_worker_breaks_the_connection_at_its_own);
+	tcase_add_test(c, icmp_error_finds_the_worker_of_the_flow_that_it_quotes);
 	tcase_add_test(c, f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them);
 	tcase_add_test(c, f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them);
 	tcase_add_test(c, f1_slot_is_drained_twice_where_workers_hand_over);
