@@ -282,6 +282,27 @@ START_TEST(established_echo_shrinks_the_window_once)
 }
 END_TEST
 
+/* Also where many full segments may leave at once; each of them is marked as ECN-capable. */
+START_TEST(cwr_is_in_the_first_segment_of_a_burst_alone)
+{
+	uint32_t n = 0;
+
+	ecn_established();
+	s_send(40 * MSS);
+	env_turn();
+	drop_out();
+	RX(.flags = A, .seq = 1, .ack = SEQ(10));
+	drop_out();
+	t.p->ecn_cwr = true;
+	RX(.flags = A, .seq = 1, .ack = t.p->snd_max - t.p->iss);
+	ck_assert_uint_ge(t.out.n, 4);
+	for (; t.out.n > 0; n++) {
+		ck_assert_uint_eq(pkt_meta(t.out.head)->tos & 3, 2);
+		ck_assert_uint_eq(env_tx(NULL).flags & C, n == 0 ? C : 0);
+	}
+}
+END_TEST
+
 /* RFC 8257 s3.2: the echo is of the last segment. */
 START_TEST(established_dctcp_echo_follows_the_marks)
 {
@@ -313,6 +334,7 @@ main(void)
 	tcase_add_test(c, established_without_ecn_nothing_is_capable);
 	tcase_add_test(c, established_mark_is_echoed_until_cwr);
 	tcase_add_test(c, established_echo_shrinks_the_window_once);
+	tcase_add_test(c, cwr_is_in_the_first_segment_of_a_burst_alone);
 	tcase_add_test(c, established_dctcp_echo_follows_the_marks);
 	suite_add_tcase(s, c);
 	return env_main(s);
