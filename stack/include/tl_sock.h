@@ -299,8 +299,8 @@ enum { TL_TCP_STATE = 0x7401 };
  * - IPPROTO_TCP, TCP_CONGESTION: a name: newreno, cubic, dctcp or bbr; ENOENT
  * - IPPROTO_TCP, TCP_NODELAY: not 0: small segments do not wait (RFC 9293 s3.7.4)
  * - IPPROTO_TCP, TCP_FASTOPEN: how many connections that a cookie opened may wait for their
- *   handshake, of a listener (RFC 7413); 0: none. Data of a SYN come twice where the network repeats
- *   it and no replay window stops that. EOPNOTSUPP: [tcp] fastopen says no
+ *   handshake, of a listener (RFC 7413); 0: none. Data of a SYN come twice where the network
+ * repeats it and no replay window stops that. EOPNOTSUPP: [tcp] fastopen says no
  * - IPPROTO_TCP, TCP_FASTOPEN_CONNECT: 1: tl_connect() returns 0 if it has a cookie, and the SYN
  *   leaves with the first data; without any, nothing leaves. EOPNOTSUPP as above
  * - IPPROTO_TCP, TCP_MAXSEG: bytes, 88 to 32767: upper limit of the MSS
