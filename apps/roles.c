@@ -151,11 +151,13 @@ open_listener(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 static bool
 open_source(struct tl_worker *w, struct role_worker *rw, const struct role *r)
 {
-	int fd = tl_socket(w, r->addr.sa.sa_family, SOCK_STREAM, 0);
+	int fd = tl_socket(w, r->addr.sa.sa_family, SOCK_STREAM, 0), on = 1;
 	struct conn *c;
 
 	if (fd < 0)
 		return true;
+	/* It speaks first, as RFC 7413 needs it. */
+	tl_setsockopt(w, fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on));
 	if (tl_connect(w, fd, &r->addr.sa, sizeof(r->addr)) != 0 && errno != EINPROGRESS) {
 		bool early = errno == EADDRNOTAVAIL && tl_now_ns(w) - rw->first_ns < DAD_WAIT_NS;
 		char to[END_TEXT];

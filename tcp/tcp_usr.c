@@ -623,7 +623,8 @@ close_conn(struct lcore *lc, struct tcp_pcb *pcb, bool abortive)
 		return;
 	}
 	/* RFC 2525 s2.17: data that nobody read are not acknowledged by a FIN. */
-	if (abortive || buf_len(&pcb->rcv) > 0 || pcb->state == TCPS_SYN_SENT) {
+	if (abortive || buf_len(&pcb->rcv) > 0 ||
+		(pcb->state == TCPS_SYN_SENT && !has_given(pcb))) {
 		tcp_usr_abort(lc, pcb, 0);
 		return;
 	}

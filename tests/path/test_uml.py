@@ -363,6 +363,50 @@ def fast_open(build, d, peer):
     check("exit 0", stack.stop() == 0)
 
 
+FAST_SINK = """
+import socket
+l = socket.socket()
+l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+l.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
+l.bind(("10.9.0.2", 5998))
+l.listen()
+print("ready", flush=True)
+for i in range(2):
+    s, _ = l.accept()
+    options = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5]
+    n = 0
+    while d := s.recv(1 << 16):
+        n += len(d)
+    print("sink", i, n, "data in SYN" if options & 32 else "plain", flush=True)
+"""
+
+
+def fast_open_of_ours(build, d, peer):
+    """The other way round: Linux gives the cookie, and what comes with it is not sent twice."""
+    path = os.path.join(d, "fast_sink.py")
+    with open(path, "w") as f:
+        f.write(FAST_SINK)
+    peer.run("echo 3 > /proc/sys/net/ipv4/tcp_fastopen")
+    stack = lab.Stack(build, set_sas(peer, "transport", 128), d, name="fast2")
+    sink = peer.start(f"python3 {path}")
+    while "ready" not in peer.run(f"cat /run/out{sink}"):
+        time.sleep(0.1)
+    for size in (900, 3000):
+        stack.run(f"role source {PEER_IP}:5998:{size}")
+        stack.run("start")
+        for _ in range(50):  # until nothing waits for Linux any more
+            time.sleep(0.1)
+            if not [r for r in stack.table("sockets") if r["state"] in ("SYN-SENT", "FIN-WAIT-1")]:
+                break
+        stack.run("stop")
+    stack.run("start")
+    said = " / ".join(peer.finish(sink, 20).split("\n"))
+    check(f"the first is plain: {said}", "sink 0 900 plain" in said)
+    check(f"the second brought data: {said}", "sink 1 3000 data in SYN" in said)
+    check("Linux took what was in the SYN", stack.stat("tcp-fast-opens-out") == 1)
+    check("exit 0", stack.stop() == 0)
+
+
 def run(build):
     tap, d = Tap(), lab.workdir()
     capture, peer = lab.Capture(d), lab.Peer(d)
@@ -391,6 +435,7 @@ def run(build):
     tap.test("two workers, SAs on one, connections on the other", two_workers, build, d, peer)
     tap.test("two workers with a pair of SAs each (RFC 9611)", a_pair_each, build, d, peer)
     tap.test("fast open from Linux, under ESP", fast_open, build, d, peer)
+    tap.test("fast open to Linux, under ESP", fast_open_of_ours, build, d, peer)
     peer.stop()
     return 1 if tap.failed else 0
 

@@ -622,6 +622,40 @@ START_TEST(end_of_data_that_left_with_the_syn_follows_them)
 }
 END_TEST
 
+START_TEST(data_that_left_with_the_syn_outlive_their_socket)
+{
+	learn(8);
+	ck_assert_int_eq(connect_fast(), 0);
+	ck_assert_int_eq(s_send(500), 500);
+	s_close();
+	sock_new(&t.s);
+	env_turn();
+	EXPECT(S, 0, 0, 500);
+	EXPECT_STATE(SYN_SENT);
+	RX(.flags = S | A, .ack = 1);
+	EXPECT(F | A, 1, 1, 500);
+	RX(.flags = F | A, .seq = 1, .ack = 502);
+	EXPECT(A, 502, 2, 0);
+	EXPECT_STATE(TIME_WAIT);
+}
+END_TEST
+
+START_TEST(nobody_takes_the_data_of_a_socket_that_is_gone)
+{
+	learn(8);
+	t.lc->tcp->conf.syn_retries = 1;
+	ck_assert_int_eq(connect_fast(), 0);
+	ck_assert_int_eq(s_send(500), 500);
+	s_close();
+	sock_new(&t.s);
+	env_turn();
+	env_wait_us(10 * SECOND);
+	discard();
+	ck_assert_uint_eq(tcp_pcbs_in_use(t.lc), 0);
+	t.p = NULL;
+}
+END_TEST
+
 /* RFC 9293 s3.5, figure 8, with data that wait. */
 START_TEST(simultaneous_open_sends_the_data_afterwards)
 {
@@ -714,6 +748,8 @@ main(void)
 	tcase_add_test(c, client_that_is_off_says_so);
 	tcase_add_test(c, who_waits_to_send_can_be_closed);
 	tcase_add_loop_test(c, end_of_data_that_left_with_the_syn_follows_them, 0, 2);
+	tcase_add_test(c, data_that_left_with_the_syn_outlive_their_socket);
+	tcase_add_test(c, nobody_takes_the_data_of_a_socket_that_is_gone);
 	tcase_add_test(c, simultaneous_open_sends_the_data_afterwards);
 	tcase_add_test(c, cookies_of_many_servers_take_no_more_memory);
 	tcase_add_loop_test(c, option_of_another_length_is_unknown, 2, 40);
