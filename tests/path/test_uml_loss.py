@@ -25,7 +25,7 @@ RUNS, SECONDS = (10, 60) if LONG else (1, 0)
 RUNS = int(os.environ.get("TL_RUNS", RUNS))
 SHORT_BYTES = 3 << 20
 LOSS, RTT_MS = "1%", 10
-BAR = 0.95 if LONG else 0.3
+BAR = 0.95 if LONG else 0.1
 COMBINATIONS = [(sack, stamps, ecn) for sack in (1, 0) for stamps in (1, 0) for ecn in (1, 0)]
 RX_IP, TX_IP = "10.9.1.2", "10.9.2.2"
 
@@ -52,14 +52,17 @@ class Path:
                      "echo 1 >/proc/sys/net/ipv4/ip_forward",
                      *namespace("rx", RX_IP, "10.9.1.1"), *namespace("tx", TX_IP, "10.9.2.1")]:
             peer.run(line)
-        peer.run("tc qdisc add dev rx0 root netem limit 10000")
-        peer.run("ip netns exec rx tc qdisc add dev rx1 root netem limit 10000")
+        for where in ("tc qdisc add dev rx0", "tc qdisc add dev vec0",
+                      "ip netns exec rx tc qdisc add dev rx1"):
+            peer.run(f"{where} root netem limit 10000")
 
-    def set(self, data="", acks="", delay_ms=RTT_MS / 2):
-        """What the frames to the receiver meet, and those that it sends."""
+    def set(self, data="", back="", delay_ms=RTT_MS / 2):
+        """What happens to frames on their way to the receiver, and on the way back to the stack.
+        Losses are the router's: a host's own queue sees many segments as one."""
         self.peer.run(f"tc qdisc change dev rx0 root netem limit 10000 delay {delay_ms}ms {data}")
+        self.peer.run(f"tc qdisc change dev vec0 root netem limit 10000 {back}")
         self.peer.run("ip netns exec rx tc qdisc change dev rx1 root netem limit 10000 "
-                      f"delay {delay_ms}ms {acks}")
+                      f"delay {delay_ms}ms")
 
     def start(self, ns, *words):
         return self.peer.start(f"ip netns exec {ns} python3 {HERE}/uml_flow.py " +
@@ -145,7 +148,7 @@ class Options:
         self.stack = lab.Stack(build, conf("ecn = accept"), d)
         self.stack.run("role echo 7")
         self.stack.run("start")
-        path.set(data=f"loss {LOSS}", acks=f"loss {LOSS}", delay_ms=1)
+        path.set(data=f"loss {LOSS}", back=f"loss {LOSS}", delay_ms=1)
 
     def both_ways(self, sack, stamps, ecn):
         """Linux connects and hears its own octets; so each end is sender and receiver."""
@@ -162,7 +165,7 @@ class Options:
     def marks(self):
         """netem marks what it would have dropped: both ends have something to answer."""
         self.path.peer.run("ip netns exec rx sysctl -qw net.ipv4.tcp_ecn=1 net.ipv4.tcp_sack=1")
-        self.path.set(data="loss 3% ecn", acks="loss 3% ecn", delay_ms=1)
+        self.path.set(data="loss 3% ecn", back="loss 3% ecn", delay_ms=1)
         before = {k: self.stack.stat(k) for k in ("tcp-congestion-marks", "tcp-ecn-reductions")}
         job = self.path.start("rx", "echo", lab.STACK_IP, 7, 2 * self.SIZE)
         said = self.path.peer.finish(job, 120)
