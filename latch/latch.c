@@ -535,14 +535,14 @@ latch_l4_room(const struct latch *l, uint32_t mtu_bytes, uint32_t ip_hlen_bytes)
 	uint32_t inner, fixed, room;
 
 	if (l->overhead_bytes == 0)
-		return mtu_bytes - ip_hlen_bytes;
+		return mtu_bytes > ip_hlen_bytes ? mtu_bytes - ip_hlen_bytes : 0;
 	/* RFC 4303 s2.4: payload and trailer together fill whole words or blocks. */
 	if (l->path_mtu_bytes != 0)
 		mtu_bytes = RTE_MIN(mtu_bytes, l->path_mtu_bytes);
 	inner = l->mode == TL_LATCH_MODE_TUNNEL ? ip_hlen_bytes : 0;
 	fixed = l->overhead_bytes - ESP_TRAILER_BYTES + ip_hlen_bytes - inner;
-	room = (mtu_bytes - fixed) & ~(l->align - 1u);
-	return room - ESP_TRAILER_BYTES - inner;
+	room = mtu_bytes > fixed ? (mtu_bytes - fixed) & ~(l->align - 1u) : 0;
+	return room > ESP_TRAILER_BYTES + inner ? room - ESP_TRAILER_BYTES - inner : 0;
 }
 
 bool

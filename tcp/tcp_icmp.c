@@ -9,10 +9,7 @@
 
 #include "tcp/tcp_int.h"
 
-enum {
-	MTU_MIN = 68, /* RFC 791: every IPv4 link carries it */
-	MTU_FLOOR = 40 + TCP_HLEN_MIN + TCP_OPT_TS_LEN + TCP_MSS_MIN,
-};
+enum { MTU_MIN = 68 }; /* RFC 791: every IPv4 link carries it */
 
 /* RFC 1191 s7.1: routers that do not tell their MTU. */
 static uint32_t
@@ -33,7 +30,7 @@ too_big(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu)
 	if (mtu < MTU_MIN)
 		mtu = next_plateau(pcb->pmtu);
 	/* Never less than the floor of the MSS takes: a forged MTU must not make dust of data. */
-	mtu = RTE_MAX(mtu, MTU_FLOOR + (uint32_t)pcb->latch.overhead_bytes);
+	mtu = RTE_MAX(mtu, tcp_pcb_mtu_floor(pcb));
 	if (mtu >= pcb->pmtu)
 		return;
 	pcb->pmtu = (uint16_t)mtu;

@@ -17,8 +17,7 @@ enum {
 	NARROW_BYTES = 8,           /* RFC 4821 s7.3: further probing is not worth its cost */
 	BEHIND_SEGMENTS = 4,        /* so much follows a probe that its loss shows */
 	HOLE_TIMEOUTS = 3,          /* as in Linux: R1 of RFC 9293 s3.8.3 */
-	MTU_MIN_V4 = 68,
-	MTU_MIN_V6 = 1280, /* RFC 4821 s7.7 */
+	MTU_MIN_V6 = 1280,          /* RFC 4821 s7.7 */
 };
 
 /* A connection that searches. */
@@ -67,7 +66,9 @@ tcp_mtu_free(struct lcore *lc, struct tcp_pcb *pcb)
 static uint32_t
 floor_of(const struct tcp_pcb *pcb)
 {
-	return ip_addr_is_v4(&pcb->fe.key.remote) ? MTU_MIN_V4 : MTU_MIN_V6;
+	uint32_t least = tcp_pcb_mtu_floor(pcb);
+
+	return ip_addr_is_v4(&pcb->fe.key.remote) ? least : RTE_MAX(least, (uint32_t)MTU_MIN_V6);
 }
 
 /* The smallest MTU whose segments have mss octets, headers, options and ESP counted. */

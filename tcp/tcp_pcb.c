@@ -188,6 +188,12 @@ l4_room(const struct tcp_pcb *pcb, uint32_t mtu)
 	return latch_l4_room(&pcb->latch, mtu, ip_hlen(pcb));
 }
 
+uint32_t
+tcp_pcb_mtu_floor(const struct tcp_pcb *pcb)
+{
+	return 40u + TCP_HLEN_MIN + TCP_OPT_TS_LEN + TCP_MSS_MIN + pcb->latch.overhead_bytes;
+}
+
 uint16_t
 tcp_pcb_mss_at(const struct tcp_pcb *pcb, uint32_t mtu_bytes)
 {

@@ -355,6 +355,9 @@ void tcp_pcb_update_mss(struct tcp_pcb *pcb);
 /* The same if mtu_bytes was the path's, whatever it is. */
 uint16_t tcp_pcb_mss_at(const struct tcp_pcb *pcb, uint32_t mtu_bytes);
 
+/* The least MTU that is believed: the floor of the MSS fits, with all that goes around it. */
+uint32_t tcp_pcb_mtu_floor(const struct tcp_pcb *pcb);
+
 /* The MSS option that this end sends (RFC 9293 s3.7.1). */
 uint16_t tcp_pcb_own_mss(const struct tcp_pcb *pcb);
 

@@ -359,6 +359,11 @@ START_TEST(room_under_the_latch_is_what_esp_leaves)
 		ck_assert_uint_gt(20 + 8 + 8 + ((room + 1 + 2 + 3) & ~3u) + 16, mtu);
 	}
 	ck_assert_uint_eq(latch_l4_room(&clear, 1500, 20), 1480);
+	/* What is smaller than all that goes around the text leaves nothing. */
+	for (uint32_t mtu = 0; mtu < 100; mtu++) {
+		ck_assert_uint_le(latch_l4_room(&latch, mtu, 20), mtu);
+		ck_assert_uint_le(latch_l4_room(&clear, mtu, 40), mtu);
+	}
 }
 END_TEST
 

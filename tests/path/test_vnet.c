@@ -313,6 +313,18 @@ open_any(struct scene *s, uint32_t d, const uint8_t *esp, size_t len, struct cra
 	return false;
 }
 
+/* TL_TRACE=1 beside TL_SEED: each segment, as the tap decrypts it. */
+static void
+trace(const struct vnet *v, uint32_t d, const struct craft_seg *s)
+{
+	if (getenv("TL_TRACE") == NULL)
+		return;
+	fprintf(stderr,
+		"%.6f node %u: %u > %u flags %02x seq %u ack %u window %u bytes %zu ts %u/%u\n",
+		(double)v->now_ns / 1e9, d, s->sport, s->dport, s->flags, s->seq, s->ack, s->wnd,
+		s->len, s->ts_val, s->ts_ecr);
+}
+
 static bool
 tap(struct vnet *v, struct vnet_node *from, uint8_t *frame, size_t len, void *arg)
 {
@@ -329,6 +341,7 @@ tap(struct vnet *v, struct vnet_node *from, uint8_t *frame, size_t len, void *ar
 		VNET_CHECK(craft_read(ip, len - vnet_l3(v), &seg), "no TCP");
 	else if (!open_any(s, d, ip + 20, len - vnet_l3(v) - 20, &seg))
 		return true;
+	trace(v, d, &seg);
 	hear(s, d, &seg);
 	if (s->rogue && len <= CRAFT_MAX && !s->stopped) {
 		struct kept *k = &s->kept[s->nb_kept++ % KEPT_FRAMES];

@@ -230,6 +230,25 @@ START_TEST(deep_hole_halves_what_is_tried)
 }
 END_TEST
 
+/* A path that swallows everything: the floor leaves room for ESP, and segments do not grow again.
+ */
+START_TEST(bottomless_hole_ends_above_what_esp_adds)
+{
+	wire.limit = 300;
+	begin(TCP_CONF_MTU_BLACKHOLE);
+	t.fake.overhead = t.p->latch.overhead_bytes = 54;
+	wire.limit = 1;
+	for (int i = 0; i < 8000; i++) {
+		turn();
+		ck_assert_uint_ge(t.p->pmtu, 40 + 20 + 12 + TCP_MSS_MIN + 54);
+		ck_assert_uint_le(t.p->mss, 1460u);
+	}
+	pkt_queue_drop(t.lc, &t.out, DROP_PORT_CLOSED);
+	ck_assert_uint_ge(st(ST_TCP_MTU_BLACKHOLE), 5);
+	ck_assert_uint_le(t.p->mss, 200);
+}
+END_TEST
+
 /* RFC 8899 s5.1.1: PMTU_RAISE_TIMER */
 START_TEST(wider_path_is_found_minutes_later)
 {
@@ -354,6 +373,7 @@ main(void)
 	tcase_add_test(c, connection_that_may_not_probe_stays_in_the_hole);
 	tcase_add_test(c, two_timeouts_are_no_black_hole);
 	tcase_add_test(c, deep_hole_halves_what_is_tried);
+	tcase_add_test(c, bottomless_hole_ends_above_what_esp_adds);
 	tcase_add_test(c, wider_path_is_found_minutes_later);
 	tcase_add_test(c, probe_lost_among_others_says_nothing);
 	tcase_add_test(c, router_that_speaks_is_believed);
