@@ -61,8 +61,6 @@ sockets = {case.get("sockets", 4096)}
 manual-keys = i-accept-the-risk
 auto-latch = {"yes" if case.get("latch", True) else "no"}
 [tcp]
-sndbuf = 1048576
-rcvbuf = 1048576
 max-connections = {case.get("sockets", 4096)}
 msl-ms = {case.get("msl", 30000)}
 [eal]
