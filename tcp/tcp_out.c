@@ -372,6 +372,9 @@ is_paced(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	if (likely(pcb->cc.pace == 0) || lc->now_ns >= pcb->pace_ns)
 		return false;
+	/* A timer asked for one segment, and asks once. */
+	if ((pcb->out_flags & (TCP_OUT_PROBE | TCP_OUT_FORCE | TCP_OUT_TLP)) != 0)
+		return false;
 	if (pcb->snd_una != tcp_snd_end(pcb))
 		tcp_tmr_pace(lc, pcb);
 	return true;

@@ -438,6 +438,24 @@ START_TEST(paced_connection_spreads_its_segments)
 }
 END_TEST
 
+/* RFC 9293 s3.8.6.2.1, (4): what the override timeout sends does not wait for its turn, or nothing
+ * would send it later: the window is too small for the other reasons. */
+START_TEST(paced_connection_sends_what_is_forced)
+{
+	t.lc->tcp->conf.cc = TCP_CONF_BBR;
+	pcb_established();
+	RX(.flags = A, .seq = 1, .ack = 1, .wnd = 500);
+	t.p->cc.pace = 1;
+	t.p->pace_ns = t.lc->now_ns + 10000 * NS_PER_MS;
+	s_send(10 * MSS);
+	env_turn();
+	EXPECT_NONE();
+	env_wait_us(t.p->rto_us);
+	EXPECT(A, 1, 1, 500);
+	EXPECT_NONE();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -464,6 +482,7 @@ main(void)
 	tcase_add_test(c, listener_gives_its_choice_to_its_children);
 	tcase_add_test(c, initial_window_follows_the_configuration);
 	tcase_add_test(c, paced_connection_spreads_its_segments);
+	tcase_add_test(c, paced_connection_sends_what_is_forced);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }
