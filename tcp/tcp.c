@@ -55,6 +55,19 @@ secret_draw(struct lcore *lc, struct tcp_secret *s)
 	s->k[1] = rand_u64(lc->rand);
 }
 
+void
+tcp_conf_secrets(struct lcore *lc, struct tcp_conf *c)
+{
+	secret_draw(lc, &c->isn_secret);
+	secret_draw(lc, &c->ts_secret);
+	secret_draw(lc, &c->cookie_secret);
+	if (!c->has_fastopen_key)
+		rand_bytes(lc->rand, c->fastopen_key, sizeof(c->fastopen_key));
+	c->has_fastopen_key = true;
+	c->fastopen_run = rand_u64(lc->rand);
+	c->has_secrets = true;
+}
+
 int
 tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 {
@@ -80,8 +93,10 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	tc->conf = *conf;
 	if (tcp_tfo_create(tc) != 0 || tcp_mtu_create(tc) != 0)
 		goto no_peers;
-	if (!tc->conf.has_fastopen_key)
+	if (!tc->conf.has_secrets)
 		tcp_conf_secrets(lc, &tc->conf);
+	if (tc->conf.cookie_ns == NULL)
+		tc->conf.cookie_ns = &tc->own_cookie_ns;
 	TAILQ_INIT(&tc->all);
 	TAILQ_INIT(&tc->out);
 	TAILQ_INIT(&tc->reap);
@@ -92,9 +107,6 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 		LIST_INIT(&tc->bound[i]);
 	/* A quarter of the packets may wait for holes; the rest keeps the worker receiving. */
 	tc->ooo_max = lc->pkt_pool->size / 4;
-	secret_draw(lc, &tc->isn_secret);
-	secret_draw(lc, &tc->ts_secret);
-	secret_draw(lc, &tc->cookie_secret);
 	lc->tcp = tc;
 	latch_set_owner(lc, IPPROTO_N_TCP, tcp_latch_alert);
 	return 0;

@@ -5,11 +5,14 @@
 #ifndef TL_TCP_TCP_H
 #define TL_TCP_TCP_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stack/base/lcore.h"
 #include "stack/base/pkt.h"
 #include "stack/base/sock.h"
+#include "tcp/tcp_isn.h"
 
 enum tcp_conf_cc { TCP_CONF_NEWRENO = 0, TCP_CONF_CUBIC, TCP_CONF_DCTCP, TCP_CONF_BBR };
 
@@ -51,7 +54,13 @@ struct tcp_conf {
 	uint32_t fastopen_pause_s; /* after a black hole, RFC 7413 s4.1.3.1 */
 	uint32_t mtu_probe_s;      /* between searches for a larger MTU */
 	uint16_t base_mss;         /* what path MTU probing begins with */
-	uint64_t fastopen_run;     /* of this process: tcp_conf_secrets() */
+	/* Drawn by tcp_conf_secrets(), for all workers: any of them may have the next connection of
+	 * a 5-tuple (RFC 6528, RFC 6191), or the ACK of a cookie that another one gave. */
+	struct tcp_secret isn_secret, ts_secret, cookie_secret;
+	uint64_t fastopen_run;
+	_Atomic uint64_t
+		*cookie_ns; /* when a worker last sent a SYN cookie; NULL: each for itself */
+	bool has_secrets;
 	uint8_t fastopen_key[16];
 	bool has_fastopen_key; /* else a random one */
 	uint8_t fastopen;      /* TCP_CONF_TFO_* */

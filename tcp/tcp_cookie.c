@@ -63,7 +63,7 @@ cookie(const struct lcore *lc, const struct rte_mbuf *m, uint32_t peer_isn, uint
 	c.profile = pkt_is_tagged(lc, m) ? pkt_tag(lc, m)->profile : 0;
 	c.time = time;
 	c.mss = mss;
-	mac = (uint32_t)tcp_siphash(&lc->tcp->cookie_secret, &c, sizeof(c)) & MAC_MASK;
+	mac = (uint32_t)tcp_siphash(&lc->tcp->conf.cookie_secret, &c, sizeof(c)) & MAC_MASK;
 	return (time & ((1u << TIME_BITS) - 1)) << TIME_SHIFT | mss << MSS_SHIFT | mac;
 }
 
@@ -135,8 +135,7 @@ tcp_cookie_send(
 			stamp(lc, ws | (uint32_t)s.wscale << OWN_WS_SHIFT) + tcp_ts_offset(lc, k);
 		s.ts_ecr = syn->ts_val;
 	}
-	lc->tcp->cookie_ns = lc->now_ns;
-	lc->tcp->cookies_out = true;
+	atomic_store_explicit(lc->tcp->conf.cookie_ns, lc->now_ns, memory_order_relaxed);
 	lc_count(lc, ST_TCP_COOKIE_OUT);
 	tcp_build_answer(lc, &s, syn->m);
 }
@@ -144,8 +143,10 @@ tcp_cookie_send(
 bool
 tcp_cookie_is_on(const struct lcore *lc)
 {
-	return lc->tcp->cookies_out &&
-	       lc->now_ns - lc->tcp->cookie_ns < 2 * PERIOD_S * UINT64_C(1000000000);
+	uint64_t sent = atomic_load_explicit(lc->tcp->conf.cookie_ns, memory_order_relaxed);
+
+	/* The clock of another worker may be ahead by a little. */
+	return sent != 0 && (int64_t)(lc->now_ns - sent) < 2 * PERIOD_S * INT64_C(1000000000);
 }
 
 /* The SYN that an ACK tells of, as far as its cookie is ours, and the window scale that we

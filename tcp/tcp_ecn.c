@@ -27,7 +27,8 @@ is_dctcp(const struct tcp_pcb *pcb)
 uint8_t
 tcp_ecn_syn_flags(const struct lcore *lc, const struct tcp_pcb *pcb)
 {
-	if (pcb->state == TCPS_SYN_RCVD)
+	/* Of a fast open, the answer may be sent in any state. */
+	if (pcb->state == TCPS_SYN_RCVD || pcb->tfo_unproved)
 		return pcb->opt_ecn ? TCP_F_ECE : 0;
 	/* RFC 3168 s6.1.1.1: a SYN that was lost may have been dropped for its flags. */
 	if (pcb->syn_again || lc->tcp->conf.ecn != TCP_CONF_ECN_ASK)

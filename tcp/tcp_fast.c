@@ -15,7 +15,7 @@
 static bool
 is_plain(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	if (pcb->state != TCPS_ESTABLISHED || pcb->doomed)
+	if (pcb->state != TCPS_ESTABLISHED || pcb->doomed || pcb->tfo_unproved)
 		return false;
 	if ((seg->flags & (uint8_t)~TCP_F_PSH) != TCP_F_ACK || seg->sack_n > 0)
 		return false;
@@ -80,6 +80,8 @@ take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg, uint32_t n, uin
 		pcb->ts_recent = seg->ts_val;
 		pcb->ts_recent_ns = lc->now_ns;
 	}
+	/* What they say, the last of them said last: SND.WL1 is its number. */
+	seg->seq = seg[n - 1].seq;
 	if (says_nothing_new(pcb, seg))
 		pcb->snd_wl1 = seg->seq;
 	else

@@ -179,6 +179,7 @@ seg_check_rst(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	else if (pcb->state == TCPS_CLOSING || pcb->state == TCPS_LAST_ACK ||
 		 pcb->state == TCPS_TIME_WAIT)
 		err = 0;
+	tcp_tfo_reset(lc, pcb);
 	tcp_pcb_end(lc, pcb, err);
 	return false;
 }
@@ -209,15 +210,22 @@ fin_in_turn(struct lcore *lc, struct tcp_pcb *pcb)
 	tcp_usr_fin(lc, pcb);
 }
 
-/* RFC 9293 s3.10.7.4, fifth, SYN-RECEIVED. */
+/* RFC 9293 s3.10.7.4, fifth, SYN-RECEIVED: our SYN is acknowledged, or the segment is refused. */
+static bool
+acks_our_syn(struct lcore *lc, const struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	if (seq_gt(seg->ack, pcb->snd_una) && seq_leq(seg->ack, pcb->snd_max))
+		return true;
+	tcp_out_refuse(lc, seg);
+	seg->why = DROP_TCP_ACK;
+	return false;
+}
+
 static bool
 syn_rcvd_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
-	if (!seq_gt(seg->ack, pcb->snd_una) || seq_gt(seg->ack, pcb->snd_max)) {
-		tcp_out_refuse(lc, seg);
-		seg->why = DROP_TCP_ACK;
+	if (!acks_our_syn(lc, pcb, seg))
 		return false;
-	}
 	if (tcp_syn_defer(lc, pcb, seg))
 		return false;
 	/* A full accept queue: as if the ACK was lost; our SYN-ACK will ask for it again. */
@@ -270,6 +278,9 @@ seg_check_ack(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 	}
 	if (pcb->state == TCPS_SYN_RCVD)
 		return syn_rcvd_ack(lc, pcb, seg);
+	/* A fast open is no more than that before its SYN is acknowledged. */
+	if (unlikely(pcb->tfo_unproved) && !acks_our_syn(lc, pcb, seg))
+		return false;
 	if (!tcp_ack(lc, pcb, seg))
 		return false;
 	return ack_of_fin(lc, pcb);

@@ -222,6 +222,8 @@ void tcp_tfo_syn(
 	struct lcore *lc, const struct tcp_pcb *lsn, struct tcp_pcb *pcb, struct tcp_seg *syn);
 /* An unproved connection's SYN was acknowledged, or the connection ends. */
 void tcp_tfo_proved(struct lcore *lc, struct tcp_pcb *pcb);
+/* A RST came for it. */
+void tcp_tfo_reset(struct lcore *lc, struct tcp_pcb *pcb);
 /* The SYN that opened it comes again, so our answer was lost; true: it leaves again. */
 bool tcp_tfo_same_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg);
 /* Of an unproved connection: our SYN, if it has to leave now. */

@@ -61,11 +61,11 @@ uint32_t
 tcp_isn(const struct lcore *lc, const struct flow_key *k)
 {
 	return (uint32_t)(lc->now_ns / 4000) +
-	       (uint32_t)tcp_siphash(&lc->tcp->isn_secret, k, sizeof(*k));
+	       (uint32_t)tcp_siphash(&lc->tcp->conf.isn_secret, k, sizeof(*k));
 }
 
 uint32_t
 tcp_ts_offset(const struct lcore *lc, const struct flow_key *k)
 {
-	return (uint32_t)tcp_siphash(&lc->tcp->ts_secret, k, sizeof(*k));
+	return (uint32_t)tcp_siphash(&lc->tcp->conf.ts_secret, k, sizeof(*k));
 }

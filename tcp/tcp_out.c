@@ -391,9 +391,10 @@ run_len(const struct tcp_pcb *pcb, const struct tcp_seg *s, uint32_t max)
 
 	if (s->flags != TCP_F_ACK || s->len == 0 || s->seq != pcb->snd_max || pcb->cc.pace != 0)
 		return 1;
-	/* RFC 3168 s6.1.2: CWR is said in one segment. */
+	/* RFC 3168 s6.1.2: CWR is said in one segment. RFC 2883 s4, (1): a duplicate too. */
 	if ((pcb->out_flags & (TCP_OUT_PROBE | TCP_OUT_TLP)) != 0 || pcb->ecn_cwr ||
-		!tcp_is_synced(pcb) || s->len != full_len(pcb))
+		pcb->rsack.dup.l != pcb->rsack.dup.r || !tcp_is_synced(pcb) ||
+		s->len != full_len(pcb))
 		return 1;
 	room = RTE_MIN(room, tcp_data_end(pcb) - s->seq - 1);
 	room = RTE_MIN(room, pcb->cc.cwnd_bytes - pipe);

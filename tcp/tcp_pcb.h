@@ -316,13 +316,15 @@ struct tcp_ctx {
 	uint32_t ooo_max;
 	uint32_t challenge_left; /* RFC 5961 s7 */
 	uint64_t challenge_ns;
-	struct tcp_secret isn_secret, ts_secret, cookie_secret;
-	uint64_t cookie_ns; /* when the last one was sent */
-	bool cookies_out;
-	struct tcp_mtu *mtu; /* NULL: no probing */
+	_Atomic uint64_t own_cookie_ns; /* where no other worker shares it */
+	struct tcp_mtu *mtu;            /* NULL: no probing */
 	uint16_t mtu_unused;
-	struct tcp_tfo_peer *tfo_peers;          /* whose fast open cookies we have */
-	uint32_t tfo_pending[TCP_BOUND_BUCKETS]; /* unproved, by local port */
+	struct tcp_tfo_peer *tfo_peers; /* whose fast open cookies we have */
+	struct tcp_tfo_pending {
+		uint32_t n;               /* unproved, and such as were reset lately */
+		uint32_t reset;           /* those */
+		uint64_t until_ns;        /* they count until then */
+	} tfo_pending[TCP_BOUND_BUCKETS]; /* by local port */
 };
 
 /* A closed control block, or NULL. Takes the oldest TIME-WAIT if the pool is empty. */

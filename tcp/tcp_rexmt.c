@@ -133,7 +133,9 @@ tcp_rexmt_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 		tcp_rec_timeout(lc, pcb);
 	else
 		pcb->snd_nxt = pcb->iss;
-	if (tcp_is_synced(pcb) && pcb->snd_wnd == 0) {
+	/* The SYN of a fast open needs no window, and has octets behind it only when there was one.
+	 */
+	if (tcp_is_synced(pcb) && pcb->snd_wnd == 0 && !pcb->tfo_unproved) {
 		pcb->persist = true;
 		pcb->persist_shift = (uint8_t)RTE_MIN(pcb->persist_shift + 1, SHIFT_MAX);
 		tcp_output_mark(lc, pcb, TCP_OUT_PROBE);

@@ -27,6 +27,7 @@ enum {
 	PEER_WAYS = 4,
 	OPTIONS_MAX = TCP_HLEN_MAX - TCP_HLEN_MIN,
 	PAUSE_SHIFT_MAX = 6,
+	RESET_COUNTS_S = 60,
 };
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -50,15 +51,6 @@ struct covered {
 	uint32_t profile;
 	uint32_t zero;
 };
-
-void
-tcp_conf_secrets(struct lcore *lc, struct tcp_conf *c)
-{
-	if (!c->has_fastopen_key)
-		rand_bytes(lc->rand, c->fastopen_key, sizeof(c->fastopen_key));
-	c->has_fastopen_key = true;
-	c->fastopen_run = rand_u64(lc->rand);
-}
 
 int
 tcp_tfo_create(struct tcp_ctx *tc)
@@ -115,10 +107,20 @@ is_good_cookie(const struct lcore *lc, const struct tcp_pcb *pcb, const struct t
 	return differ == 0;
 }
 
-static uint32_t *
+static struct tcp_tfo_pending *
 pending(struct lcore *lc, const struct tcp_pcb *pcb)
 {
 	return &lc->tcp->tfo_pending[rte_be_to_cpu_16(pcb->fe.key.lport) % TCP_BOUND_BUCKETS];
+}
+
+static bool
+is_full(const struct lcore *lc, struct tcp_tfo_pending *p, uint32_t qlen)
+{
+	if (p->reset > 0 && lc->now_ns >= p->until_ns) {
+		p->n -= p->reset;
+		p->reset = 0;
+	}
+	return p->n >= qlen;
 }
 
 /* The data of the SYN are taken and the child may answer (RFC 7413 s4.2.2). */
@@ -126,7 +128,7 @@ static void
 open_early(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *syn)
 {
 	pcb->tfo_unproved = pcb->tfo_data = true;
-	(*pending(lc, pcb))++;
+	pending(lc, pcb)->n++;
 	tcp_ack_open_early(lc, pcb, syn);
 	tcp_set_state(lc, pcb, TCPS_ESTABLISHED);
 	tcp_syn_done(lc, pcb);
@@ -155,7 +157,7 @@ tcp_tfo_syn(struct lcore *lc, const struct tcp_pcb *lsn, struct tcp_pcb *pcb, st
 	if (syn->len == 0)
 		return;
 	/* RFC 7413 s5.1: who has a cookie may still be many. */
-	if (*pending(lc, pcb) >= m->tfo_qlen) {
+	if (is_full(lc, pending(lc, pcb), m->tfo_qlen)) {
 		lc_count(lc, ST_TCP_TFO_OVERFLOW);
 		return;
 	}
@@ -166,7 +168,21 @@ void
 tcp_tfo_proved(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	pcb->tfo_unproved = false;
-	(*pending(lc, pcb))--;
+	pending(lc, pcb)->n--;
+}
+
+/* Who sends in another's name has each of his requests reset by that one; as in Linux, they count
+ * for a minute more, or nothing would limit him. */
+void
+tcp_tfo_reset(struct lcore *lc, struct tcp_pcb *pcb)
+{
+	struct tcp_tfo_pending *p = pending(lc, pcb);
+
+	if (!pcb->tfo_unproved)
+		return;
+	pcb->tfo_unproved = false;
+	p->reset++;
+	p->until_ns = lc->now_ns + RESET_COUNTS_S * SECOND_NS;
 }
 
 bool
@@ -207,7 +223,8 @@ peer_set(const struct lcore *lc, const struct tcp_pcb *pcb)
 	k.client = pcb->fe.key.remote;
 	k.profile = pcb->latch.profile_out;
 	return &lc->tcp->tfo_peers[PEER_WAYS *
-				   (tcp_siphash(&lc->tcp->ts_secret, &k, sizeof(k)) % PEER_SETS)];
+				   (tcp_siphash(&lc->tcp->conf.ts_secret, &k, sizeof(k)) %
+					   PEER_SETS)];
 }
 
 static struct tcp_tfo_peer *

@@ -199,8 +199,10 @@ worker_create(struct tl_stack *s, struct lcore *lc)
 		rc = esp_create(lc, &esp);
 	if (rc == 0)
 		rc = latch_create(lc, &s->conf.latch, s->conf.tables);
-	if (rc == 0 && lc->id == 0)
+	if (rc == 0 && lc->id == 0) {
 		tcp_conf_secrets(lc, &s->conf.tcp);
+		s->conf.tcp.cookie_ns = &s->cookie_ns;
+	}
 	if (rc == 0)
 		rc = tcp_create(lc, &s->conf.tcp);
 	if (rc == 0)

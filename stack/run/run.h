@@ -50,6 +50,7 @@ struct tl_stack {
 	bool started;
 	struct control control;
 	struct flow_dir *flow_dir;         /* NULL with one worker */
+	_Atomic uint64_t cookie_ns;        /* when a worker last sent a SYN cookie */
 	void *service;                     /* of the one that is registered */
 	struct capture *capture;           /* NULL: none was started */
 	struct tl_capture_result captured; /* of the last one that ended */

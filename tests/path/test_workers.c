@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_int.h"
 #include "tests/util/vnet_lab.h"
 
 static const struct lab_opts two_workers = {.workers = 2, .ethernet = true};
@@ -149,6 +149,24 @@ START_TEST(rogue_at_the_wrong_worker_breaks_the_connection_at_its_own)
 	lab_pass(l, VNET_MS);
 	ck_assert_int_eq(l->c->end[0].state, APP_FAILED);
 	ck_assert_int_eq(l->c->end[0].info.reason, TL_LATCH_PEER_CONFLICT);
+	lab_free(l);
+}
+END_TEST
+
+/* RFC 6528, RFC 6191: the next connection of a 5-tuple may be another worker's, and so may the ACK
+ * of a cookie. */
+START_TEST(secrets_of_a_connection_are_those_of_all_workers)
+{
+	struct lab *l = lab_with(&two_workers, to_any_worker);
+	const struct lcore *a = l->n[0]->s->lc[0], *b = l->n[0]->s->lc[1];
+	struct flow_key k = {.lport = RTE_BE16(1), .proto = IPPROTO_TCP};
+
+	ck_assert_uint_eq(tcp_ts_offset(a, &k), tcp_ts_offset(b, &k));
+	ck_assert_uint_eq(a->now_ns, b->now_ns);
+	ck_assert_uint_eq(tcp_isn(a, &k), tcp_isn(b, &k));
+	ck_assert(!tcp_cookie_is_on(a) && !tcp_cookie_is_on(b));
+	atomic_store(a->tcp->conf.cookie_ns, a->now_ns);
+	ck_assert(tcp_cookie_is_on(a) && tcp_cookie_is_on(b));
 	lab_free(l);
 }
 END_TEST
@@ -569,6 +587,7 @@ main(void)
 	tcase_add_test(c, frames_at_any_worker_make_whole_streams_both_ways);
 	tcase_add_test(c, clear_frames_at_the_wrong_worker_find_their_connection);
 	tcase_add_test(c, rogue_at_the_wrong_worker_breaks_the_connection_at_its_own);
+	tcase_add_test(c, secrets_of_a_connection_are_those_of_all_workers);
 	tcase_add_test(c, icmp_error_finds_the_worker_of_the_flow_that_it_quotes);
 	tcase_add_test(c, f1_sa_revoked_while_its_packets_wait_in_a_ring_drops_them);
 	tcase_add_test(c, f3_sa_deleted_while_its_packets_wait_in_a_ring_keeps_them);

@@ -323,6 +323,23 @@ START_TEST(older_timestamp_ends_a_run)
 }
 END_TEST
 
+/* A bare ACK overtook the text: what the end of the run says of the window is the news. */
+START_TEST(window_of_a_run_is_that_of_its_last_segment)
+{
+	struct tcp_seg s[RUN];
+
+	pcb_established();
+	t.p->snd_wl1 = t.p->rcv_nxt + 150;
+	t.p->snd_wl2 = t.p->snd_una;
+	run_of(s);
+	for (uint32_t i = 0; i < RUN; i++)
+		s[i].wnd = 12345;
+	ck_assert_uint_eq(run_taken(s), RUN);
+	ck_assert_uint_eq(t.p->snd_wnd, 12345);
+	ck_assert_uint_eq(t.p->snd_wl1 - t.p->irs, 301);
+}
+END_TEST
+
 /* F-9: where a verdict may have aged, each segment is judged again before anything is done. */
 START_TEST(run_is_merged_only_while_the_verdicts_hold)
 {
@@ -364,6 +381,7 @@ main(void)
 	tcase_add_test(c, run_is_taken_at_once_and_acknowledged_once);
 	tcase_add_loop_test(c, f10_run_ends_where_the_tag_changes, 0, 3);
 	tcase_add_loop_test(c, run_ends_where_a_segment_says_something_else, 0, 11);
+	tcase_add_test(c, window_of_a_run_is_that_of_its_last_segment);
 	tcase_add_loop_test(c, run_is_merged_only_while_the_verdicts_hold, 0, 2);
 	tcase_add_test(c, run_ends_with_a_segment_whose_checksum_is_wrong);
 	tcase_add_test(c, older_timestamp_ends_a_run);

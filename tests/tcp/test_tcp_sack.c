@@ -113,6 +113,26 @@ START_TEST(established_timestamps_leave_room_for_three)
 END_TEST
 
 /* RFC 2883 s4: old, then held. */
+/* RFC 2883 s4, (1): also where many segments leave at once. */
+START_TEST(established_duplicate_is_told_by_one_segment_of_a_burst)
+{
+	uint32_t told = 0;
+
+	t.peer_sack = true;
+	pcb_established();
+	RX(.flags = A, .seq = 1, .ack = 1, .len = 100);
+	RX(.flags = A, .seq = 101, .ack = 1, .len = 100);
+	while (t.out.n > 0)
+		env_tx(NULL);
+	ck_assert_int_eq(s_send(4 * MSS + 100), 4 * MSS + 100);
+	RX(.flags = A, .seq = 1, .ack = 1, .len = 100);
+	ck_assert_uint_ge(t.out.n, 4);
+	while (t.out.n > 0)
+		told += env_tx(NULL).sack_n;
+	ck_assert_uint_eq(told, 1);
+}
+END_TEST
+
 START_TEST(established_duplicates_are_told_once)
 {
 	sack_established();
@@ -321,6 +341,7 @@ main(void)
 	tcase_add_test(c, established_holes_are_told_most_recent_first);
 	tcase_add_test(c, established_options_bound_the_blocks);
 	tcase_add_test(c, established_timestamps_leave_room_for_three);
+	tcase_add_test(c, established_duplicate_is_told_by_one_segment_of_a_burst);
 	tcase_add_test(c, established_duplicates_are_told_once);
 	tcase_add_test(c, established_data_make_room_for_blocks);
 	tcase_add_test(c, blocks_split_and_join_ranges);

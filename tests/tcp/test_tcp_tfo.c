@@ -136,6 +136,60 @@ START_TEST(data_of_a_syn_with_a_cookie_are_served_at_once)
 }
 END_TEST
 
+/* RFC 3168 s6.1.1: the answer says ECE where the SYN asked, and nothing where it did not. */
+START_TEST(ecn_of_the_answer_is_that_of_any_syn_ack)
+{
+	bool asks = _i & 1;
+
+	server(5);
+	t.lc->tcp->conf.ecn = _i < 2 ? TCP_CONF_ECN_ACCEPT : TCP_CONF_ECN_ASK;
+	ask();
+	RX(.flags = (uint8_t)(S | (asks ? TCP_F_ECE | TCP_F_CWR : 0)), .opts = TCP_O_TFO,
+		.tfo = cookie, .tfo_len = 8, .len = 100);
+	t.p = flow_of(PEER_PORT);
+	ck_assert_uint_eq(t.p->opt_ecn, asks);
+	ck_assert_uint_eq(env_tx(NULL).flags, S | A | (asks ? TCP_F_ECE : 0));
+	env_wait_us(1000000);
+	ck_assert_uint_eq(env_tx(NULL).flags, S | A | (asks ? TCP_F_ECE : 0));
+	discard();
+}
+END_TEST
+
+/* RFC 9293 s3.10.7.4, fifth, SYN-RECEIVED: who has not seen our SYN has nothing more to say. */
+START_TEST(text_that_does_not_acknowledge_our_syn_is_refused)
+{
+	static const uint32_t acks[] = {0, (uint32_t)-60000, 2};
+
+	server(5);
+	ask();
+	open_with(300);
+	RX(.flags = A, .seq = 301, .ack = acks[_i], .len = 10);
+	EXPECT(R, acks[_i], 0, 0);
+	ck_assert(t.p->tfo_unproved);
+	ck_assert_uint_eq(t.p->rcv_nxt - t.p->irs, 301);
+	RX(.flags = A, .seq = 301, .ack = 1, .len = 10);
+	ck_assert(!t.p->tfo_unproved);
+	ck_assert_uint_eq(t.p->rcv_nxt - t.p->irs, 311);
+	discard();
+}
+END_TEST
+
+START_TEST(closed_window_of_a_syn_does_not_double_the_answer)
+{
+	server(5);
+	ask();
+	RX(.flags = S, .opts = TCP_O_TFO, .tfo = cookie, .tfo_len = 8, .len = 100, .wnd_0 = true);
+	t.p = flow_of(PEER_PORT);
+	ck_assert_uint_eq(env_tx(NULL).flags, S | A);
+	for (uint32_t i = 0; i < 3; i++) {
+		env_wait_us(SECOND << i);
+		ck_assert_uint_eq(env_tx(NULL).flags, S | A);
+		EXPECT_NONE();
+	}
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_PROBE], 0);
+}
+END_TEST
+
 START_TEST(answer_and_syn_are_acknowledged_together)
 {
 	server(5);
@@ -307,10 +361,30 @@ START_TEST(unproved_connections_are_limited)
 	ck_assert_uint_eq(flow_of(101)->state, TCPS_ESTABLISHED);
 	ck_assert_uint_eq(flow_of(102)->state, TCPS_SYN_RCVD);
 	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TFO_OVERFLOW], 1);
-	/* One ends, and there is room again. */
-	RX(.flags = R, .seq = 11, .peer_port = 100);
+	/* One proves to be there, and there is room again. */
+	t.p = flow_of(100);
+	RX(.flags = A, .seq = 11, .ack = 1, .peer_port = 100);
 	RX(.flags = S, .opts = TCP_O_TFO, .tfo = cookie, .tfo_len = 8, .len = 10, .peer_port = 103);
 	ck_assert_uint_eq(flow_of(103)->state, TCPS_ESTABLISHED);
+	discard();
+}
+END_TEST
+
+/* Who sends in another's name has each of his requests reset by that one, and would never be
+ * limited. */
+START_TEST(reset_of_an_unproved_connection_keeps_its_place_for_a_minute)
+{
+	server(1);
+	ask();
+	open_with(100);
+	RX(.flags = R, .seq = 101);
+	ck_assert_ptr_null(flow_of(PEER_PORT));
+	RX(.flags = S, .opts = TCP_O_TFO, .tfo = cookie, .tfo_len = 8, .len = 100);
+	ck_assert_uint_eq(t.lc->stat.st[ST_TCP_TFO_OVERFLOW], 1);
+	EXPECT(S | A, 0, 1, 0);
+	RX(.flags = R, .seq = 1);
+	env_wait_us(60 * SECOND);
+	ck_assert_uint_eq(open_with(100).ack, 101);
 	discard();
 }
 END_TEST
@@ -329,7 +403,7 @@ START_TEST(unproved_connection_is_given_up_like_a_half_open_one)
 	env_wait_us(4 * SECOND);
 	EXPECT_STATE(CLOSED);
 	ck_assert_int_eq(s_so_error(), ETIMEDOUT);
-	ck_assert_uint_eq(t.lc->tcp->tfo_pending[OWN_PORT], 0);
+	ck_assert_uint_eq(t.lc->tcp->tfo_pending[OWN_PORT].n, 0);
 }
 END_TEST
 
@@ -725,6 +799,9 @@ main(void)
 	tcase_add_checked_fixture(c, setup_tfo, teardown);
 	tcase_add_test(c, server_is_off_until_it_is_configured_and_asked_for);
 	tcase_add_test(c, data_of_a_syn_with_a_cookie_are_served_at_once);
+	tcase_add_loop_test(c, ecn_of_the_answer_is_that_of_any_syn_ack, 0, 4);
+	tcase_add_loop_test(c, text_that_does_not_acknowledge_our_syn_is_refused, 0, 3);
+	tcase_add_test(c, closed_window_of_a_syn_does_not_double_the_answer);
 	tcase_add_test(c, answer_and_syn_are_acknowledged_together);
 	tcase_add_loop_test(c, lost_answer_to_a_syn_leaves_again_and_then_the_data, 0, 2);
 	tcase_add_test(c, syn_that_comes_again_without_data_is_answered_again);
@@ -734,6 +811,7 @@ main(void)
 	tcase_add_test(c, cookie_is_worth_nothing_under_another_profile);
 	tcase_add_test(c, syn_that_the_latch_refuses_brings_nothing);
 	tcase_add_test(c, unproved_connections_are_limited);
+	tcase_add_test(c, reset_of_an_unproved_connection_keeps_its_place_for_a_minute);
 	tcase_add_test(c, unproved_connection_is_given_up_like_a_half_open_one);
 	tcase_add_test(c, unproved_connection_closes_in_order);
 	tcase_add_test(c, second_connection_takes_data_along);
