@@ -49,7 +49,10 @@ def bulk_text(results, directory):
             bars.append((name, r["gbit_s"]))
     for r in rows(results, "linux"):
         bars.append((f"Linux clear, TSO {'on' if r['tso'] else 'off'}", r["gbit_s"]))
-    text = "## Bulk\n\nTwo processes on net_memif, one core each. Where a host moves the CPUs of its virtual machines, rows of one run can differ fourfold: while the two share no cache, copying a frame into the other process takes some 1,700 cycles more (MTU 1500), which is seen in the sender's cycles and is nothing of the stack's.\n\n"
+    text = ("## Bulk\n\nTwo processes on net_memif, one core each. On a virtual machine rows of one run can differ fourfold: "
+            "at times the copy of a frame into the other process, inside net_memif, takes some 1,700 cycles more (MTU 1500), "
+            "which is in the sender's cycles. The likely reason is that the host moved the two CPUs to where they share no "
+            "cache.\n\n")
     text += table(("MTU", "bare port, cycles a frame", "Gbit/s", "engine, encrypt / decrypt", "limit, Gbit/s"),
                   [(m, f"{r['wire_cycles']:.0f}", f"{r['wire_gbit_s']:.1f}",
                     f"{r['encrypt_cycles']:.0f} / {r['decrypt_cycles']:.0f}", f"{r['limit_gbit_s']:.1f}")
