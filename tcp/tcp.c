@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
@@ -146,6 +147,7 @@ tcp_destroy(struct lcore *lc)
 	rte_mempool_free(tc->ranges);
 	free(tc->tfo_peers);
 	free(tc->mtu);
+	explicit_bzero(&tc->conf, sizeof(tc->conf)); /* its secrets */
 	free(tc);
 	lc->tcp = NULL;
 }

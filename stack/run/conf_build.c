@@ -671,6 +671,8 @@ conf_done(struct stack_conf *sc)
 {
 	if (sc->sa != NULL)
 		OPENSSL_cleanse(sc->sa, sc->cap_sas * sizeof(*sc->sa));
+	/* The workers have their own by now. */
+	OPENSSL_cleanse(sc->tcp.fastopen_key, sizeof(sc->tcp.fastopen_key));
 	free(sc->sa);
 	free(sc->rule);
 	free(sc->peer);

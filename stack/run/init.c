@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -491,6 +492,7 @@ tl_destroy(struct tl_stack *s)
 	control_destroy(s);
 	free(s->conf.ident);
 	latch_tables_free(s->conf.tables);
+	OPENSSL_cleanse(&s->conf.tcp, sizeof(s->conf.tcp)); /* secrets of all workers */
 	free(s);
 }
 
