@@ -58,8 +58,8 @@ struct tcp_conf {
 	 * a 5-tuple (RFC 6528, RFC 6191), or the ACK of a cookie that another one gave. */
 	struct tcp_secret isn_secret, ts_secret, cookie_secret;
 	uint64_t fastopen_run;
-	_Atomic uint64_t
-		*cookie_ns; /* when a worker last sent a SYN cookie; NULL: each for itself */
+	/* When a worker last sent a SYN cookie; NULL: each for itself. */
+	_Atomic uint64_t *cookie_ns;
 	bool has_secrets;
 	uint8_t fastopen_key[16];
 	bool has_fastopen_key; /* else a random one */

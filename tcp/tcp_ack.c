@@ -102,11 +102,10 @@ measure_syn(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	pcb->rtt_seq = pcb->snd_una;
 	if (pcb->last_send_ns == 0)
 		return;
-	if (pcb->deferred)
-		; /* when its ACK came */
-	else if (pcb->syn_again)
+	/* Of a connection whose accept() was put off it was measured when its ACK came. */
+	if (!pcb->deferred && pcb->syn_again)
 		measure_echo(lc, pcb, seg);
-	else
+	else if (!pcb->deferred)
 		tcp_rtt_sample(lc, pcb, us_since(lc, pcb->last_send_ns));
 	if (pcb->srtt_us != 0)
 		tcp_rack_rtt(lc, pcb, pcb->srtt_us);

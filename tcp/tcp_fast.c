@@ -11,13 +11,20 @@
 #include "stack/base/csum.h"
 #include "tcp/tcp_int.h"
 
+/* Nothing but an acknowledgment, text and the peer's wish to have that read. */
+static bool
+has_plain_flags(const struct tcp_seg *seg)
+{
+	return (seg->flags & (uint8_t)~TCP_F_PSH) == TCP_F_ACK && seg->sack_n == 0;
+}
+
 /* The first, second, fourth and eighth step have nothing to do. */
 static bool
 is_plain(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	if (pcb->state != TCPS_ESTABLISHED || pcb->doomed || pcb->tfo_unproved)
 		return false;
-	if ((seg->flags & (uint8_t)~TCP_F_PSH) != TCP_F_ACK || seg->sack_n > 0)
+	if (!has_plain_flags(seg))
 		return false;
 	/* RFC 7323 s5.3, R1: in time. */
 	if (pcb->opt_ts ? seg->opts != TCP_O_TS || seq_lt(seg->ts_val, pcb->ts_recent)
@@ -119,8 +126,8 @@ goes_on(const struct lcore *lc, const struct tcp_pcb *pcb, const struct tcp_seg 
 	if (b->flow != a->flow || b->verdict != VERDICT_ACCEPT || b->tos != a->tos ||
 		!has_same_tag(lc, first->m, seg->m))
 		return false;
-	if ((seg->flags & (uint8_t)~TCP_F_PSH) != TCP_F_ACK || seg->sack_n > 0 ||
-		seg->opts != first->opts || seg->ack != first->ack || seg->wnd != first->wnd)
+	if (!has_plain_flags(seg) || seg->opts != first->opts || seg->ack != first->ack ||
+		seg->wnd != first->wnd)
 		return false;
 	if (pcb->opt_ts && seq_lt(seg->ts_val, first->ts_val))
 		return false;

@@ -31,14 +31,8 @@ too_big(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu)
 		mtu = next_plateau(pcb->pmtu);
 	/* Never less than the floor of the MSS takes: a forged MTU must not make dust of data. */
 	mtu = RTE_MAX(mtu, tcp_pcb_mtu_floor(pcb));
-	if (mtu >= pcb->pmtu)
-		return;
-	pcb->pmtu = (uint16_t)mtu;
-	tcp_mtu_told(lc, pcb);
-	tcp_pcb_update_mss(pcb);
-	if (!tcp_is_synced(pcb))
-		return;
-	tcp_rec_resend(lc, pcb);
+	if (tcp_mtu_narrow(lc, pcb, mtu) && tcp_is_synced(pcb))
+		tcp_rec_resend(lc, pcb);
 }
 
 bool

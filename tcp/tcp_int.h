@@ -204,8 +204,8 @@ void tcp_mtu_free(struct lcore *lc, struct tcp_pcb *pcb);
 void tcp_mtu_open(struct lcore *lc, struct tcp_pcb *pcb);
 /* Another retransmission timeout: is the path a black hole? */
 void tcp_mtu_timeout(struct lcore *lc, struct tcp_pcb *pcb);
-/* Somebody else has made pmtu smaller. */
-void tcp_mtu_told(struct lcore *lc, struct tcp_pcb *pcb);
+/* The path has this MTU, as a router or a route says. False: it is no news. */
+bool tcp_mtu_narrow(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu);
 /* The rest is of connections whose mtu is not 0. Whether the next segment is a probe. */
 bool tcp_mtu_plan(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *s);
 /* snd_una has advanced. */

@@ -142,17 +142,21 @@ tcp_mtu_timeout(struct lcore *lc, struct tcp_pcb *pcb)
 	lc_count(lc, ST_TCP_MTU_BLACKHOLE);
 }
 
-void
-tcp_mtu_told(struct lcore *lc, struct tcp_pcb *pcb)
+bool
+tcp_mtu_narrow(struct lcore *lc, struct tcp_pcb *pcb, uint32_t mtu)
 {
 	struct tcp_mtu *m;
 
+	if (mtu >= pcb->pmtu)
+		return false;
+	use(pcb, mtu);
 	if (pcb->mtu == 0)
-		return;
+		return true;
 	m = of(lc, pcb);
 	m->high = (uint16_t)RTE_MIN(m->high, pcb->pmtu);
 	m->low = (uint16_t)RTE_MIN(m->low, pcb->pmtu);
 	m->size = 0;
+	return true;
 }
 
 /* RFC 4821 s7.3, RFC 8899 s5.1.1 (PMTU_RAISE_TIMER) */

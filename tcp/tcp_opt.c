@@ -332,6 +332,7 @@ static int
 get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 {
 	const struct tcp_pcb *pcb = s->pcb;
+	const struct tcp_more *m = s->more;
 	bool is_open = pcb->state > TCPS_LISTEN;
 
 	switch (opt) {
@@ -354,10 +355,9 @@ get_socket(struct sock *s, int opt, void *val, socklen_t *len)
 	case SO_LINGER:
 		return get_linger(s, val, len);
 	case SO_KEEPALIVE:
-		return put_int(val, len, s->more != NULL && ((struct tcp_more *)s->more)->keep);
+		return put_int(val, len, m != NULL && m->keep);
 	case SO_RCVLOWAT:
-		return put_int(val, len,
-			s->more == NULL ? 1 : (int)((struct tcp_more *)s->more)->lowat_bytes);
+		return put_int(val, len, m != NULL ? (int)m->lowat_bytes : 1);
 	default:
 		return -ENOPROTOOPT;
 	}

@@ -161,16 +161,9 @@ void
 tcp_path_refresh(struct lcore *lc, struct tcp_pcb *pcb)
 {
 	struct route rt;
-	uint16_t mtu;
 
-	if (route_find(lc, &pcb->fe.key.remote, &rt) != 0)
-		return;
-	mtu = path_mtu(lc, &pcb->latch, rt.mtu_bytes);
-	if (mtu >= pcb->pmtu)
-		return;
-	pcb->pmtu = mtu;
-	tcp_mtu_told(lc, pcb);
-	tcp_pcb_update_mss(pcb);
+	if (route_find(lc, &pcb->fe.key.remote, &rt) == 0)
+		tcp_mtu_narrow(lc, pcb, path_mtu(lc, &pcb->latch, rt.mtu_bytes));
 }
 
 void

@@ -43,7 +43,7 @@ uint32_t flow_hash(const struct flow_table *t, const struct flow_key *k);
 /* The entry of this key, or NULL. */
 struct flow_ent *flow_find(const struct lcore *lc, const struct flow_key *k);
 
-/* Whether another worker has this key, and which. Asked for a key that is not here. */
+/* Whether another worker has this key, and which. A key that is here costs the question too. */
 bool flow_is_elsewhere(const struct lcore *lc, const struct flow_key *k, uint16_t *worker);
 
 /* fe->key and fe->latch are set. Returns 0, -EADDRINUSE if the key has an owner, here or on another

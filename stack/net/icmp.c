@@ -200,7 +200,7 @@ icmp_tell(struct lcore *lc, const struct rte_mbuf *m, struct icmp_error *e)
 	const struct icmp_hooks *hooks = &lc->icmp->hooks;
 
 	/* The flow is another worker's: there it is heard, and judged for that flow. */
-	if (flow_find(lc, &e->key) == NULL && flow_is_elsewhere(lc, &e->key, &lc->icmp->home))
+	if (flow_is_elsewhere(lc, &e->key, &lc->icmp->home))
 		return DROP_NONE;
 	e->is_protected = pkt_is_tagged(lc, m);
 	if (hooks->may_speak == NULL || !hooks->may_speak(lc, m, &e->key))

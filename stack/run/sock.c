@@ -151,16 +151,6 @@ sock_wake(struct lcore *lc, struct sock *s)
 		ready_append(lc->sock, s);
 }
 
-/* Sets errno from a negative result; -1, or the result itself. */
-static int
-result(int rc)
-{
-	if (rc >= 0)
-		return rc;
-	errno = -rc;
-	return -1;
-}
-
 static int
 addr_in_4(const struct sockaddr *sa, socklen_t len, struct sock_addr *out)
 {
@@ -273,13 +263,13 @@ tl_socket(struct tl_worker *w, int domain, int type, int protocol)
 	int rc;
 
 	if (domain != AF_INET && domain != AF_INET6)
-		return result(-EAFNOSUPPORT);
+		return sock_result_int(-EAFNOSUPPORT);
 	t = transport_of(type, protocol);
 	if (t == NULL)
-		return result(-EPROTONOSUPPORT);
+		return sock_result_int(-EPROTONOSUPPORT);
 	s = sock_alloc(lc);
 	if (s == NULL)
-		return result(-EMFILE);
+		return sock_result_int(-EMFILE);
 	s->domain = (uint8_t)domain;
 	s->type = (uint8_t)type;
 	s->protocol = t->protocol;
@@ -287,7 +277,7 @@ tl_socket(struct tl_worker *w, int domain, int type, int protocol)
 	rc = s->ops->open(lc, s);
 	if (rc != 0) {
 		sock_free(lc, s);
-		return result(rc);
+		return sock_result_int(rc);
 	}
 	return fd_of(s);
 }
@@ -301,9 +291,9 @@ tl_bind(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t len)
 	int rc;
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	rc = sock_addr_in(lc, s, addr, len, &a);
-	return result(rc != 0 ? rc : s->ops->bind(lc, s, &a));
+	return sock_result_int(rc != 0 ? rc : s->ops->bind(lc, s, &a));
 }
 
 int
@@ -312,7 +302,7 @@ tl_listen(struct tl_worker *w, int fd, int backlog)
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result(s == NULL ? -EBADF : s->ops->listen(lc, s, backlog));
+	return sock_result_int(s == NULL ? -EBADF : s->ops->listen(lc, s, backlog));
 }
 
 int
@@ -324,10 +314,10 @@ tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
 	int rc;
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	child = sock_alloc(lc);
 	if (child == NULL)
-		return result(-EMFILE);
+		return sock_result_int(-EMFILE);
 	child->ops = s->ops;
 	child->domain = s->domain;
 	child->v6only = s->v6only;
@@ -336,7 +326,7 @@ tl_accept(struct tl_worker *w, int fd, struct sockaddr *addr, socklen_t *len)
 	rc = s->ops->accept(lc, s, child);
 	if (rc != 0) {
 		sock_free(lc, child);
-		return result(rc);
+		return sock_result_int(rc);
 	}
 	if (addr != NULL && child->ops->remote(lc, child, &a) == 0)
 		sock_addr_out(child, &a, addr, len);
@@ -364,11 +354,11 @@ tl_connect(struct tl_worker *w, int fd, const struct sockaddr *addr, socklen_t l
 	int rc;
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	if (is_disconnect(s, addr, len))
-		return result(s->ops->connect(lc, s, NULL));
+		return sock_result_int(s->ops->connect(lc, s, NULL));
 	rc = sock_addr_in(lc, s, addr, len, &a);
-	return result(rc != 0 ? rc : s->ops->connect(lc, s, &a));
+	return sock_result_int(rc != 0 ? rc : s->ops->connect(lc, s, &a));
 }
 
 ssize_t
@@ -404,7 +394,7 @@ tl_shutdown(struct tl_worker *w, int fd, int how)
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result(s == NULL ? -EBADF : s->ops->shutdown(lc, s, how));
+	return sock_result_int(s == NULL ? -EBADF : s->ops->shutdown(lc, s, how));
 }
 
 int
@@ -414,7 +404,7 @@ tl_close(struct tl_worker *w, int fd)
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	s->ops->close(lc, s);
 	sock_free(lc, s);
 	return 0;
@@ -427,10 +417,10 @@ tl_setsockopt(struct tl_worker *w, int fd, int level, int opt, const void *val, 
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	if (sock_is_timeo(level, opt))
-		return result(sock_timeo_set(s, opt, val, len));
-	return result(s->ops->setopt(lc, s, level, opt, val, len));
+		return sock_result_int(sock_timeo_set(s, opt, val, len));
+	return sock_result_int(s->ops->setopt(lc, s, level, opt, val, len));
 }
 
 int
@@ -440,10 +430,10 @@ tl_getsockopt(struct tl_worker *w, int fd, int level, int opt, void *val, sockle
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	if (sock_is_timeo(level, opt))
-		return result(sock_timeo_get(s, opt, val, len));
-	return result(s->ops->getopt(lc, s, level, opt, val, len));
+		return sock_result_int(sock_timeo_get(s, opt, val, len));
+	return sock_result_int(s->ops->getopt(lc, s, level, opt, val, len));
 }
 
 static int
@@ -455,11 +445,11 @@ name_of(struct tl_worker *w, int fd, bool remote, struct sockaddr *addr, socklen
 	int rc;
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	rc = remote ? s->ops->remote(lc, s, &a) : s->ops->local(lc, s, &a);
 	if (rc == 0)
 		sock_addr_out(s, &a, addr, len);
-	return result(rc);
+	return sock_result_int(rc);
 }
 
 int
@@ -481,7 +471,7 @@ tl_watch(struct tl_worker *w, int fd, uint32_t events, void *udata)
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	s->watch = events == 0 ? 0 : events | TL_EV_ERR | TL_EV_HUP;
 	s->udata = udata;
 	if (events == 0)
@@ -523,5 +513,5 @@ tl_latch_event(struct tl_worker *w, int fd, struct tl_latch_event *ev)
 	struct lcore *lc = lc_of(w);
 	struct sock *s = sock_of(lc, fd);
 
-	return result(s == NULL ? -EBADF : latch_event_next(s->ops->latch(s), ev));
+	return sock_result_int(s == NULL ? -EBADF : latch_event_next(s->ops->latch(s), ev));
 }

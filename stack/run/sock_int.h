@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sock_int.h - what the two files of the public socket calls share. */
+/* sock_int.h - what the files of the public socket calls share. */
 #ifndef TL_RUN_SOCK_INT_H
 #define TL_RUN_SOCK_INT_H
 
@@ -12,6 +12,12 @@ struct sock *sock_of(struct lcore *lc, int fd);
 
 /* Sets errno from a negative result; -1, or the result itself. */
 ssize_t sock_result(ssize_t rc);
+
+static inline int
+sock_result_int(int rc)
+{
+	return (int)sock_result(rc);
+}
 
 /* An address of the program for s. Returns 0, -EINVAL or -EAFNOSUPPORT. */
 int sock_addr_in(const struct lcore *lc, const struct sock *s, const struct sockaddr *sa,

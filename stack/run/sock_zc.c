@@ -7,12 +7,6 @@
 #include "stack/run/run.h"
 #include "stack/run/sock_int.h"
 
-static int
-result(int rc)
-{
-	return (int)sock_result(rc);
-}
-
 int
 tl_send_zc(struct tl_worker *w, int fd, const void *mem, size_t len, uint64_t cookie)
 {
@@ -20,10 +14,10 @@ tl_send_zc(struct tl_worker *w, int fd, const void *mem, size_t len, uint64_t co
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	if (s->ops->send_zc == NULL)
-		return result(-EOPNOTSUPP);
-	return result(s->ops->send_zc(lc, s, mem, len, cookie));
+		return sock_result_int(-EOPNOTSUPP);
+	return sock_result_int(s->ops->send_zc(lc, s, mem, len, cookie));
 }
 
 int
@@ -43,10 +37,10 @@ tl_recv_peek(struct tl_worker *w, int fd, struct tl_piece *piece, int max)
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	if (s->ops->peek == NULL)
-		return result(-EOPNOTSUPP);
-	return result(s->ops->peek(lc, s, piece, max));
+		return sock_result_int(-EOPNOTSUPP);
+	return sock_result_int(s->ops->peek(lc, s, piece, max));
 }
 
 int
@@ -56,8 +50,8 @@ tl_recv_release(struct tl_worker *w, int fd, size_t bytes)
 	struct sock *s = sock_of(lc, fd);
 
 	if (s == NULL)
-		return result(-EBADF);
+		return sock_result_int(-EBADF);
 	if (s->ops->release == NULL)
-		return result(-EOPNOTSUPP);
-	return result(s->ops->release(lc, s, bytes));
+		return sock_result_int(-EOPNOTSUPP);
+	return sock_result_int(s->ops->release(lc, s, bytes));
 }

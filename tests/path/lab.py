@@ -411,3 +411,13 @@ def peer_policy(mode="transport"):
             tmpl.format(PEER_IP, STACK_IP),
             f"ip xfrm policy add src {STACK_IP} dst {PEER_IP} dir in " +
             tmpl.format(STACK_IP, PEER_IP)]
+
+
+def main(run):
+    """A test against the Linux peer: run(BUILD) returns its exit status."""
+    missing = why_no_uml()
+    if missing:
+        print(f"1..0 # SKIP the Linux peer cannot run here: {missing}")
+        sys.exit(0)
+    enter_namespace()
+    sys.exit(run(sys.argv[1]))

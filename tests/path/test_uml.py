@@ -441,9 +441,4 @@ def run(build):
 
 
 if __name__ == "__main__":
-    missing = lab.why_no_uml()
-    if missing:
-        print(f"1..0 # SKIP the Linux peer cannot run here: {missing}")
-        sys.exit(0)
-    lab.enter_namespace()
-    sys.exit(run(sys.argv[1]))
+    lab.main(run)

@@ -217,17 +217,8 @@ def run(build):
                 print("# " + result.replace("\n", "\n# "), flush=True)
         print(f"# {len(pairs)} suites in {time.time() - start:.1f} s; drops: {drops}", flush=True)
     peer.stop()
-    return failed
-
-
-def main():
-    reason = lab.why_no_uml()
-    if reason:
-        print(f"1..0 # SKIP {reason}")
-        return 0
-    lab.enter_namespace()
-    return 1 if run(sys.argv[1]) else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    lab.main(run)

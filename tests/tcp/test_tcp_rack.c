@@ -240,11 +240,10 @@ START_TEST(open_probe_prefers_new_data)
 }
 END_TEST
 
-/* RFC 8985 s7.4: the probe repaired a loss, so the window shrinks. */
-START_TEST(open_probe_that_repairs_shrinks_the_window)
+/* Three of four segments are acknowledged, and the last leaves again as a probe. */
+static void
+probe_the_tail(void)
 {
-	measured();
-	t.p->cc.cwnd_bytes = 8 * MSS;
 	s_send(4 * MSS);
 	env_turn();
 	drop_out();
@@ -252,6 +251,14 @@ START_TEST(open_probe_that_repairs_shrinks_the_window)
 	RX(.flags = A, .seq = 1, .ack = SEQ(3));
 	env_wait_us(300000);
 	EXPECT(A, SEQ(3), 1, MSS);
+}
+
+/* RFC 8985 s7.4: the probe repaired a loss, so the window shrinks. */
+START_TEST(open_probe_that_repairs_shrinks_the_window)
+{
+	measured();
+	t.p->cc.cwnd_bytes = 8 * MSS;
+	probe_the_tail();
 	env_wait_us(RTT_US);
 	RX(.flags = A, .seq = 1, .ack = SEQ(4));
 	ck_assert_uint_ge(t.p->cc.ssthresh_bytes, 1u << 29);
@@ -267,13 +274,7 @@ END_TEST
 START_TEST(open_probe_that_came_twice_changes_nothing)
 {
 	measured();
-	s_send(4 * MSS);
-	env_turn();
-	drop_out();
-	env_wait_us(RTT_US);
-	RX(.flags = A, .seq = 1, .ack = SEQ(3));
-	env_wait_us(300000);
-	EXPECT(A, SEQ(3), 1, MSS);
+	probe_the_tail();
 	env_wait_us(RTT_US);
 	RX(.flags = A, .seq = 1, .ack = SEQ(4));
 	RX(.flags = A, .seq = 1, .ack = SEQ(4), .sack = {{SEQ(3), SEQ(4)}});
@@ -290,13 +291,7 @@ END_TEST
 START_TEST(open_probe_that_came_twice_and_more_changes_nothing)
 {
 	measured();
-	s_send(4 * MSS);
-	env_turn();
-	drop_out();
-	env_wait_us(RTT_US);
-	RX(.flags = A, .seq = 1, .ack = SEQ(3));
-	env_wait_us(300000);
-	EXPECT(A, SEQ(3), 1, MSS);
+	probe_the_tail();
 	s_send(MSS);
 	env_turn();
 	EXPECT(A, SEQ(4), 1, MSS);
@@ -313,13 +308,7 @@ START_TEST(open_text_of_the_peer_says_nothing_about_the_probe)
 {
 	measured();
 	t.p->cc.cwnd_bytes = 8 * MSS;
-	s_send(4 * MSS);
-	env_turn();
-	drop_out();
-	env_wait_us(RTT_US);
-	RX(.flags = A, .seq = 1, .ack = SEQ(3));
-	env_wait_us(300000);
-	EXPECT(A, SEQ(3), 1, MSS);
+	probe_the_tail();
 	RX(.flags = A, .seq = 1, .ack = SEQ(4), .len = 100);
 	RX(.flags = A, .seq = 101, .ack = SEQ(4), .len = 100);
 	RX(.flags = A, .seq = 201, .ack = SEQ(4), .wnd = PEER_WND - 1);
@@ -334,13 +323,7 @@ END_TEST
 START_TEST(open_bare_duplicate_says_that_the_probe_came_twice)
 {
 	measured();
-	s_send(4 * MSS);
-	env_turn();
-	drop_out();
-	env_wait_us(RTT_US);
-	RX(.flags = A, .seq = 1, .ack = SEQ(3));
-	env_wait_us(300000);
-	EXPECT(A, SEQ(3), 1, MSS);
+	probe_the_tail();
 	RX(.flags = A, .seq = 1, .ack = SEQ(4));
 	RX(.flags = A, .seq = 1, .ack = SEQ(4));
 	s_send(MSS);
@@ -356,13 +339,7 @@ END_TEST
 START_TEST(open_no_second_probe_without_a_round_trip)
 {
 	measured();
-	s_send(4 * MSS);
-	env_turn();
-	drop_out();
-	env_wait_us(RTT_US);
-	RX(.flags = A, .seq = 1, .ack = SEQ(3));
-	env_wait_us(300000);
-	EXPECT(A, SEQ(3), 1, MSS);
+	probe_the_tail();
 	RX(.flags = A, .seq = 1, .ack = SEQ(4));
 	RX(.flags = A, .seq = 1, .ack = SEQ(4), .sack = {{SEQ(3), SEQ(4)}});
 	s_send(MSS);
