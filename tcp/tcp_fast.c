@@ -4,9 +4,9 @@
  * ESTABLISHED connection.
  *
  * All that the steps of RFC 9293 s3.10.7.4 would check is checked first, without changing anything;
- * whatever is not plain goes their way. Here the checksum is computed while the text is copied, and
- * the text becomes visible when the sum is right. A run of segments that differ in their text alone
- * is acted upon once.
+ * whatever is not plain goes their way. The text of a full packet stays in it until it is read;
+ * other text is copied while its checksum is computed, and becomes visible when the sum is right. A
+ * run of segments that differ in their text alone is acted upon once.
  */
 #include "stack/base/csum.h"
 #include "tcp/tcp_int.h"
@@ -51,9 +51,8 @@ is_plain_text(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 	return seg->len <= pcb->rcv_adv - pcb->rcv_nxt && pcb->ooo == NULL;
 }
 
-/* The checksum of the segment, its text copied to where it will be read. False: it cannot be. */
-static bool
-stage(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, uint32_t *sum)
+static uint32_t
+sum_of_headers(const struct tcp_seg *seg)
 {
 	const struct pkt_meta *pm = pkt_meta(seg->m);
 	const uint8_t *h = pkt_data(seg->m, pm->l4_off);
@@ -62,10 +61,54 @@ stage(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg, uint32_t
 
 	for (uint32_t i = 0; i < hlen / 4; i++)
 		words += csum_word(h, i);
-	*sum = csum_fold(words);
-	if (seg->len == 0)
-		return true;
-	return buf_stage(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len, sum);
+	return csum_fold(words);
+}
+
+static bool
+is_right(const struct tcp_seg *seg, uint32_t sum)
+{
+	return csum_finish(sum) == 0 || (pkt_meta(seg->m)->flags & PKT_F_CSUM_OK) != 0;
+}
+
+enum text { TEXT_TAKEN, TEXT_WRONG, TEXT_NO_ROOM };
+
+/* Where most text goes: nowhere, or it stays in its packet. */
+static enum text
+keep_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	const uint8_t *text = pkt_data(seg->m, seg->off);
+
+	if (!is_right(seg, csum_add(text, seg->len, sum_of_headers(seg))))
+		return TEXT_WRONG;
+	if (seg->len > 0) {
+		buf_append_packet(lc, &pcb->rcv, seg->m, text, seg->len);
+		seg->why = DROP_NONE;
+	}
+	return TEXT_TAKEN;
+}
+
+static enum text
+copy_text(struct lcore *lc, struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	uint32_t sum = sum_of_headers(seg);
+
+	if (!buf_stage(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len, &sum))
+		return TEXT_NO_ROOM;
+	if (!is_right(seg, sum)) {
+		buf_unstage(lc, &pcb->rcv);
+		return TEXT_WRONG;
+	}
+	buf_commit(&pcb->rcv, seg->len);
+	return TEXT_TAKEN;
+}
+
+/* The text of seg, which is the next, is to be read if its checksum is right. */
+static enum text
+text_in(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	if (seg->len == 0 || buf_takes_packet(lc, &pcb->rcv, seg->len))
+		return keep_text(lc, pcb, seg);
+	return copy_text(lc, pcb, seg);
 }
 
 /* The fifth step would only note that the window was said again (RFC 9293 s3.10.7.4). */
@@ -101,12 +144,6 @@ take(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg, uint32_t n, uin
 	tcp_rcv_accepted(lc, pcb, text, largest);
 }
 
-static bool
-is_right(const struct tcp_seg *seg, uint32_t sum)
-{
-	return csum_finish(sum) == 0 || (pkt_meta(seg->m)->flags & PKT_F_CSUM_OK) != 0;
-}
-
 /* F-10: what another SA protected, or none, is never merged, whatever its verdict. */
 static bool
 has_same_tag(const struct lcore *lc, const struct rte_mbuf *a, const struct rte_mbuf *b)
@@ -138,25 +175,21 @@ goes_on(const struct lcore *lc, const struct tcp_pcb *pcb, const struct tcp_seg 
 uint32_t
 tcp_fast(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg, uint32_t n)
 {
-	uint32_t sum, text = 0, i = 0;
+	uint32_t text = 0, i = 0;
+	enum text got;
 
 	if (!is_plain(pcb, seg) || !is_plain_ack(pcb, seg) || !is_plain_text(pcb, seg))
 		return 0;
 	do {
-		if (!stage(lc, pcb, &seg[i], &sum))
+		got = text_in(lc, pcb, &seg[i]);
+		if (got != TEXT_TAKEN)
 			break;
-		if (!is_right(&seg[i], sum)) {
-			if (seg[i].len > 0)
-				buf_unstage(lc, &pcb->rcv);
-			seg[i].why = DROP_TCP_CSUM;
-			if (i > 0)
-				take(lc, pcb, seg, i, text);
-			return i + 1;
-		}
-		buf_commit(&pcb->rcv, seg[i].len);
 		text += seg[i++].len;
 	} while (i < n && text > 0 && goes_on(lc, pcb, seg, &seg[i], text));
 	if (i > 0)
 		take(lc, pcb, seg, i, text);
-	return i;
+	if (got != TEXT_WRONG)
+		return i;
+	seg[i].why = DROP_TCP_CSUM;
+	return i + 1;
 }

@@ -455,7 +455,7 @@ reincarnate_syn(struct lcore *lc, struct tcp_seg *seg, uint32_t iss_min)
 	const struct pkt_meta *pm = pkt_meta(seg->m);
 
 	if (!latch_recheck(lc, seg->m)) {
-		seg->m = NULL;
+		seg->why = DROP_NONE;
 		return false;
 	}
 	if (pm->verdict != VERDICT_ACCEPT || pm->flow != NULL) {
@@ -605,7 +605,7 @@ tcp_in(struct lcore *lc, struct pkt_vec *v)
 			continue;
 		last = i + segs_arrive(lc, &seg[i], n - i);
 		for (uint32_t k = i; k < last; k++) {
-			if (seg[k].m != NULL)
+			if (seg[k].why != DROP_NONE)
 				pkt_drop(lc, seg[k].m, seg[k].why);
 		}
 	}

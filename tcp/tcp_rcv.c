@@ -98,8 +98,9 @@ tcp_rcv_read(struct lcore *lc, struct tcp_pcb *pcb)
 		tcp_output_mark(lc, pcb, TCP_OUT_ACK);
 }
 
-static void
-ooo_unlink(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, enum drop_reason why)
+/* Takes *pp out of the list; it is the caller's now. */
+static struct rte_mbuf *
+ooo_unlink(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp)
 {
 	struct rte_mbuf *m = *pp, *last = held_of(pcb->ooo)->last;
 
@@ -114,14 +115,20 @@ ooo_unlink(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, enum dro
 	}
 	pcb->ooo_bytes -= held_of(m)->len;
 	lc->tcp->ooo_n--;
-	pkt_drop(lc, m, why);
+	return m;
+}
+
+static void
+ooo_drop(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, enum drop_reason why)
+{
+	pkt_drop(lc, ooo_unlink(lc, pcb, pp), why);
 }
 
 static void
 ooo_purge(struct lcore *lc, struct tcp_pcb *pcb, enum drop_reason why)
 {
 	while (pcb->ooo != NULL)
-		ooo_unlink(lc, pcb, &pcb->ooo, why);
+		ooo_drop(lc, pcb, &pcb->ooo, why);
 	tcp_sack_purge(pcb);
 }
 
@@ -208,7 +215,7 @@ ooo_fit(struct lcore *lc, struct rte_mbuf *prev, struct rte_mbuf **next, struct 
 		seg->len = (uint16_t)(seg->len - cut);
 	}
 	while (*next != NULL && seq_geq(seg->seq + tcp_seg_len(seg), held_end(*next)))
-		ooo_unlink(lc, pcb, next, DROP_TCP_DONE);
+		ooo_drop(lc, pcb, next, DROP_TCP_DONE);
 	if (*next != NULL && seq_gt(seg->seq + tcp_seg_len(seg), held_of(*next)->seq)) {
 		seg->len = (uint16_t)(held_of(*next)->seq - seg->seq);
 		seg->flags &= (uint8_t)~TCP_F_FIN;
@@ -236,7 +243,7 @@ ooo_keep(struct lcore *lc, struct tcp_pcb *pcb, struct rte_mbuf **pp, struct tcp
 	pcb->ooo_bytes += seg->len;
 	tcp_sack_held(pcb, seg->seq, seg->seq + tcp_seg_len(seg));
 	lc->tcp->ooo_n++;
-	seg->m = NULL;
+	seg->why = DROP_NONE;
 }
 
 /* RFC 9293 s3.10.7.4: segments with higher beginning sequence numbers SHOULD be held. */
@@ -269,6 +276,25 @@ ooo_insert(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 		ooo_keep(lc, pcb, pp, seg);
 }
 
+/* Copies the first held segment less skip octets into the buffer; false: some of it stays held. */
+static bool
+ooo_copy(struct lcore *lc, struct tcp_pcb *pcb, struct held *h, uint32_t skip)
+{
+	uint32_t len = h->len - skip, n;
+
+	n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(pcb->ooo, h->off + skip), len);
+	pcb->rcv_nxt += n;
+	skip += n;
+	h->seq += skip;
+	h->off = (uint16_t)(h->off + skip);
+	h->len = (uint16_t)(h->len - skip);
+	pcb->ooo_bytes -= skip;
+	if (n < len)
+		return false;
+	ooo_drop(lc, pcb, &pcb->ooo, DROP_TCP_DONE);
+	return true;
+}
+
 /* Moves what became contiguous into the buffer. Returns true if the FIN was reached. */
 static bool
 ooo_drain(struct lcore *lc, struct tcp_pcb *pcb)
@@ -276,25 +302,23 @@ ooo_drain(struct lcore *lc, struct tcp_pcb *pcb)
 	while (pcb->ooo != NULL && seq_leq(held_of(pcb->ooo)->seq, pcb->rcv_nxt)) {
 		struct held *h = held_of(pcb->ooo);
 		uint32_t skip = RTE_MIN(pcb->rcv_nxt - h->seq, (uint32_t)h->len);
-		uint32_t len = h->len - skip, n;
+		uint32_t len = h->len - skip;
+		const uint8_t *text;
 		bool fin = h->fin;
 
 		/* F-1: the SA may have been revoked while the segment waited. */
 		if (!latch_is_current(lc, pcb->ooo)) {
-			ooo_unlink(lc, pcb, &pcb->ooo, DROP_ESP_STALE);
+			ooo_drop(lc, pcb, &pcb->ooo, DROP_ESP_STALE);
 			tcp_sack_purge(pcb);
 			continue;
 		}
-		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(pcb->ooo, h->off + skip), len);
-		pcb->rcv_nxt += n;
-		skip += n;
-		h->seq += skip;
-		h->off = (uint16_t)(h->off + skip);
-		h->len = (uint16_t)(h->len - skip);
-		pcb->ooo_bytes -= skip;
-		if (n < len)
+		text = pkt_data(pcb->ooo, h->off + skip);
+		if (buf_takes_packet(lc, &pcb->rcv, len)) {
+			pcb->rcv_nxt += len;
+			buf_append_packet(lc, &pcb->rcv, ooo_unlink(lc, pcb, &pcb->ooo), text, len);
+		} else if (!ooo_copy(lc, pcb, h, skip)) {
 			return false;
-		ooo_unlink(lc, pcb, &pcb->ooo, DROP_TCP_DONE);
+		}
 		if (fin)
 			return true;
 	}
@@ -347,15 +371,28 @@ tcp_rcv_accepted(struct lcore *lc, struct tcp_pcb *pcb, uint32_t len, uint16_t l
 	tcp_wake(lc, pcb);
 }
 
+/* The next text, to where it is read. Returns how much of it there was room for. */
+static uint32_t
+append(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	const uint8_t *text = pkt_data(seg->m, seg->off);
+
+	if (seg->len == 0)
+		return 0;
+	if (!buf_takes_packet(lc, &pcb->rcv, seg->len))
+		return (uint32_t)buf_append(lc, &pcb->rcv, text, seg->len);
+	buf_append_packet(lc, &pcb->rcv, seg->m, text, seg->len);
+	seg->why = DROP_NONE;
+	return seg->len;
+}
+
 static void
 in_order(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
 	/* RFC 5681 s4.2: an ACK at once for a segment that fills a gap. */
 	bool gap = pcb->ooo != NULL;
-	uint32_t n = 0;
+	uint32_t n = append(lc, pcb, seg);
 
-	if (seg->len > 0)
-		n = (uint32_t)buf_append(lc, &pcb->rcv, pkt_data(seg->m, seg->off), seg->len);
 	pcb->rcv_nxt += n;
 	if (n > 0)
 		pcb->dupack_due = 0;

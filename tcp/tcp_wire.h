@@ -63,7 +63,7 @@ struct tcp_seg {
 	uint8_t sack_n;       /* of sack[] */
 	uint8_t tos;          /* to send: ECN of the IP header */
 	uint8_t tfo_len;      /* of tfo[], 0: none, a request */
-	enum drop_reason why; /* how the packet ends if nobody keeps it */
+	enum drop_reason why; /* how the packet ends; DROP_NONE: somebody keeps it */
 	struct tcp_sack_block sack[TCP_SACK_MAX];
 	uint8_t tfo[16]; /* a fast open cookie, RFC 7413 */
 };

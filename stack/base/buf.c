@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* buf.c - extents taken from a worker's pool of chunks. */
+/* buf.c - extents: chunks of a worker's pool, memory of the program, packets as they arrived. */
 #include "stack/base/buf.h"
 
 #include <errno.h>
@@ -11,24 +11,40 @@
 #include "stack/base/assert.h"
 #include "stack/base/csum.h"
 #include "stack/base/lcore.h"
+#include "stack/base/pkt.h"
 
 enum { CHUNK_BYTES = BUF_CHUNK_BYTES, NOTES_MAX = 4096, RESERVE_DIV = 8 };
 
-/* A chunk of the pool with its bytes behind it, or a note about memory of the program. */
+enum chunk_kind { CHUNK_POOL, CHUNK_NOTE, CHUNK_PACKET };
+
 struct buf_chunk {
 	_Atomic(struct buf_chunk *) next;
 	uint64_t base; /* absolute position of data[0] */
 	uint8_t *data;
-	uint64_t cookie;     /* of a note */
-	uint32_t size_bytes; /* that belong here; fewer than there are when a note follows */
-	int error;           /* of a note that is done */
-	bool is_note;
-} __rte_cache_aligned;
-
-struct pool_chunk {
-	struct buf_chunk c;
-	uint8_t data[CHUNK_BYTES];
+	uint32_t size_bytes; /* that belong here; fewer than there are when another kind follows */
+	enum chunk_kind kind;
 };
+
+/* Of the pool, with its bytes behind it. */
+struct pool_chunk {
+	struct buf_chunk c __rte_cache_aligned;
+	uint8_t data[CHUNK_BYTES] __rte_cache_aligned;
+};
+
+/* About memory of the program. */
+struct note {
+	struct buf_chunk c;
+	uint64_t cookie;
+	int error; /* once it is done */
+};
+
+/*
+ * In a packet it is where the metadata are that only a packet on its way out has: in a cache line
+ * that was read for the packet anyway, and what the stages found stays.
+ */
+enum { CHUNK_IN_META = PKT_META_FRESH };
+_Static_assert(CHUNK_IN_META + sizeof(struct buf_chunk) <= sizeof(struct pkt_meta),
+	"a packet that is kept has room for what describes it");
 
 /* The chunk given back last, which is still in the cache, is taken first. Its worker's alone. */
 struct buf_pool {
@@ -36,10 +52,14 @@ struct buf_pool {
 	struct pool_chunk *chunks;
 	uint32_t nb;
 	uint32_t nb_unused;
-	struct buf_chunk *notes, *unused_notes;
+	struct note *notes;
+	struct buf_chunk *unused_notes;
 	struct buf_chunk *done, *last_done; /* notes whose memory is the program's again */
 	struct buf_chunk *staged_from;      /* the last chunk before buf_stage() */
 	uint32_t nb_notes;                  /* in buffers, or done and not told */
+	uint32_t nb_packets;                /* in buffers */
+	uint32_t packets_max;
+	uint32_t packet_min_bytes;
 };
 
 static struct buf_chunk *
@@ -79,11 +99,17 @@ note_put(struct buf_pool *p, struct buf_chunk *c)
 	p->nb_notes--;
 }
 
+static struct note *
+note_of(struct buf_chunk *c)
+{
+	return container_of(c, struct note, c);
+}
+
 /* The program hears of it in the order of these calls. */
 static void
 note_done(struct buf_pool *p, struct buf_chunk *c, int error)
 {
-	c->error = error;
+	note_of(c)->error = error;
 	atomic_store_explicit(&c->next, NULL, memory_order_relaxed);
 	if (p->done == NULL)
 		p->done = c;
@@ -92,13 +118,42 @@ note_done(struct buf_pool *p, struct buf_chunk *c, int error)
 	p->last_done = c;
 }
 
-static void
-release(struct buf_pool *p, struct buf_chunk *c, int error)
+static struct buf_chunk *
+chunk_of_packet(struct rte_mbuf *m)
 {
-	if (c->is_note)
-		note_done(p, c, error);
-	else
-		chunk_put(p, c);
+	return (struct buf_chunk *)(void *)((uint8_t *)pkt_meta(m) + CHUNK_IN_META);
+}
+
+static struct rte_mbuf *
+packet_of(struct buf_chunk *c)
+{
+	return (struct rte_mbuf *)(void *)((uint8_t *)c - CHUNK_IN_META - sizeof(struct rte_mbuf));
+}
+
+static void
+packets_put(struct lcore *lc, struct pkt_vec *v)
+{
+	lc->buf->nb_packets -= v->n;
+	pkt_vec_drop(lc, v, DROP_BUF_DONE);
+}
+
+/* Packets are gathered in v, which is the caller's to give back. */
+static void
+release(struct lcore *lc, struct buf_chunk *c, int error, struct pkt_vec *v)
+{
+	switch (c->kind) {
+	case CHUNK_POOL:
+		chunk_put(lc->buf, c);
+		break;
+	case CHUNK_NOTE:
+		note_done(lc->buf, c, error);
+		break;
+	case CHUNK_PACKET:
+		if (v->n == PKT_BURST)
+			packets_put(lc, v);
+		pkt_vec_add(v, packet_of(c));
+		break;
+	}
 }
 
 int
@@ -119,7 +174,7 @@ buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **
 	for (uint32_t i = 0; i < nb; i++)
 		chunk_put(p, &p->chunks[nb - 1 - i].c);
 	for (uint32_t i = 0; i < NOTES_MAX; i++)
-		note_put(p, &p->notes[i]);
+		note_put(p, &p->notes[i].c);
 	p->nb_notes = 0;
 	*out = p;
 	return 0;
@@ -135,10 +190,17 @@ buf_pool_free(struct buf_pool *p)
 	free(p);
 }
 
+void
+buf_pool_keep(struct buf_pool *p, uint32_t nb_packets, uint32_t min_bytes)
+{
+	p->packets_max = nb_packets;
+	p->packet_min_bytes = min_bytes;
+}
+
 uint32_t
 buf_pool_in_use(const struct buf_pool *p)
 {
-	return p->nb - p->nb_unused + p->nb_notes;
+	return p->nb - p->nb_unused + p->nb_notes + p->nb_packets;
 }
 
 uint64_t
@@ -194,7 +256,7 @@ grow(struct lcore *lc, struct buf *b, uint64_t end)
 		return NULL;
 	c->data = container_of(c, struct pool_chunk, c)->data;
 	c->size_bytes = CHUNK_BYTES;
-	c->is_note = false;
+	c->kind = CHUNK_POOL;
 	chain(b, c, end);
 	return c;
 }
@@ -284,8 +346,8 @@ buf_append_note(struct lcore *lc, struct buf *b, const void *mem, uint32_t len, 
 	p->nb_notes++;
 	c->data = (uint8_t *)(uintptr_t)mem; /* only read */
 	c->size_bytes = len;
-	c->cookie = cookie;
-	c->is_note = true;
+	c->kind = CHUNK_NOTE;
+	note_of(c)->cookie = cookie;
 	if (b->tail != NULL)
 		b->tail->size_bytes = (uint32_t)(end - b->tail->base);
 	chain(b, c, end);
@@ -302,10 +364,36 @@ buf_note_done(struct lcore *lc, uint64_t *cookie, int *error)
 	if (c == NULL)
 		return false;
 	p->done = next_of(c);
-	*cookie = c->cookie;
-	*error = c->error;
+	*cookie = note_of(c)->cookie;
+	*error = note_of(c)->error;
 	note_put(p, c);
 	return true;
+}
+
+bool
+buf_takes_packet(const struct lcore *lc, const struct buf *b, uint32_t len)
+{
+	const struct buf_pool *p = lc->buf;
+
+	if (len < p->packet_min_bytes || p->nb_packets >= p->packets_max)
+		return false;
+	return len <= buf_room(b) &&
+	       room_at(b, atomic_load_explicit(&b->end, memory_order_relaxed)) == 0;
+}
+
+void
+buf_append_packet(
+	struct lcore *lc, struct buf *b, struct rte_mbuf *m, const uint8_t *data, uint32_t len)
+{
+	uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+	struct buf_chunk *c = chunk_of_packet(m);
+
+	c->data = (uint8_t *)(uintptr_t)data; /* only read */
+	c->size_bytes = len;
+	c->kind = CHUNK_PACKET;
+	chain(b, c, end);
+	lc->buf->nb_packets++;
+	atomic_store_explicit(&b->end, end + len, memory_order_release);
 }
 
 bool
@@ -417,12 +505,16 @@ buf_copy_csum(struct buf *b, uint64_t pos, void *dst, size_t len, uint32_t sum)
 static void
 clear(struct lcore *lc, struct buf *b, int error)
 {
+	struct pkt_vec v;
+
+	v.n = 0;
 	while (b->head != NULL) {
 		struct buf_chunk *c = b->head;
 
 		b->head = next_of(c);
-		release(lc->buf, c, error);
+		release(lc, c, error, &v);
 	}
+	packets_put(lc, &v);
 	b->cur = NULL;
 	b->tail = NULL;
 	atomic_store_explicit(&b->start, buf_end(b), memory_order_release);
@@ -432,10 +524,12 @@ void
 buf_drop(struct lcore *lc, struct buf *b, size_t n)
 {
 	uint64_t start = atomic_load_explicit(&b->start, memory_order_relaxed) + n;
+	struct pkt_vec v;
 
 	tl_assert(n <= buf_len(b));
 	if (n == 0)
 		return;
+	v.n = 0;
 	if (start == buf_end(b)) {
 		clear(lc, b, 0);
 		return;
@@ -446,8 +540,9 @@ buf_drop(struct lcore *lc, struct buf *b, size_t n)
 		b->head = atomic_load_explicit(&c->next, memory_order_acquire);
 		if (b->cur == c)
 			b->cur = b->head;
-		release(lc->buf, c, 0);
+		release(lc, c, 0, &v);
 	}
+	packets_put(lc, &v);
 	atomic_store_explicit(&b->start, start, memory_order_release);
 }
 

@@ -4,7 +4,8 @@
  *
  * One producer appends, one consumer reads and drops; each index is written by one side and
  * published with release order, so the two may become different threads. The user sees spans,
- * append and drop, never the representation. An empty buffer owns no chunk.
+ * append and drop, never the representation. An empty buffer owns no chunk. What arrives in full
+ * packets is left in them until it is dropped.
  *
  * Positions are absolute byte counts since buf_init(): buf_start() is the first byte still held,
  * buf_end() is one past the last.
@@ -21,6 +22,7 @@
 enum { BUF_CHUNK_BYTES = 8192 - 64 };
 
 struct lcore;
+struct rte_mbuf;
 struct buf_chunk;
 struct buf_pool;
 
@@ -38,7 +40,12 @@ struct buf {
 int buf_pool_create(uint32_t nb, int socket_id, const char *name, struct buf_pool **out);
 void buf_pool_free(struct buf_pool *p);
 
-/* Chunks taken from the pool now, and notes that nobody heard of: 0 when every buffer is empty. */
+/* Buffers of p may keep so many packets in all, those with at least min_bytes for them; 0 at first.
+ */
+void buf_pool_keep(struct buf_pool *p, uint32_t nb_packets, uint32_t min_bytes);
+
+/* Chunks taken from the pool now, packets kept, and notes that nobody heard of: 0 when every buffer
+ * is empty. */
 uint32_t buf_pool_in_use(const struct buf_pool *p);
 
 /* What all chunks of the pool hold. */
@@ -101,6 +108,17 @@ bool buf_note_done(struct lcore *lc, uint64_t *cookie, int *error);
  * else is done with b one of the next two follows.
  */
 bool buf_stage(struct lcore *lc, struct buf *b, const void *src, size_t len, uint32_t *sum);
+
+/*
+ * Whether buf_append_packet() would take a packet with len bytes for b: neither too little for a
+ * whole packet's memory, nor more packets than may be kept, nor behind a chunk that has room.
+ */
+bool buf_takes_packet(const struct lcore *lc, const struct buf *b, uint32_t len);
+
+/* Producer: appends the len bytes at data, which lie in m, and takes m, whose metadata stay valid
+ * during this turn. buf_takes_packet() said yes. */
+void buf_append_packet(
+	struct lcore *lc, struct buf *b, struct rte_mbuf *m, const uint8_t *data, uint32_t len);
 
 /* The len bytes that were staged are appended. */
 void buf_commit(struct buf *b, size_t len);

@@ -19,8 +19,10 @@ pkt_drop(struct lcore *lc, struct rte_mbuf *m, enum drop_reason r)
 void
 pkt_vec_drop(struct lcore *lc, struct pkt_vec *v, enum drop_reason r)
 {
-	for (uint32_t i = 0; i < v->n; i++)
-		pkt_drop(lc, v->m[i], r);
+	lc->stat.drop[r] += v->n;
+	for (uint32_t i = 0; unlikely(lc->on_drop != NULL) && i < v->n; i++)
+		lc->on_drop(lc, v->m[i], r);
+	rte_pktmbuf_free_bulk(v->m, v->n);
 	v->n = 0;
 }
 

@@ -37,6 +37,7 @@ drop_reason_is_loss(enum drop_reason r)
 	case DROP_ARP_DONE:
 	case DROP_ND_DONE:
 	case DROP_NATT_KEEPALIVE:
+	case DROP_BUF_DONE:
 	case DROP_TCP_DONE:
 	case DROP_UDP_DONE:
 	case DROP_ICMP_DONE:

@@ -114,6 +114,7 @@
 	X(TCP_SYN,            "tcp-syn",            "SYN not acceptable here")                     \
 	X(TCP_OOO_LIMIT,      "tcp-ooo-limit",      "too much out-of-order data")                  \
 	X(TCP_CLOSED,         "tcp-closed",         "data after the receiver closed")              \
+	X(BUF_DONE,           "buf-done",           "what a packet brought was read (not a loss)")     \
 	X(TCP_DONE,           "tcp-done",           "segment consumed (not a loss)")               \
 	X(UDP_SHORT,          "udp-short",          "shorter than its UDP header")                 \
 	X(UDP_LEN,            "udp-length",         "UDP length below 8 or beyond the packet")     \

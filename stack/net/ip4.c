@@ -26,16 +26,25 @@ enum {
 	OWNER_SEED = 0x7461676c, /* the same on every worker, so that they agree on an owner */
 };
 
-/* Addresses that were good for the packet before; the next one of a burst often has the same. */
-struct good_addrs {
-	rte_be32_t src, dst;
+/*
+ * What the header of the last good packet said but for length, id and checksum, as it stands in the
+ * packet: the next one of a burst most often says the same, and needs no other check.
+ */
+struct last_hdr {
+	uint64_t w[2];
+	rte_be32_t dst;
 	uint32_t realm;
+	struct ip_addr local, remote;
+	enum pkt_next nx;
+	uint8_t df; /* PKT_F_DF or 0 */
 	bool is_known;
 };
 
+static const uint64_t LAST_MASK[2] = {RTE_BE64(0xffff00000000ffff), RTE_BE64(0xffff0000ffffffff)};
+
 struct ip4_ctx {
 	uint32_t next_id;
-	struct good_addrs good;
+	struct last_hdr last;
 };
 
 int
@@ -84,7 +93,8 @@ check_lengths(struct rte_mbuf *m)
 	if (total < hlen || total > avail)
 		return DROP_IP4_TOTLEN;
 	/* Ethernet padding, or RFC 4303 s2.7 padding after an inner packet. */
-	rte_pktmbuf_trim(m, (uint16_t)(avail - total));
+	if (unlikely(avail != total))
+		rte_pktmbuf_trim(m, (uint16_t)(avail - total));
 	return DROP_NONE;
 }
 
@@ -112,27 +122,10 @@ dst_ok(const struct lcore *lc, const struct pkt_meta *pm)
 	return (pm->flags & PKT_F_MCAST) == 0 && route_is_ours(lc, &pm->key.local, pm->key.realm);
 }
 
-/* DROP_NONE, or which address is wrong. */
-static enum drop_reason
-check_addrs(struct lcore *lc, const struct rte_ipv4_hdr *h, const struct pkt_meta *pm)
-{
-	struct good_addrs *g = &lc->ip4->good;
-
-	if (g->is_known && g->src == h->src_addr && g->dst == h->dst_addr &&
-		g->realm == pm->key.realm && (pm->flags & PKT_F_MCAST) == 0)
-		return DROP_NONE;
-	if (!src_ok(lc, pm))
-		return DROP_IP4_SRC;
-	if (!dst_ok(lc, pm))
-		return DROP_IP4_DST;
-	*g = (struct good_addrs){h->src_addr, h->dst_addr, pm->key.realm, true};
-	return DROP_NONE;
-}
-
 void
 ip4_burst(struct lcore *lc)
 {
-	lc->ip4->good.is_known = false;
+	lc->ip4->last.is_known = false;
 }
 
 /*
@@ -171,23 +164,22 @@ csum_ok(const struct rte_ipv4_hdr *h)
 	return csum_finish(csum_fold(sum)) == 0;
 }
 
+/* What is right once the lengths are. */
 static enum drop_reason
 check_header(struct lcore *lc, struct rte_mbuf *m)
 {
 	struct pkt_meta *pm = pkt_meta(m);
-	enum drop_reason r = check_lengths(m);
 	const struct rte_ipv4_hdr *h = hdr_at(m);
 	uint16_t frag;
 
-	if (r != DROP_NONE)
-		return r;
 	if (!csum_ok(h))
 		return DROP_IP4_CSUM;
 	pm->key.remote = ip_addr_v4(h->src_addr);
 	pm->key.local = ip_addr_v4(h->dst_addr);
-	r = check_addrs(lc, h, pm);
-	if (r != DROP_NONE)
-		return r;
+	if (!src_ok(lc, pm))
+		return DROP_IP4_SRC;
+	if (!dst_ok(lc, pm))
+		return DROP_IP4_DST;
 	if (!options_ok((const uint8_t *)(h + 1), (uint32_t)rte_ipv4_hdr_len(h) - HDR_MIN))
 		return DROP_IP4_OPTIONS;
 	/* RFC 791 s3.1: bit 0 must be zero; what may not be fragmented is no fragment. */
@@ -199,19 +191,16 @@ check_header(struct lcore *lc, struct rte_mbuf *m)
 	return DROP_NONE;
 }
 
-/* Reads the checked header into the metadata. */
+/* Reads the checked header, which has DF if df says so, into the metadata. */
 static enum drop_reason
-fill_meta(const struct lcore *lc, struct rte_mbuf *m)
+fill_meta(const struct lcore *lc, struct rte_mbuf *m, const struct rte_ipv4_hdr *h, uint8_t df)
 {
-	const struct rte_ipv4_hdr *h = hdr_at(m);
 	struct pkt_meta *pm = pkt_meta(m);
 	uint8_t outer_tos = pm->tos;
 
 	pm->tos = h->type_of_service;
 	pm->ttl = h->time_to_live;
-	pm->flags &= (uint8_t)~PKT_F_DF;
-	if ((h->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0)
-		pm->flags |= PKT_F_DF;
+	pm->flags = (uint8_t)((pm->flags & ~PKT_F_DF) | df);
 	/* Only a tunnel's inner packet arrives here with a tag (F-6). */
 	if (!pkt_is_tagged(lc, m))
 		return DROP_NONE;
@@ -254,38 +243,122 @@ reassemble(struct lcore *lc, struct rte_mbuf *m)
 }
 
 static void
-deliver(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+deliver(struct lcore *lc, struct rte_mbuf *m, enum pkt_next nx, struct pkt_sort *s)
 {
 	const struct rte_ipv4_hdr *h = hdr_at(m);
 	uint32_t hlen = rte_ipv4_hdr_len(h);
-	enum pkt_next nx = pkt_next_of(h->next_proto_id);
-	bool fits = pkt_set_l4(m, h->next_proto_id, pkt_meta(m)->l3_off + hlen,
-		rte_be_to_cpu_16(h->total_length) - hlen);
 
-	if (!fits)
-		pkt_drop(lc, m, DROP_L4_SHORT);
+	if (pkt_set_l4(m, h->next_proto_id, pkt_meta(m)->l3_off + hlen,
+		    rte_be_to_cpu_16(h->total_length) - hlen))
+		pkt_vec_add(&s->v[nx], m);
 	else
-		/* RFC 4301 s5.2: policy comes before the answer that there is no handler. */
-		pkt_vec_add(&s->v[nx == NX_MAX ? NX_OTHER : nx], m);
+		pkt_drop(lc, m, DROP_L4_SHORT);
+}
+
+/* RFC 4301 s5.2: policy comes before the answer that there is no handler. */
+static enum pkt_next
+next_of(const struct rte_ipv4_hdr *h)
+{
+	enum pkt_next nx = pkt_next_of(h->next_proto_id);
+
+	return nx == NX_MAX ? NX_OTHER : nx;
+}
+
+static void
+read_words(const struct rte_ipv4_hdr *h, uint64_t w[2])
+{
+	memcpy(w, h, 16);
+	w[0] &= LAST_MASK[0];
+	w[1] &= LAST_MASK[1];
+}
+
+/* Whether m, all of whose lengths are right, was received like the last one and says the same. */
+static bool
+is_like_last(const struct last_hdr *l, const struct rte_mbuf *m, const struct rte_ipv4_hdr *h)
+{
+	const struct pkt_meta *pm = pkt_meta(m);
+	uint64_t w[2];
+
+	if (!l->is_known || pm->key.realm != l->realm || (pm->flags & PKT_F_MCAST) != 0)
+		return false;
+	read_words(h, w);
+	return w[0] == l->w[0] && w[1] == l->w[1] && h->dst_addr == l->dst;
+}
+
+/* Of a whole packet, without options. */
+static void
+remember(struct last_hdr *l, const struct rte_mbuf *m, enum pkt_next nx)
+{
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	const struct pkt_meta *pm = pkt_meta(m);
+
+	l->is_known = rte_ipv4_hdr_len(h) == HDR_MIN && (pm->flags & PKT_F_MCAST) == 0;
+	read_words(h, l->w);
+	l->dst = h->dst_addr;
+	l->realm = pm->key.realm;
+	l->local = pm->key.local;
+	l->remote = pm->key.remote;
+	l->nx = nx;
+	l->df = pm->flags & PKT_F_DF;
+}
+
+/* The packet that m belongs to goes on when it is whole. */
+static void
+first_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+{
+	enum drop_reason r = check_header(lc, m);
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	enum pkt_next nx;
+
+	if (r == DROP_NONE)
+		r = fill_meta(lc, m, h,
+			(h->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0 ? PKT_F_DF : 0);
+	if (r != DROP_NONE) {
+		pkt_drop(lc, m, r);
+		return;
+	}
+	nx = next_of(h);
+	if (!is_fragment(m)) {
+		remember(&lc->ip4->last, m, nx);
+		deliver(lc, m, nx, s);
+		return;
+	}
+	m = reassemble(lc, m);
+	if (m != NULL)
+		deliver(lc, m, next_of(hdr_at(m)), s);
+}
+
+/* The checksum and the ECN field of a tunnel are left to be looked at. */
+static void
+again_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
+{
+	const struct last_hdr *l = &lc->ip4->last;
+	const struct rte_ipv4_hdr *h = hdr_at(m);
+	struct pkt_meta *pm = pkt_meta(m);
+	enum drop_reason r = DROP_IP4_CSUM;
+
+	if (csum_ok(h))
+		r = fill_meta(lc, m, h, l->df);
+	if (r != DROP_NONE) {
+		pkt_drop(lc, m, r);
+		return;
+	}
+	pm->key.local = l->local;
+	pm->key.remote = l->remote;
+	deliver(lc, m, l->nx, s);
 }
 
 void
 ip4_in(struct lcore *lc, struct rte_mbuf *m, struct pkt_sort *s)
 {
-	enum drop_reason r = check_header(lc, m);
+	enum drop_reason r = check_lengths(m);
 
-	if (r == DROP_NONE)
-		r = fill_meta(lc, m);
-	if (r != DROP_NONE) {
+	if (r != DROP_NONE)
 		pkt_drop(lc, m, r);
-		return;
-	}
-	if (is_fragment(m)) {
-		m = reassemble(lc, m);
-		if (m == NULL)
-			return;
-	}
-	deliver(lc, m, s);
+	else if (likely(is_like_last(&lc->ip4->last, m, hdr_at(m))))
+		again_in(lc, m, s);
+	else
+		first_in(lc, m, s);
 }
 
 /*

@@ -94,6 +94,7 @@ pools_create(struct lcore *lc, const struct stack_conf *sc)
 {
 	char name[RTE_RING_NAMESIZE];
 	uint32_t room = MBUF_ROOM_MIN;
+	int rc;
 
 	for (uint32_t i = 0; i < sc->nb_ports; i++)
 		room = RTE_MAX(room, (uint32_t)sc->port[i].mtu_bytes + MBUF_ROOM_EXTRA);
@@ -103,7 +104,13 @@ pools_create(struct lcore *lc, const struct stack_conf *sc)
 	if (lc->pkt_pool == NULL)
 		return -rte_errno;
 	run_object_name(name, lc->run->stack, lc->id, "buf");
-	return buf_pool_create(sc->chunks, SOCKET_ID_ANY, name, &lc->buf);
+	rc = buf_pool_create(sc->chunks, SOCKET_ID_ANY, name, &lc->buf);
+	if (rc != 0)
+		return rc;
+	/* A worker may hold packets of every pool: a quarter of a pool is the most all of them
+	 * hold. */
+	buf_pool_keep(lc->buf, sc->mbufs / (4 * lc->nb_workers), room / 2);
+	return 0;
 }
 
 static int

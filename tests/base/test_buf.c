@@ -302,6 +302,87 @@ START_TEST(stage_takes_all_or_nothing)
 }
 END_TEST
 
+/* Offers len bytes of data in a packet; it stays ours if the buffer does not take it. */
+static bool
+offer(uint32_t at, uint32_t len)
+{
+	struct rte_mbuf *m = env_pkt(e, data + at, len);
+
+	if (!buf_takes_packet(&e->lc, &b, len)) {
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	buf_append_packet(&e->lc, &b, m, pkt_data(m, 0), len);
+	return true;
+}
+
+START_TEST(packet_is_kept_until_all_of_it_is_read)
+{
+	const uint8_t *span;
+
+	buf_pool_keep(e->lc.buf, 2, 1000);
+	ck_assert(offer(0, 1000));
+	ck_assert(offer(1000, 1400));
+	ck_assert_uint_eq(buf_len(&b), 2400);
+	ck_assert_uint_eq(buf_span(&b, 990, &span), 10);
+	ck_assert_mem_eq(span, data + 990, 10);
+	ck_assert_uint_eq(buf_span(&b, 1000, &span), 1400);
+	buf_drop(&e->lc, &b, 999);
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_BUF_DONE], 0);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 2);
+	buf_drop(&e->lc, &b, 1);
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_BUF_DONE], 1);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 1);
+	buf_drop(&e->lc, &b, 1400);
+	ck_assert_uint_eq(e->lc.stat.drop[DROP_BUF_DONE], 2);
+	ck_assert_uint_eq(buf_pool_in_use(e->lc.buf), 0);
+}
+END_TEST
+
+START_TEST(packet_that_would_waste_memory_is_not_taken)
+{
+	ck_assert(!offer(0, 1400)); /* nobody said that packets may be kept */
+	buf_pool_keep(e->lc.buf, 2, 1000);
+	ck_assert(!offer(0, 999));
+	buf_append(&e->lc, &b, data, 1);
+	ck_assert(!offer(1, 1400)); /* the chunk has room */
+	buf_append(&e->lc, &b, data + 1, CHUNK - 1);
+	ck_assert(offer(CHUNK, 1400));
+	ck_assert(offer(CHUNK + 1400, 1400));
+	ck_assert(!offer(0, 1400)); /* two are kept */
+	buf_clear(&e->lc, &b);
+	buf_init(&b, 1399);
+	ck_assert(!offer(0, 1400)); /* above the limit of the buffer */
+	ck_assert(offer(0, 1399));
+}
+END_TEST
+
+START_TEST(packets_and_chunks_are_read_as_one)
+{
+	enum { LEN = 1001 };
+	uint8_t *out = malloc(BIG);
+	uint32_t n = 0, sum = 0, kept = 0;
+
+	buf_pool_keep(e->lc.buf, 8, LEN);
+	while (n < BIG / 2) {
+		bool in_packet = offer(n, LEN);
+
+		kept += in_packet;
+		if (!in_packet)
+			ck_assert_uint_eq(buf_append(&e->lc, &b, data + n, LEN), LEN);
+		n += LEN;
+	}
+	ck_assert_uint_eq(kept, 8);
+	for (uint32_t at = 0; at < n; at += 3001) {
+		buf_copy_out(&b, at, out, n - at);
+		ck_assert_mem_eq(out, data + at, n - at);
+	}
+	sum = buf_copy_csum(&b, 0, out, n, 0);
+	ck_assert_uint_eq(csum_finish(sum), csum_finish(csum_add(data, n, 0)));
+	free(out);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,6 +404,9 @@ main(void)
 	tcase_add_test(c, staged_bytes_are_seen_when_they_are_committed);
 	tcase_add_test(c, unstaged_bytes_were_never_there);
 	tcase_add_test(c, stage_takes_all_or_nothing);
+	tcase_add_test(c, packet_is_kept_until_all_of_it_is_read);
+	tcase_add_test(c, packet_that_would_waste_memory_is_not_taken);
+	tcase_add_test(c, packets_and_chunks_are_read_as_one);
 	suite_add_tcase(s, c);
 	return env_main(s);
 }

@@ -811,6 +811,86 @@ add_receive_tests(TCase *c)
 	tcase_add_test(c, every_broken_packet_passes_or_ends_in_one_counter);
 }
 
+/* What became of a packet: where it went or why not, and what was read from it. */
+struct outcome {
+	uint64_t drop[DROP_MAX];
+	uint32_t n[NX_MAX];
+	struct flow_key key;
+	uint32_t l4_off, l4_len;
+	uint8_t nxt, tos, ttl, flags;
+};
+
+/* The last packet that one vector holds more than before. */
+static void
+note_packet(struct outcome *o, const uint32_t *before)
+{
+	for (uint32_t i = 0; i < NX_MAX; i++) {
+		const struct pkt_meta *pm;
+
+		o->n[i] = s.v[i].n - before[i];
+		if (o->n[i] == 0)
+			continue;
+		pm = pkt_meta(s.v[i].m[s.v[i].n - 1]);
+		o->key = pm->key;
+		o->l4_off = pm->l4_off;
+		o->l4_len = pm->l4_len;
+		o->nxt = pm->nxt;
+		o->tos = pm->tos;
+		o->ttl = pm->ttl;
+		o->flags = pm->flags;
+	}
+}
+
+/* The packet alone, or in one burst after a good one. */
+static void
+judge(struct outcome *o, const uint8_t *ip, size_t len, const uint8_t *first, size_t first_len)
+{
+	uint32_t before[NX_MAX] = {0};
+
+	memset(o, 0, sizeof(*o));
+	nu_sort_free(&s);
+	pkt_sort_reset(&s);
+	memset(e->lc.stat.drop, 0, sizeof(e->lc.stat.drop));
+	if (first != NULL) {
+		pkt_vec_add(&s.v[NX_IP], framed(first, first_len));
+		before[NX_TCP] = 1;
+	}
+	pkt_vec_add(&s.v[NX_IP], framed(ip, len));
+	ip_in(&e->lc, &s);
+	memcpy(o->drop, e->lc.stat.drop, sizeof(o->drop));
+	note_packet(o, before);
+}
+
+/* A packet with one bit of its header turned round, and with the checksum that it had or the right
+ * one. Each is another datagram, because fragments would meet. */
+static size_t
+spoil(uint8_t *ip, uint32_t bit, bool is_fixed, uint16_t id)
+{
+	size_t len = make(ip, (struct nu_ip){.frag = DF, .id = id});
+
+	ip[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	if (is_fixed)
+		nu_fix_csum(ip);
+	return len;
+}
+
+/* Every bit of the header. */
+START_TEST(packet_after_a_good_one_is_judged_as_if_it_were_alone)
+{
+	uint8_t good[NU_MAX], ip[NU_MAX];
+	size_t len = make(good, (struct nu_ip){.frag = DF});
+	struct outcome alone, after;
+
+	for (uint16_t i = 0; i < 2 * 8 * 20; i++) {
+		judge(&alone, ip, spoil(ip, i / 2, (i & 1) != 0, (uint16_t)(2 * i)), NULL, 0);
+		judge(&after, ip, spoil(ip, i / 2, (i & 1) != 0, (uint16_t)(2 * i + 1)), good, len);
+		ck_assert_mem_eq(&alone, &after, sizeof(alone));
+	}
+	judge(&after, good, len, good, len);
+	ck_assert_uint_eq(after.n[NX_TCP], 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -832,6 +912,7 @@ main(void)
 	tcase_add_test(c, more_fragments_than_a_vector_holds_leave_in_order);
 	tcase_add_test(c, ids_of_packets_without_df_differ_between_packets_and_workers);
 	tcase_add_test(c, packet_without_headroom_is_dropped);
+	tcase_add_test(c, packet_after_a_good_one_is_judged_as_if_it_were_alone);
 	suite_add_tcase(su, c);
 	return env_main(su);
 }

@@ -88,7 +88,7 @@ START_TEST(pressure_closes_windows_before_anything_is_dropped)
 {
 	struct lab_opts o = {.window = 1024,
 		.more = {"tcp.rcvbuf=262144", "tcp.sndbuf=65536", "tcp.rcvbuf-max=262144",
-			"tcp.memory-pressure=25", "stack.buffer-chunks=64", "stack.mbufs=4095"}};
+			"tcp.memory-pressure=25", "stack.buffer-chunks=32", "stack.mbufs=511"}};
 	struct lab *l = lab_new(&o);
 
 	lab_open(l, 1 << 20, 0);
