@@ -63,4 +63,7 @@ int perf_pair(const struct perf_opts *o, const char *file, char *const *set);
 /* The bare port: no stack, only its device. */
 int perf_wire(const struct tl_conf *c, const struct perf_opts *o, bool send);
 
+/* What it costs to hand a frame from one CPU to another. */
+int perf_cores(const struct perf_opts *o);
+
 #endif

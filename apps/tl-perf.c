@@ -34,6 +34,7 @@ usage(FILE *out)
 	      "  tl-perf esp      [-l BYTES]        ESP beside its crypto, without a port\n"
 	      "  tl-perf scale                      lookups among 10 and 10000 SAs and policies\n"
 	      "  tl-perf latch                      what the compare of a latch costs\n"
+	      "  tl-perf cores    [-m MTU]          a frame from one CPU to another\n"
 	      "  tl-perf wire-tx | wire-rx  -f FILE [-m MTU] [-t SECONDS]   the bare port\n"
 	      "\n"
 	      "  -f, --config FILE      configuration, see taglatch.conf(5)\n"
@@ -51,7 +52,7 @@ usage(FILE *out)
 	      "                         CBC-256+SHA256, CTR-128+SHA256, NULL+SHA256, GMAC-128 or\n"
 	      "                         CCM-128; all of them\n"
 	      "  -k, --key-bits N       limit: 128 or 256, for GCM-128 or GCM-256\n"
-	      "  -m, --mtu BYTES        pair: of the port; wire: frame size less 14; 1500\n"
+	      "  -m, --mtu BYTES        pair: of the port; wire, cores: frame size less 14; 1500\n"
 	      "  -w, --workers N        pair: workers of each side, 1\n"
 	      "  -L, --loss PERCENT     pair: frames lost at random, each way\n"
 	      "  -D, --delay US         pair: each way, in microseconds\n"
@@ -360,6 +361,8 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_client(c, a, o, kind);
 	if (strcmp(a->mode, "limit") == 0)
 		return perf_limit(o);
+	if (strcmp(a->mode, "cores") == 0)
+		return perf_cores(o);
 	if (strcmp(a->mode, "suites") == 0)
 		return perf_suites(o);
 	if (strcmp(a->mode, "esp") == 0 || strcmp(a->mode, "scale") == 0 ||
@@ -371,7 +374,7 @@ dispatch(struct tl_conf *c, const struct args *a, struct perf_opts *o)
 		return run_pair(a, o);
 	fprintf(stderr,
 		"tl-perf: expected server, bulk, rr, crr, open, exchange, one of the four with "
-		"pair- before it, limit, suites, esp, scale, latch, wire-tx or wire-rx\n");
+		"pair- before it, limit, suites, esp, scale, latch, cores, wire-tx or wire-rx\n");
 	return EXIT_CONFIG;
 }
 

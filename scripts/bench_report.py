@@ -43,22 +43,23 @@ def bulk_text(results, directory):
                       f"{r['gbit_s']:.2f}", f"{r['gbit_min']:.2f} to {r['gbit_max']:.2f}",
                       "-" if r["of_limit"] is None else f"{r['of_limit']:.2f}",
                       f"{r['cycles_tx']:.0f} / {r['cycles_rx']:.0f}", f"{r['own_tx']:.0f} / {r['own_rx']:.0f}",
-                      f"{r['retransmits']:.0f}"))
+                      f"{r['retransmits']:.0f}", f"{r['cores']:.0f}"))
         if r["connections"] == 1 and r["write"] == 65536:
             name = f"{r['mtu']} {esp_of(r)}{' zero copy' if r['zero_copy'] else ''}"
             bars.append((name, r["gbit_s"]))
     for r in rows(results, "linux"):
         bars.append((f"Linux clear, TSO {'on' if r['tso'] else 'off'}", r["gbit_s"]))
-    text = ("## Bulk\n\nTwo processes on net_memif, one core each. On a virtual machine rows of one run can differ fourfold: "
-            "at times the copy of a frame into the other process, inside net_memif, takes some 1,700 cycles more (MTU 1500), "
-            "which is in the sender's cycles. The likely reason is that the host moved the two CPUs to where they share no "
-            "cache.\n\n")
+    text = ("## Bulk\n\nTwo processes on net_memif, one core each. *Cores* are the cycles in which a frame of MTU 1500 goes "
+            "from one core to the other through memory, before or after the run, whichever was more (`tl-perf cores`): on "
+            "a virtual machine they change tenfold with the place that the host gives to the CPUs, and net_memif's copy "
+            "into the other process pays them, in the sender's cycles. The bench waits for CPUs that are near each other; "
+            "rows that differ here are no comparison.\n\n")
     text += table(("MTU", "bare port, cycles a frame", "Gbit/s", "engine, encrypt / decrypt", "limit, Gbit/s"),
                   [(m, f"{r['wire_cycles']:.0f}", f"{r['wire_gbit_s']:.1f}",
                     f"{r['encrypt_cycles']:.0f} / {r['decrypt_cycles']:.0f}", f"{r['limit_gbit_s']:.1f}")
                    for m, r in limits.items()])
     text += "\n" + table(("MTU", "ESP", "connections", "bytes a write", "zero copy", "Gbit/s", "spread",
-                          "of the limit", "cycles a packet, tx / rx", "own, tx / rx", "retransmits"), lines)
+                          "of the limit", "cycles a packet, tx / rx", "own, tx / rx", "retransmits", "cores"), lines)
     for r in rows(results, "linux"):
         text += (f"\nThe kernel's TCP over a veth pair in the same run, clear, TSO and GRO {'on' if r['tso'] else 'off'}: "
                  f"{r['gbit_s']:.2f} Gbit/s ({r['min']:.2f} to {r['max']:.2f}).\n")
@@ -93,9 +94,9 @@ def latency_text(results, directory):
     if not rr:
         return ""
     text = "## Request and response\n\n64 bytes each way over net_memif.\n\n" + table(
-        ("ESP", "connections", "a second", "least", "median", "99 %", "99.9 %", "most (us)"),
+        ("ESP", "connections", "a second", "least", "median", "99 %", "99.9 %", "most (us)", "cores"),
         [(esp_of(r), r["connections"], f"{r['per_second']:.0f}", f"{r['min_us']:.2f}", f"{r['p50_us']:.2f}",
-          f"{r['p99_us']:.2f}", f"{r['p999_us']:.2f}", f"{r['max_us']:.0f}") for r in rr])
+          f"{r['p99_us']:.2f}", f"{r['p999_us']:.2f}", f"{r['max_us']:.0f}", f"{r['cores']:.0f}") for r in rr])
     one = [r for r in rr if r["connections"] == 1]
     data = "x " + " ".join(f'"{esp_of(r)}"' for r in one) + "\n" + "\n".join(
         f'"{name}" ' + " ".join(f"{r[k]:.3f}" for r in one)
@@ -112,8 +113,8 @@ def connections_text(results):
     kind = {"open": "established only, and left open", "crr": "opened, 64 bytes each way, closed both ways"}
     return ("## Connections\n\nOver net_memif, one address at each end, "
             f"{c[0]['ports']} server ports, TIME-WAIT kept for {2 * c[0]['msl_ms']} ms; nothing is closed by RST.\n\n" +
-            table(("ESP", "", "a second", "spread"),
-                  [(esp_of(r), kind[r["mode"]], f"{r['per_second']:.0f}", f"{r['min']:.0f} to {r['max']:.0f}")
+            table(("ESP", "", "a second", "spread", "cores"),
+                  [(esp_of(r), kind[r["mode"]], f"{r['per_second']:.0f}", f"{r['min']:.0f} to {r['max']:.0f}", f"{r['cores']:.0f}")
                    for r in c]))
 
 

@@ -413,6 +413,9 @@ for args, code, words in ((["--help"], 0, "usage: scripts/demo"), (["-x"], 2, 'u
 rc, out, err = run("tl-perf", "limit", "-S", "ROT13")
 test("an unknown suite names those that are known",
      rc == 2 and '"ROT13"' in err and "GCM-128" in err and "CCM-128" in err, err)
+rc, out, err = run("tl-perf", "cores", "--json")
+test("tl-perf cores says what a frame between two CPUs costs", rc == 0 and
+     json.loads(out)["cycles_per_frame"] > 0, out + err)
 rc, out, err = run("tl-perf", "suites")
 test("tl-perf suites lists them", rc == 0 and "ENCR_AES_GCM_16" in out and "CBC-128+SHA1" in out and
      "DES" not in out, out + err)
