@@ -12,6 +12,12 @@
 #include "stack/base/rand.h"
 #include "tcp/tcp_int.h"
 
+/* One worker's, no device sees the objects: they may lie across pages, and none is wasted. */
+enum {
+	POOL_FLAGS = RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET | RTE_MEMPOOL_F_NO_SPREAD |
+		     RTE_MEMPOOL_F_NO_IOVA_CONTIG
+};
+
 void
 tcp_conf_default(struct tcp_conf *c)
 {
@@ -80,15 +86,13 @@ tcp_create(struct lcore *lc, const struct tcp_conf *conf)
 	/* The address of a live worker is unique in the process. */
 	snprintf(name, sizeof(name), "tcp_%p", (void *)lc);
 	tc->pcbs = rte_mempool_create(name, conf->max_pcbs, sizeof(struct tcp_pcb), 0, 0, NULL,
-		NULL, NULL, NULL, SOCKET_ID_ANY,
-		RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET | RTE_MEMPOOL_F_NO_SPREAD);
+		NULL, NULL, NULL, SOCKET_ID_ANY, POOL_FLAGS);
 	if (tc->pcbs == NULL)
 		goto no_pcbs;
 	snprintf(name, sizeof(name), "tcps_%p", (void *)lc);
 	tc->ranges = rte_mempool_create(name, conf->max_pcbs + conf->max_ranges,
 		sizeof(struct tcp_range), 0, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY,
-		RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET | RTE_MEMPOOL_F_NO_SPREAD |
-			RTE_MEMPOOL_F_NO_CACHE_ALIGN);
+		POOL_FLAGS | RTE_MEMPOOL_F_NO_CACHE_ALIGN);
 	if (tc->ranges == NULL)
 		goto no_ranges;
 	tc->conf = *conf;
