@@ -93,6 +93,11 @@ prepare(struct lcore *lc, struct rte_mbuf *m, struct crypto_op *op)
 		pkt_drop(lc, m, sa->expired ? DROP_ESP_EXPIRED : DROP_ESP_SEQ_END);
 		return false;
 	}
+	/* It was made while the connection was to be clear; TCP sends it again. */
+	if (unlikely((pm->flags & PKT_F_PARTIAL) != 0)) {
+		pkt_drop(lc, m, DROP_TX_OFFLOAD);
+		return false;
+	}
 	add_tfc(sa, m);
 	payload = m->pkt_len;
 	pad_len = pad_len_of(&sa->suite, payload);

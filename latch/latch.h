@@ -391,6 +391,13 @@ void latch_set_km(struct lcore *lc, bool present);
 /* P-9: puts the request tag on a packet of this connection, or clears it for a clear one. */
 void latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m);
 
+/* Whether what is sent now leaves in clear, so that a port sees what is in it. */
+static inline bool
+latch_sends_clear(const struct latch *l)
+{
+	return l->state == TL_LATCH_NONE && l->profile_out == 0 && (l->flags & LATCH_IS_OFF) == 0;
+}
+
 /*
  * Looks whether another SA carries this latch now. Returns true if what fits a packet may have
  * changed since: other encapsulation (F-28), a path MTU that a router told (F-51).

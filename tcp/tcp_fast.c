@@ -78,7 +78,8 @@ keep_text(struct lcore *lc, struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
 	const uint8_t *text = pkt_data(seg->m, seg->off);
 
-	if (!is_right(seg, csum_add(text, seg->len, sum_of_headers(seg))))
+	if ((pkt_meta(seg->m)->flags & PKT_F_CSUM_OK) == 0 &&
+		csum_finish(csum_add(text, seg->len, sum_of_headers(seg))) != 0)
 		return TEXT_WRONG;
 	if (seg->len > 0) {
 		buf_append_packet(lc, &pcb->rcv, seg->m, text, seg->len);

@@ -32,6 +32,7 @@ struct lcore {
 	uint16_t turn_work;           /* packets and timers handled in this turn; 0 means idle */
 	struct rte_mempool *pkt_pool; /* mbufs, private area = struct pkt_meta */
 	struct port *port[LC_MAX_PORTS];
+	bool offload; /* every port completes checksums and cuts what is larger than its MTU */
 
 	/* Contexts of the modules, each defined in the module's own header. */
 	struct tmr_wheel *tmr;

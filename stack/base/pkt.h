@@ -71,6 +71,8 @@ enum {
 	PKT_F_REASS = 1u << 1,    /* was reassembled: its parts came separately */
 	PKT_F_DF = 1u << 2,       /* send: set DF; received: DF was set */
 	PKT_F_CSUM_OK = 1u << 3,  /* the L4 checksum was verified by the port */
+	PKT_F_PARTIAL = 1u << 5,  /* send: the port completes the L4 checksum, and cuts if the mbuf
+				     has a tso_segsz */
 	PKT_F_NO_ERROR = 1u << 4, /* never answer with an ICMP error (RFC 1122 s3.2.2) */
 };
 

@@ -59,6 +59,7 @@ struct port {
 	bool ip6;      /* speaks IPv6 */
 	bool dad;      /* addresses are tried before use (RFC 4862 s5.4) */
 	bool accept_ra;
+	bool offload;        /* the device verifies and completes checksums, and cuts segments */
 	uint16_t mtu6_bytes; /* a router's MTU option (RFC 4861 s4.6.4), 0: none */
 	uint8_t nb_addrs;
 	struct port_addr addr[PORT_MAX_ADDRS];

@@ -135,6 +135,7 @@
 	X(ICMP_DONE,          "icmp-done",          "ICMP consumed (not a loss)")                  \
 	X(ROUTE_NONE,         "route-none",         "no route to the destination")                 \
 	X(IP_TOOBIG,          "ip-toobig",          "larger than the MTU and must not be fragmented") \
+	X(TX_OFFLOAD,         "tx-offload",         "the port cannot complete it")                     \
 	X(TX_FULL,            "tx-full",            "no room on the port")                         \
 	X(OUT_FULL,           "out-full",           "queue of answers full")                       \
 	X(NOBUF,              "nobuf",              "no packet buffer")                            \
@@ -175,6 +176,7 @@
 	X(LATCH_OPEN,     "latches-created")    X(LATCH_FREE,     "latches-released")              \
 	X(LATCH_BREAK,    "latches-broken")  X(LATCH_RESUME, "latches-restored")                                                        \
 	X(TCP_SEG_IN,     "tcp-segments-in")    X(TCP_SEG_OUT,    "tcp-segments-out")              \
+	X(TCP_LARGE,      "tcp-large-out")                                                         \
 	X(TCP_ACTIVE,     "tcp-active-opens")   X(TCP_PASSIVE,    "tcp-passive-opens")             \
 	X(TCP_ESTAB,      "tcp-established")    X(TCP_RST_IN,     "tcp-resets-in")                 \
 	X(TCP_RST_OUT,    "tcp-resets-out")     X(TCP_REXMT,      "tcp-retransmits")               \

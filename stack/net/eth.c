@@ -150,6 +150,8 @@ eth_push(const struct port *p, struct rte_mbuf *m, const struct rte_ether_addr *
 	memcpy(at + RTE_ETHER_ADDR_LEN, &p->mac, RTE_ETHER_ADDR_LEN);
 	memcpy(at + 2 * RTE_ETHER_ADDR_LEN, &type, sizeof(type));
 	pkt_meta(m)->l3_off = (uint16_t)(hlen + (tagged ? VLAN_HDR_LEN : 0));
+	if (unlikely((pkt_meta(m)->flags & PKT_F_PARTIAL) != 0))
+		m->l2_len = pkt_meta(m)->l3_off & 0x7fu;
 	return true;
 }
 

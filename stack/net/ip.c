@@ -160,6 +160,15 @@ find_route_again(const struct lcore *lc, const struct pkt_meta *pm, const struct
 	return last->is_known;
 }
 
+/* Whether m, or each of what the port cuts it into, is no larger than the path takes. */
+static bool
+fits_path(const struct rte_mbuf *m, uint32_t l4_bytes, uint32_t mtu_bytes)
+{
+	if (likely((pkt_meta(m)->flags & PKT_F_PARTIAL) == 0) || m->tso_segsz == 0)
+		return m->pkt_len <= mtu_bytes;
+	return m->pkt_len - l4_bytes + m->l4_len + m->tso_segsz <= mtu_bytes;
+}
+
 static void
 packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v, struct last_route *last)
 {
@@ -174,7 +183,7 @@ packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v, struct last_
 		return;
 	}
 	r = push_header(lc, m, &f);
-	if (r == DROP_NONE && f.df && m->pkt_len > route->mtu_bytes)
+	if (r == DROP_NONE && f.df && !fits_path(m, l4_bytes, route->mtu_bytes))
 		r = DROP_IP_TOOBIG;
 	if (r != DROP_NONE) {
 		pkt_drop(lc, m, r);
@@ -184,7 +193,9 @@ packet_out(struct lcore *lc, struct rte_mbuf *m, struct pkt_vec *v, struct last_
 	pm->l4_off = (uint16_t)(m->pkt_len - l4_bytes);
 	pm->port = route->port;
 	pm->nexthop = route->nexthop;
-	if (m->pkt_len <= route->mtu_bytes)
+	if (unlikely((pm->flags & PKT_F_PARTIAL) != 0))
+		m->l3_len = pm->l4_off & 0x1ffu;
+	if (fits_path(m, l4_bytes, route->mtu_bytes))
 		emit(lc, m, v);
 	else
 		frag_out(lc, m, route->mtu_bytes, emit, v);

@@ -62,7 +62,7 @@ struct conf_port {
 	const struct conf_mport *mport; /* NULL: a DPDK device */
 	struct rte_ether_addr mac;
 	bool has_mac, bare_ip, exact;
-	bool ip6, no_dad, accept_ra;
+	bool ip6, no_dad, accept_ra, offload;
 	uint16_t mtu_bytes, vlan;
 	uint32_t realm;
 	uint32_t nb_addrs;

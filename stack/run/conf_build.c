@@ -111,6 +111,7 @@ static const struct key_rule rules[] = {
 	{"port", "ipv6", V_BOOL, AT(conf_port, ip6), 0, 0, "yes or no"},
 	{"port", "dad", V_BOOL_NOT, AT(conf_port, no_dad), 0, 0, "yes or no"},
 	{"port", "accept-ra", V_BOOL, AT(conf_port, accept_ra), 0, 0, "yes or no"},
+	{"port", "offload", V_BOOL, AT(conf_port, offload), 0, 0, "yes or no"},
 	{"port", "exact", V_BOOL, AT(conf_port, exact), 0, 0, "yes or no"},
 	{"port", "link", V_LINK, AT(conf_port, bare_ip), 0, 0, "ethernet or ip"},
 	{"route", "via", V_VIA, 0, 0, 0, "an IP address, a link-local one with its port, such as fe80::1%lan"},

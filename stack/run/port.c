@@ -14,7 +14,13 @@
 
 LOG_MODULE(port, NOTICE);
 
-enum { PORT_DESC = 512 };
+enum {
+	PORT_DESC = 512,
+	/* All or nothing: who sends partial checksums may send large segments too. */
+	TX_OFFLOAD = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+		     RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS,
+	RX_OFFLOAD = RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
+};
 
 void
 port_rx(struct lcore *lc, struct port *p, struct pkt_vec *v)
@@ -33,6 +39,9 @@ port_rx(struct lcore *lc, struct port *p, struct pkt_vec *v)
 		pkt_meta_init(pm);
 		pm->port = p->index;
 		pm->key.realm = p->realm;
+		if (unlikely(p->offload) &&
+			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+			pm->flags |= PKT_F_CSUM_OK;
 		bytes += m->pkt_len;
 	}
 	lc_count_n(lc, ST_RX_BYTES, bytes);
@@ -79,7 +88,14 @@ dpdk_rx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
 static uint16_t
 dpdk_tx(struct lcore *lc, struct port *p, struct rte_mbuf **m, uint16_t n)
 {
-	(void)lc;
+	if (unlikely(p->offload)) {
+		n = rte_eth_tx_prepare(p->dpdk_id, p->queue, m, n);
+		/* Nothing can be done for the first one: it left in so far as it is gone. */
+		if (n == 0) {
+			pkt_drop(lc, m[0], DROP_TX_OFFLOAD);
+			return 1;
+		}
+	}
 	return rte_eth_tx_burst(p->dpdk_id, p->queue, m, n);
 }
 
@@ -141,6 +157,16 @@ device_start(struct tl_stack *s, const struct conf_port *cp, uint16_t id, uint16
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info.flow_type_rss_offloads &
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
+	}
+	if (cp->offload && ((info.tx_offload_capa & TX_OFFLOAD) != TX_OFFLOAD ||
+				   (info.rx_offload_capa & RX_OFFLOAD) != RX_OFFLOAD))
+		return conf_fail(e, NULL,
+			"[port %s] offload: the device (%s) does not cut segments and complete "
+			"checksums; leave the key out",
+			cp->name, info.driver_name);
+	if (cp->offload) {
+		conf.txmode.offloads = TX_OFFLOAD;
+		conf.rxmode.offloads = RX_OFFLOAD;
 	}
 	rc = rte_eth_dev_configure(id, *nb_rx, workers, &conf);
 	if (rc == 0)
@@ -207,6 +233,8 @@ port_new(struct lcore *lc, const struct conf_port *cp, uint32_t index)
 	p->ip6 = cp->ip6;
 	p->dad = !cp->no_dad;
 	p->accept_ra = cp->accept_ra;
+	p->offload = cp->mport == NULL && cp->offload;
+	lc->offload = p->offload && (index == 0 || lc->offload);
 	memcpy(p->addr, cp->addr, sizeof(p->addr));
 	add_link_local(p);
 	p->queue = lc->id;
