@@ -185,8 +185,14 @@ class Bench:
         return objects(client.stdout), objects(out)
 
     def wire(self, mtu):
-        """Cycles of the bare port for one frame."""
-        self.wait_near()
+        """Cycles of the bare port for one frame: what it takes at least."""
+        tries = []
+        for _ in range(self.o.rounds):
+            self.wait_near()
+            tries.append(self.run_wire(mtu))
+        return min(tries, key=lambda x: x["cycles_per_packet"])
+
+    def run_wire(self, mtu):
         with tempfile.TemporaryDirectory() as d:
             sock = os.path.join(d, "memif.sock")
             case = {"mtu": mtu, "esp": False}
