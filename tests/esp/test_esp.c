@@ -452,6 +452,23 @@ START_TEST(used_up_sequence_numbers_stop_the_sa)
 }
 END_TEST
 
+/* A port was to complete it, and would not see what ESP covers. */
+START_TEST(packet_without_its_checksum_does_not_leave_encrypted)
+{
+	struct rte_mbuf *m = pkt_alloc(&ee->lc);
+	struct pkt_vec v = {.n = 1, .m = {m}};
+
+	ee_add_default_pair();
+	rte_pktmbuf_append(m, 40);
+	pkt_meta(m)->sa = ee->lc.esp->slot[1];
+	pkt_meta(m)->flags = PKT_F_PARTIAL;
+	esp_out(&ee->lc, &v);
+	ck_assert_uint_eq(v.n, 0);
+	ck_assert_uint_eq(ee->lc.stat.drop[DROP_TX_OFFLOAD], 1);
+	ck_assert_uint_eq(ee->lc.esp->slot[1]->seq, 0);
+}
+END_TEST
+
 START_TEST(no_room_spends_no_sequence_number)
 {
 	struct rte_mbuf *m = pkt_alloc(&ee->lc);
@@ -938,6 +955,7 @@ add_tests(TCase *c)
 	tcase_add_test(c, extended_sequence_numbers_go_on_above_32_bits);
 	tcase_add_test(c, outer_addresses_of_another_host_are_dropped);
 	tcase_add_test(c, used_up_sequence_numbers_stop_the_sa);
+	tcase_add_test(c, packet_without_its_checksum_does_not_leave_encrypted);
 	tcase_add_test(c, no_room_spends_no_sequence_number);
 	tcase_add_test(c, tunnel_gives_the_inner_packet_tagged_and_trimmed);
 	tcase_add_test(c, tunnel_with_foreign_inner_source_is_dropped);

@@ -252,7 +252,7 @@ void
 latch_stamp(struct lcore *lc, struct latch *l, const struct flow_key *k, struct rte_mbuf *m)
 {
 	(void)lc;
-	ck_assert_uint_eq(l->state, TL_LATCH_ESTABLISHED);
+	ck_assert(t.fake.any_stamp || l->state == TL_LATCH_ESTABLISHED);
 	ck_assert(flow_key_eq(k, &pkt_meta(m)->key));
 	t.fake.stamped++;
 }

@@ -26,6 +26,7 @@ struct fake {
 	bool was_open, window, suspended;
 	uint8_t new_syn;
 	uint32_t overhead;
+	bool any_stamp;      /* latches in every state are stamped from */
 	bool stale_verdicts; /* latch_holds() says no */
 	bool drop_recheck;   /* latch_recheck() drops the packet */
 	bool drop_unowned;   /* policy refuses what no connection owns */
