@@ -891,6 +891,22 @@ START_TEST(packet_after_a_good_one_is_judged_as_if_it_were_alone)
 }
 END_TEST
 
+/* F-29: what is ours in one realm is not in another. */
+START_TEST(packet_of_another_realm_is_not_like_the_one_before)
+{
+	uint8_t ip[NU_MAX];
+	size_t len = make(ip, (struct nu_ip){.frag = DF});
+	struct rte_mbuf *other = framed(ip, len);
+
+	pkt_meta(other)->key.realm = 5;
+	pkt_vec_add(&s.v[NX_IP], framed(ip, len));
+	pkt_vec_add(&s.v[NX_IP], other);
+	ip_in(&e->lc, &s);
+	ck_assert_uint_eq(s.v[NX_TCP].n, 1);
+	ck_assert_uint_eq(nu_drop(e, DROP_IP4_DST), 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -913,6 +929,7 @@ main(void)
 	tcase_add_test(c, ids_of_packets_without_df_differ_between_packets_and_workers);
 	tcase_add_test(c, packet_without_headroom_is_dropped);
 	tcase_add_test(c, packet_after_a_good_one_is_judged_as_if_it_were_alone);
+	tcase_add_test(c, packet_of_another_realm_is_not_like_the_one_before);
 	suite_add_tcase(su, c);
 	return env_main(su);
 }
