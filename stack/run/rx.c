@@ -98,7 +98,7 @@ rx_transports(struct lcore *lc, struct pkt_sort *s)
 	tcp_in(lc, &s->v[NX_TCP]);
 	stage_end(lc, STAGE_TCP_IN);
 	udp_in(lc, &s->v[NX_UDP]);
-	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
+	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_IP_PROTO);
 	icmp_in(lc, &s->v[NX_ICMP]);
 	icmp_in(lc, &about_esp); /* F-51: judged by the SA that it quotes */
 	other_in(lc, &s->v[NX_OTHER]);
