@@ -72,6 +72,7 @@ struct sctp_tx {
 	uint8_t missing; /* s7.2.4 */
 	bool again;      /* sent more than once: no measure of the round trip (s6.3.1, C5) */
 	bool fast;       /* was retransmitted fast already */
+	bool stay;       /* lost, and goes the same way again */
 };
 TAILQ_HEAD(sctp_tx_list, sctp_tx);
 
@@ -120,6 +121,7 @@ struct sctp_assoc {
 	bool wr_shut;    /* the program sends no more */
 	bool rd_shut;
 	bool in_partial; /* the first piece of a message is in rcv, its last is not */
+	bool sack_now;   /* the peer asks for it (RFC 7053) */
 	bool passive;
 	bool restarted;
 	bool v4, v6;  /* families of the program's socket */
@@ -130,7 +132,7 @@ struct sctp_assoc {
 	rte_be16_t lport, rport;
 	uint32_t realm;
 	uint32_t max_retrans, max_init_retrans, rto_init_ms, rto_min_ms, rto_max_ms, cookie_life_ms;
-	uint32_t sack_delay_ms;
+	uint32_t sack_delay_ms, hb_interval_ms, path_retrans;
 	struct ip_addr local[SCTP_ADDRS_MAX];
 	struct sctp_path_list paths;
 	struct sctp_path *primary;
@@ -147,6 +149,7 @@ struct sctp_assoc {
 	uint32_t outstanding; /* bytes sent and not acknowledged, on all paths; lost ones not */
 	uint32_t nb_sent;     /* in a->sent */
 	uint32_t nb_lost;
+	uint32_t nb_gap_acked; /* of them by gap blocks only */
 	uint32_t waiting_bytes;
 	uint32_t frag_bytes; /* largest payload of a chunk */
 	bool nodelay;
@@ -159,12 +162,15 @@ struct sctp_assoc {
 	struct sctp_map *map;     /* NULL: nothing is missing */
 	uint32_t peer_tsn;        /* first of the peer */
 	uint32_t cum_tsn, max_tsn;
+	uint32_t partial_tsn; /* in_partial: of the next piece */
 	uint32_t dup[SCTP_DUPS_MAX];
 	uint32_t held_bytes, nb_held;
 	uint32_t rcv_limit;  /* what the window is made of */
 	uint32_t rcv_bytes;  /* of messages in rcv */
 	uint32_t rcv_msgs;   /* whole ones, and events */
 	uint32_t rwnd_told;
+	struct sctp_rec left; /* has_left: the record whose bytes are next in rcv */
+	bool has_left;
 	uint16_t nb_in;
 	uint16_t *in_ssn;
 

@@ -169,6 +169,8 @@ void sctp_build_queue(struct lcore *lc, struct sctp_build *b);
 /* After all chunks of a packet with DATA (s6.2). */
 void sctp_data_done(struct lcore *lc, struct sctp_assoc *a, struct sctp_path *p);
 void sctp_data_free(struct lcore *lc, struct sctp_assoc *a);
+/* The program made room: what was held for want of it is delivered. */
+void sctp_data_room(struct lcore *lc, struct sctp_assoc *a);
 uint32_t sctp_rwnd(const struct sctp_assoc *a);
 /* The program took something: a window that grew is told (s6.2). */
 void sctp_rwnd_opened(struct lcore *lc, struct sctp_assoc *a);

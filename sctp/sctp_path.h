@@ -63,10 +63,11 @@ struct sctp_path {
 	bool hb_wait;  /* one is out */
 	bool rtt_busy; /* rtt_tsn is being measured (s6.3.1, C4) */
 	bool in_fast;  /* fast recovery, until fast_exit is acknowledged (s7.2.4) */
-	bool user_mtu;
+	bool fast_due; /* the first packet of it may leave whatever cwnd says */
 	uint16_t pmtu_bytes;
 	uint16_t mps_bytes; /* of one SCTP packet, header included */
 	uint16_t max_retrans;
+	uint16_t burst; /* packets that may leave before the next SACK (s6.1, D) */
 	uint32_t hb_interval_ms;
 	uint32_t rto_ms, srtt_us, rttvar_us;
 	uint32_t rtt_tsn;
@@ -97,6 +98,9 @@ enum drop_reason sctp_path_spawn(
 
 /* the identity is the association's. Bars a path whose latch has another one. */
 bool sctp_path_check_peer(struct lcore *lc, struct sctp_path *p);
+
+/* BARRED: its latch ended or ends here. Its 5-tuple stays the association's. */
+void sctp_path_bar(struct lcore *lc, struct sctp_path *p);
 
 /* Releases latches and 5-tuples; the latches can still be asked. */
 void sctp_path_close(struct lcore *lc, struct sctp_path *p);
