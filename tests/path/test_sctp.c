@@ -353,7 +353,7 @@ recv_some(struct scene *s, uint32_t i)
 		f->have += (size_t)n;
 		if ((flags & TL_MSG_NOTIFICATION) != 0) {
 			if ((flags & MSG_EOR) != 0) {
-				notice(s, f->buf + f->have - (size_t)n);
+				notice(s, f->buf);
 				f->have = 0;
 			}
 		} else if ((flags & MSG_EOR) != 0) {
