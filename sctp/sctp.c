@@ -206,8 +206,7 @@ show_path(const struct sctp_path *p, void (*fn)(const struct sctp_row *i, void *
 }
 
 static void
-show_listeners(
-	struct lcore *lc, void (*fn)(const struct sctp_row *i, void *arg), void *arg)
+show_listeners(struct lcore *lc, void (*fn)(const struct sctp_row *i, void *arg), void *arg)
 {
 	const struct sctp_ep *ep;
 

@@ -86,7 +86,8 @@ struct sctp_row {
 	const char *path;  /* "" for a listener */
 	bool is_primary;
 	const struct latch *latch; /* NULL for a listener */
-	uint32_t sndq_bytes, rcvq_bytes, cwnd_bytes, flight_bytes, srtt_us, rto_ms, mtu_bytes, errors;
+	uint32_t sndq_bytes, rcvq_bytes, cwnd_bytes, flight_bytes, srtt_us, rto_ms, mtu_bytes,
+		errors;
 };
 void sctp_foreach(struct lcore *lc, void (*fn)(const struct sctp_row *i, void *arg), void *arg);
 
@@ -104,7 +105,7 @@ enum { SCTP_USR_ADDRS_MAX = 8 };
 int sctp_usr_bindx(struct lcore *lc, struct sock *s, const struct sock_addr *a, uint32_t n);
 int sctp_usr_connectx(struct lcore *lc, struct sock *s, const struct sock_addr *a, uint32_t n);
 /* Fills at most max of them; returns how many there are, or -errno. */
-int sctp_usr_addrs(struct lcore *lc, const struct sock *s, bool remote, struct sock_addr *a,
-	uint32_t max);
+int sctp_usr_addrs(
+	struct lcore *lc, const struct sock *s, bool remote, struct sock_addr *a, uint32_t max);
 
 #endif

@@ -55,8 +55,7 @@ sctp_assoc_alloc(struct lcore *lc)
 	if (rte_mempool_get(sc->assocs, &obj) != 0)
 		return NULL;
 	a = obj;
-	memset(a, 0,
-		sizeof(*a) + sizeof(a->ssn[0]) * (sc->conf.out_streams + sc->conf.in_streams));
+	memset(a, 0, sizeof(*a) + sizeof(a->ssn[0]) * (sc->conf.out_streams + sc->conf.in_streams));
 	a->out_ssn = a->ssn;
 	a->in_ssn = a->ssn + sc->conf.out_streams;
 	TAILQ_INIT(&a->paths);

@@ -117,8 +117,8 @@ struct sctp_assoc {
 	uint8_t sack_packets; /* with data, since the last SACK */
 	bool on_out;
 	bool on_reap;
-	bool eof;        /* the peer sends no more */
-	bool wr_shut;    /* the program sends no more */
+	bool eof;     /* the peer sends no more */
+	bool wr_shut; /* the program sends no more */
 	bool rd_shut;
 	bool in_partial; /* the first piece of a message is in rcv, its last is not */
 	bool sack_now;   /* the peer asks for it (RFC 7053) */
@@ -142,7 +142,7 @@ struct sctp_assoc {
 	/* Sending. */
 	struct buf snd;
 	struct sctp_tx_list waiting, sent; /* sent: in order of TSN */
-	uint32_t init_tsn; /* of our INIT */
+	uint32_t init_tsn;                 /* of our INIT */
 	uint32_t next_tsn;
 	uint32_t cum_ack; /* cumulative TSN ACK point */
 	uint32_t peer_rwnd;
@@ -165,9 +165,9 @@ struct sctp_assoc {
 	uint32_t partial_tsn; /* in_partial: of the next piece */
 	uint32_t dup[SCTP_DUPS_MAX];
 	uint32_t held_bytes, nb_held;
-	uint32_t rcv_limit;  /* what the window is made of */
-	uint32_t rcv_bytes;  /* of messages in rcv */
-	uint32_t rcv_msgs;   /* whole ones, and events */
+	uint32_t rcv_limit; /* what the window is made of */
+	uint32_t rcv_bytes; /* of messages in rcv */
+	uint32_t rcv_msgs;  /* whole ones, and events */
 	uint32_t rwnd_told;
 	struct sctp_rec left; /* has_left: the record whose bytes are next in rcv */
 	bool has_left;

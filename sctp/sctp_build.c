@@ -14,8 +14,8 @@ start(struct lcore *lc, struct sctp_build *b, uint32_t cap)
 		lc->stat.drop[DROP_NOBUF]++;
 		return false;
 	}
-	b->e = (struct sctp_emit){.p = pkt_data(b->m, 0),
-		.cap = RTE_MIN(cap, (uint32_t)rte_pktmbuf_tailroom(b->m))};
+	b->e = (struct sctp_emit){
+		.p = pkt_data(b->m, 0), .cap = RTE_MIN(cap, (uint32_t)rte_pktmbuf_tailroom(b->m))};
 	return true;
 }
 
@@ -71,8 +71,7 @@ sctp_build_queue(struct lcore *lc, struct sctp_build *b)
 }
 
 bool
-sctp_answer_start(
-	struct lcore *lc, struct sctp_build *b, const struct rte_mbuf *q, uint32_t vtag)
+sctp_answer_start(struct lcore *lc, struct sctp_build *b, const struct rte_mbuf *q, uint32_t vtag)
 {
 	const struct flow_key *k = &pkt_meta(q)->key;
 

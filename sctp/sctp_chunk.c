@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sctp_chunk.c - one row for each chunk type, and the walk of a packet of an association along them.
+ * sctp_chunk.c - one row for each chunk type, and the walk of a packet of an association along
+ * them.
  *
  * Called by sctp_in() with packets whose verdict, checksum and framing are good. A handler is
  * called in the states of its row only, with a value of its minimum length and a good verification
@@ -18,7 +19,7 @@ enum {
 	IN_RECEIVED = 1u << SCTPS_SHUTDOWN_RECEIVED,
 	IN_ACK_SENT = 1u << SCTPS_SHUTDOWN_ACK_SENT,
 	IN_SETUP = IN_WAIT | IN_ECHOED,
-	IN_READS = IN_ESTAB | IN_PENDING | IN_SENT,     /* the peer may send data */
+	IN_READS = IN_ESTAB | IN_PENDING | IN_SENT,      /* the peer may send data */
 	IN_WRITES = IN_ESTAB | IN_PENDING | IN_RECEIVED, /* ours may be outstanding */
 	IN_UP = IN_READS | IN_RECEIVED | IN_ACK_SENT,
 	IN_ANY = IN_SETUP | IN_UP,

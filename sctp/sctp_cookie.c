@@ -143,7 +143,8 @@ own_numbers(struct sctp_assoc *a, const struct sctp_cookie *c)
 /* ---- a new association (s5.1, D; s5.1.5) ---- */
 
 static struct sctp_assoc *
-assoc_for(struct lcore *lc, struct sctp_ep *ep, const struct flow_key *k, const struct sctp_init *in)
+assoc_for(
+	struct lcore *lc, struct sctp_ep *ep, const struct flow_key *k, const struct sctp_init *in)
 {
 	struct sctp_assoc *a = sctp_assoc_alloc(lc);
 
@@ -171,7 +172,8 @@ open_passive(struct lcore *lc, struct sctp_rcv *r, struct sctp_ep *ep, struct sc
 	if (!ip_addr_eq(&p->way.fe.key.local, &r->key->local)) {
 		struct sctp_way *w;
 
-		SLIST_FOREACH (w, &p->more, entry) {
+		SLIST_FOREACH(w, &p->more, entry)
+		{
 			if (ip_addr_eq(&w->fe.key.local, &r->key->local))
 				w->fe.key.local = p->way.fe.key.local;
 		}

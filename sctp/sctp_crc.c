@@ -17,10 +17,9 @@ uint32_t
 sctp_crc_add_table(uint32_t crc, const void *p, size_t len)
 {
 	/* Of four bits each: entry i is i multiplied by x^4, modulo the polynomial. */
-	static const uint32_t step[16] = {
-		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362,
-		0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab,
-		0xe330a81a, 0xf36e6f75};
+	static const uint32_t step[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+		0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6,
+		0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
 	const uint8_t *b = p;
 
 	for (size_t i = 0; i < len; i++) {

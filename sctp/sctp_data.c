@@ -125,7 +125,8 @@ hold(struct lcore *lc, struct sctp_assoc *a, const struct sctp_rx *like)
 	r = obj;
 	*r = *like;
 	rte_mbuf_refcnt_update(r->m, 1);
-	TAILQ_FOREACH_REVERSE (at, &a->held, sctp_rx_list, entry) {
+	TAILQ_FOREACH_REVERSE(at, &a->held, sctp_rx_list, entry)
+	{
 		if (seq_lt(at->tsn, r->tsn))
 			break;
 	}
@@ -195,8 +196,7 @@ give_run(struct lcore *lc, struct sctp_assoc *a, const struct run *run)
 	struct sctp_rx *r = run->first, *next;
 	bool done;
 
-	if (!a->rd_shut &&
-		!buf_fits(lc, &a->rcv, run->bytes + run->n * sizeof(struct sctp_rec)))
+	if (!a->rd_shut && !buf_fits(lc, &a->rcv, run->bytes + run->n * sizeof(struct sctp_rec)))
 		return false;
 	do {
 		next = TAILQ_NEXT(r, entry);

@@ -35,7 +35,8 @@ look(const struct rte_mbuf *m, struct blue *b)
 			b->first = c;
 		b->has_abort |= c.type == SCTP_ABORT;
 		b->has_cookie_ack |= c.type == SCTP_COOKIE_ACK;
-		b->has_stale |= c.type == SCTP_ERROR && sctp_wire_find_cause(&c, SCTP_C_STALE, &info);
+		b->has_stale |=
+			c.type == SCTP_ERROR && sctp_wire_find_cause(&c, SCTP_C_STALE, &info);
 	}
 	b->is_alone = n == 1;
 }
@@ -105,10 +106,9 @@ conflict(struct lcore *lc, struct sctp_way *w, const struct rte_mbuf *m)
 	enum tl_latch_reason why = pm->reason;
 	struct sctp_hdr h;
 
-	if (w->live &&
-		(!latch_asks_window(lc) ||
-			(sctp_wire_check(pkt_data(m, pm->l4_off), pm->l4_len, &h) == DROP_NONE &&
-				h.vtag == w->path->a->own_vtag)))
+	if (w->live && (!latch_asks_window(lc) || (sctp_wire_check(pkt_data(m, pm->l4_off),
+							   pm->l4_len, &h) == DROP_NONE &&
+							  h.vtag == w->path->a->own_vtag)))
 		sctp_latch_alert(lc, &w->latch, latch_conflict(lc, &w->latch, why, false));
 	return why == TL_LATCH_QOP_CONFLICT ? DROP_LATCH_M2 : DROP_LATCH_M3;
 }

@@ -131,8 +131,8 @@ sctp_init_new(struct lcore *lc, struct sctp_rcv *r, const struct sctp_chunk *c)
 	why = latch_spawn_check(lc, &ep->way.latch, r->key, r->m);
 	if (why != DROP_NONE)
 		return why;
-	sctp_offer_make(lc->sctp, ep, local,
-		sctp_ep_locals(lc, ep, &r->key->local, &in, local), &o);
+	sctp_offer_make(
+		lc->sctp, ep, local, sctp_ep_locals(lc, ep, &r->key->local, &in, local), &o);
 	o.vtag = sctp_rand_tag(lc);
 	o.tsn = sctp_rand_tag(lc);
 	memset(&cookie, 0, sizeof(cookie));

@@ -103,15 +103,15 @@ sctp_chunk_fn sctp_shutdown_chunk, sctp_shutdown_ack_chunk, sctp_shutdown_comple
 /* COOKIE_WAIT: the paths are there. */
 void sctp_init_start(struct lcore *lc, struct sctp_assoc *a);
 /* Without an association: answers, keeps nothing. */
-enum drop_reason sctp_init_new(
-	struct lcore *lc, struct sctp_rcv *r, const struct sctp_chunk *c);
+enum drop_reason sctp_init_new(struct lcore *lc, struct sctp_rcv *r, const struct sctp_chunk *c);
 /* What both INIT and INIT ACK of ours say. */
 void sctp_offer_make(const struct sctp_ctx *sc, const struct sctp_ep *ep,
 	const struct ip_addr *local, uint8_t nb_local, struct sctp_offer *o);
 /* The numbers that the peer's INIT or INIT ACK brings. */
 void sctp_take_peer(struct lcore *lc, struct sctp_assoc *a, const struct sctp_init *in);
 /* Paths to every address of the peer; those that cannot be opened stay closed. */
-void sctp_take_addrs(struct lcore *lc, struct sctp_assoc *a, const struct ip_addr *addr, uint32_t n);
+void sctp_take_addrs(
+	struct lcore *lc, struct sctp_assoc *a, const struct ip_addr *addr, uint32_t n);
 /* s5.1.2, and families: what of the peer's can be used. */
 bool sctp_is_established(const struct sctp_assoc *a);
 /* ESTABLISHED from now on. */
@@ -140,8 +140,8 @@ void sctp_cookie_destroy(struct sctp_ctx *sc);
 uint32_t sctp_cookie_seal(struct lcore *lc, const struct sctp_cookie *c, const struct rte_mbuf *m,
 	uint8_t out[SCTP_OWN_COOKIE_MAX]);
 /* False: not ours, or of an INIT of another flow or under another protection. */
-bool sctp_cookie_unseal(
-	struct lcore *lc, const struct sctp_chunk *c, const struct rte_mbuf *m, struct sctp_cookie *out);
+bool sctp_cookie_unseal(struct lcore *lc, const struct sctp_chunk *c, const struct rte_mbuf *m,
+	struct sctp_cookie *out);
 bool sctp_cookie_is_stale(const struct lcore *lc, const struct sctp_cookie *c);
 /* COOKIE ECHO without an association: makes one (r->a, r->path). */
 enum drop_reason sctp_cookie_new(struct lcore *lc, struct sctp_rcv *r, const struct sctp_chunk *c);
@@ -159,7 +159,8 @@ bool sctp_build_start(struct lcore *lc, struct sctp_build *b, struct sctp_path *
 struct rte_mbuf *sctp_build_end(struct lcore *lc, struct sctp_build *b);
 /* The same for an answer to a packet that has no association: back along its flow, under its
  * protection. */
-bool sctp_answer_start(struct lcore *lc, struct sctp_build *b, const struct rte_mbuf *q, uint32_t vtag);
+bool sctp_answer_start(
+	struct lcore *lc, struct sctp_build *b, const struct rte_mbuf *q, uint32_t vtag);
 void sctp_answer_end(struct lcore *lc, struct sctp_build *b, const struct rte_mbuf *q);
 /* Onto the queue of answers. */
 void sctp_build_queue(struct lcore *lc, struct sctp_build *b);
@@ -181,7 +182,8 @@ bool sctp_map_has(const struct sctp_assoc *a, uint32_t tsn);
 bool sctp_map_add(struct lcore *lc, struct sctp_assoc *a, uint32_t tsn);
 void sctp_map_free(struct lcore *lc, struct sctp_assoc *a);
 /* Appends a record with these bytes for the program. False: no room. */
-bool sctp_rcv_put(struct lcore *lc, struct sctp_assoc *a, const struct sctp_rec *rec, const void *p);
+bool sctp_rcv_put(
+	struct lcore *lc, struct sctp_assoc *a, const struct sctp_rec *rec, const void *p);
 
 /* ---- sctp_rexmt.c: what was sent ---- */
 
@@ -231,8 +233,8 @@ void sctp_shutdown_go_on(struct lcore *lc, struct sctp_assoc *a);
 void sctp_abort(struct lcore *lc, struct sctp_assoc *a, uint16_t cause,
 	const struct sctp_bytes *info, int err);
 /* An ABORT in answer to a packet without an association. T: its own tag reflected. */
-void sctp_answer_abort(struct lcore *lc, const struct rte_mbuf *q, uint32_t vtag, uint8_t flags,
-	uint16_t cause);
+void sctp_answer_abort(
+	struct lcore *lc, const struct rte_mbuf *q, uint32_t vtag, uint8_t flags, uint16_t cause);
 void sctp_answer_shutdown_complete(struct lcore *lc, const struct rte_mbuf *q, uint32_t vtag);
 
 /* ---- sctp_latch.c ---- */
@@ -248,8 +250,9 @@ void sctp_sockaddr(struct sockaddr_storage *to, const struct ip_addr *a, rte_be1
 /* ---- sctp_ep.c ---- */
 struct sctp_ep *sctp_listener_find(struct lcore *lc, const struct flow_key *k);
 /* The association's addresses: what ep is bound to and a peer at `remote` can be told of. */
-uint8_t sctp_ep_locals(const struct lcore *lc, const struct sctp_ep *ep, const struct ip_addr *remote,
-	const struct sctp_init *peer, struct ip_addr local[SCTP_ADDRS_MAX]);
+uint8_t sctp_ep_locals(const struct lcore *lc, const struct sctp_ep *ep,
+	const struct ip_addr *remote, const struct sctp_init *peer,
+	struct ip_addr local[SCTP_ADDRS_MAX]);
 /* Gives a the limits of ep. */
 void sctp_ep_settings(struct sctp_assoc *a, const struct sctp_ep *ep);
 void sctp_ep_free(struct lcore *lc, struct sctp_ep *ep);

@@ -290,8 +290,7 @@ set_sctp(struct lcore *lc, struct sctp_ep *ep, int opt, const void *val, socklen
 }
 
 int
-sctp_opt_set(
-	struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len)
+sctp_opt_set(struct lcore *lc, struct sock *s, int level, int opt, const void *val, socklen_t len)
 {
 	struct sctp_ep *ep = s->pcb;
 	struct sctp_way *w = way_of(s);

@@ -44,8 +44,7 @@ sctp_frag_update(struct sctp_assoc *a)
 		if (p->mps_bytes != 0 && p->state != SCTP_PATH_BARRED)
 			least = RTE_MIN(least, (uint32_t)p->mps_bytes);
 	}
-	a->frag_bytes = RTE_MAX(
-		(least - SCTP_HLEN - SCTP_DATA_HLEN) & ~3u, (uint32_t)PAYLOAD_MIN);
+	a->frag_bytes = RTE_MAX((least - SCTP_HLEN - SCTP_DATA_HLEN) & ~3u, (uint32_t)PAYLOAD_MIN);
 }
 
 /* ---- which path ---- */

@@ -134,8 +134,8 @@ sctp_path_close(struct lcore *lc, struct sctp_path *p)
 
 	sctp_path_timers_stop(lc, p);
 	way_close(lc, &p->way);
-	SLIST_FOREACH (w, &p->more, entry)
-		way_close(lc, w);
+	SLIST_FOREACH(w, &p->more, entry)
+	way_close(lc, w);
 }
 
 void
@@ -218,7 +218,8 @@ more_open(struct lcore *lc, struct sctp_path *p, const struct latch *like)
 {
 	struct sctp_way *w;
 
-	SLIST_FOREACH (w, &p->more, entry) {
+	SLIST_FOREACH(w, &p->more, entry)
+	{
 		if (way_open(lc, w, like) == 0 && w->latch.state != TL_LATCH_WANTED &&
 			!latch_is_same_peer(lc, &w->latch, &p->way.latch))
 			way_bar(lc, w);
@@ -375,7 +376,8 @@ any_open(const struct sctp_assoc *a)
 	TAILQ_FOREACH (p, &a->paths, entry) {
 		if (p->state == SCTP_PATH_BARRED || !p->way.live)
 			continue;
-		if (found == NULL || (found->state == SCTP_PATH_UNCONFIRMED && p->state != found->state))
+		if (found == NULL ||
+			(found->state == SCTP_PATH_UNCONFIRMED && p->state != found->state))
 			found = p;
 	}
 	return found;

@@ -73,7 +73,7 @@ struct sctp_path {
 	uint32_t rtt_tsn;
 	uint32_t fast_exit;
 	uint32_t cwnd, ssthresh, partial_bytes_acked, flight;
-	uint32_t acked; /* scratch of one SACK: newly acknowledged bytes */
+	uint32_t acked;  /* scratch of one SACK: newly acknowledged bytes */
 	uint64_t rtt_ns; /* when rtt_tsn was sent */
 	uint64_t last_send_ns;
 	uint64_t hb_nonce, hb_sent_ns;
@@ -83,7 +83,8 @@ TAILQ_HEAD(sctp_path_list, sctp_path);
 
 /* A path of a to remote, from the association's local addresses. Not live yet; NULL: no memory, no
  * route. */
-struct sctp_path *sctp_path_add(struct lcore *lc, struct sctp_assoc *a, const struct ip_addr *remote);
+struct sctp_path *sctp_path_add(
+	struct lcore *lc, struct sctp_assoc *a, const struct ip_addr *remote);
 void sctp_path_free(struct lcore *lc, struct sctp_path *p);
 
 struct sctp_path *sctp_path_find(const struct sctp_assoc *a, const struct ip_addr *remote);
@@ -133,6 +134,7 @@ bool sctp_path_failed(struct lcore *lc, struct sctp_path *p);
 
 /* Where new data goes; and what was lost on `not_here`. NULL: nowhere. */
 struct sctp_path *sctp_path_pick(const struct sctp_assoc *a);
-struct sctp_path *sctp_path_pick_other(const struct sctp_assoc *a, const struct sctp_path *not_here);
+struct sctp_path *sctp_path_pick_other(
+	const struct sctp_assoc *a, const struct sctp_path *not_here);
 
 #endif

@@ -111,8 +111,8 @@ shutdown_due(struct lcore *lc, struct sctp_assoc *a)
 		return;
 	if (a->init_tries < UINT8_MAX)
 		a->init_tries++;
-	sctp_mark(lc, a,
-		a->state == SCTPS_SHUTDOWN_SENT ? SCTP_OUT_SHUTDOWN : SCTP_OUT_SHUTDOWN_ACK);
+	sctp_mark(
+		lc, a, a->state == SCTPS_SHUTDOWN_SENT ? SCTP_OUT_SHUTDOWN : SCTP_OUT_SHUTDOWN_ACK);
 	sctp_ctl_start(lc, a);
 }
 
@@ -178,7 +178,8 @@ static void hb_timer(struct lcore *lc, struct tmr *t);
 static void
 hb_rest(struct lcore *lc, struct sctp_path *p)
 {
-	uint64_t ms = (uint64_t)p->hb_interval_ms + p->rto_ms / 2 + rand_below(lc->rand, p->rto_ms + 1);
+	uint64_t ms =
+		(uint64_t)p->hb_interval_ms + p->rto_ms / 2 + rand_below(lc->rand, p->rto_ms + 1);
 
 	tmr_set(lc, &p->t_hb, after_ms(lc, ms), hb_timer);
 }

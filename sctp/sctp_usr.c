@@ -383,8 +383,7 @@ usr_remote(struct lcore *lc, struct sock *s, struct sock_addr *a)
 	(void)lc;
 	if (assoc == NULL || assoc->state == SCTPS_CLOSED || assoc->primary == NULL)
 		return -ENOTCONN;
-	*a = (struct sock_addr){
-		.addr = assoc->primary->way.fe.key.remote, .port = assoc->rport};
+	*a = (struct sock_addr){.addr = assoc->primary->way.fe.key.remote, .port = assoc->rport};
 	return 0;
 }
 
@@ -407,8 +406,7 @@ sctp_usr_addrs(
 		if (!remote)
 			break;
 		if (n < max)
-			out[n] = (struct sock_addr){
-				.addr = p->way.fe.key.remote, .port = a->rport};
+			out[n] = (struct sock_addr){.addr = p->way.fe.key.remote, .port = a->rport};
 		n++;
 	}
 	return (int)n;

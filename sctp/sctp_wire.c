@@ -11,7 +11,13 @@
 
 #include "sctp/sctp_crc.h"
 
-enum { ADDR4_LEN = 4, ADDR6_LEN = 16, SUM_AT = 8, FAMILY_V4 = SCTP_P_IPV4, FAMILY_V6 = SCTP_P_IPV6 };
+enum {
+	ADDR4_LEN = 4,
+	ADDR6_LEN = 16,
+	SUM_AT = 8,
+	FAMILY_V4 = SCTP_P_IPV4,
+	FAMILY_V6 = SCTP_P_IPV6
+};
 
 uint16_t
 sctp_get16(const uint8_t *p)
@@ -435,8 +441,8 @@ sctp_emit_init(struct sctp_emit *e, uint8_t type, const struct sctp_offer *o)
 	if (o->cookie.len > 0)
 		p = put_param(p, SCTP_P_COOKIE, o->cookie.at, o->cookie.len);
 	for (uint32_t i = 0; o->about != NULL && i < o->about->nb_unknown; i++)
-		p = put_param(p, SCTP_P_UNRECOGNIZED, o->about->unknown[i].at,
-			o->about->unknown[i].len);
+		p = put_param(
+			p, SCTP_P_UNRECOGNIZED, o->about->unknown[i].at, o->about->unknown[i].len);
 	return true;
 }
 

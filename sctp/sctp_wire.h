@@ -22,11 +22,11 @@ enum {
 	SCTP_PARAM_HLEN = 4,
 	SCTP_DATA_HLEN = 16, /* with the chunk header */
 	SCTP_SACK_HLEN = 16,
-	SCTP_INIT_LEN = 16,      /* of the value, without parameters */
-	SCTP_RWND_MIN = 1500,    /* RFC 9260 s3.3.2 */
-	SCTP_ADDRS_MAX = 8,      /* of one peer; more are not looked at */
-	SCTP_UNKNOWN_MAX = 4,    /* reported in one answer */
-	SCTP_COOKIE_MAX = 1024,  /* that a peer may give us to keep */
+	SCTP_INIT_LEN = 16,     /* of the value, without parameters */
+	SCTP_RWND_MIN = 1500,   /* RFC 9260 s3.3.2 */
+	SCTP_ADDRS_MAX = 8,     /* of one peer; more are not looked at */
+	SCTP_UNKNOWN_MAX = 4,   /* reported in one answer */
+	SCTP_COOKIE_MAX = 1024, /* that a peer may give us to keep */
 };
 
 /* RFC 9260 s3.2, table 1. */
@@ -193,7 +193,7 @@ struct sctp_offer {
 	uint8_t nb_addrs;
 	bool v4, v6; /* INIT: families that we take */
 	struct ip_addr addr[SCTP_ADDRS_MAX];
-	struct sctp_bytes cookie;            /* INIT ACK */
+	struct sctp_bytes cookie;      /* INIT ACK */
 	const struct sctp_init *about; /* INIT ACK: whose unknown parameters are reported */
 };
 bool sctp_emit_init(struct sctp_emit *e, uint8_t type, const struct sctp_offer *o);

@@ -31,18 +31,18 @@ struct tl_worker;
 
 /** Options at level IPPROTO_SCTP (132). */
 enum {
-	TL_SCTP_RTOINFO = 0,            /**< struct tl_sctp_rtoinfo */
-	TL_SCTP_ASSOCINFO = 1,          /**< struct tl_sctp_assocparams */
-	TL_SCTP_INITMSG = 2,            /**< struct tl_sctp_initmsg; before connect and listen */
-	TL_SCTP_NODELAY = 3,            /**< int */
-	TL_SCTP_AUTOCLOSE = 4,          /**< int, seconds without data; 0: never */
-	TL_SCTP_PRIMARY_ADDR = 6,       /**< struct tl_sctp_prim */
-	TL_SCTP_PEER_ADDR_PARAMS = 9,   /**< struct tl_sctp_paddrparams */
+	TL_SCTP_RTOINFO = 0,             /**< struct tl_sctp_rtoinfo */
+	TL_SCTP_ASSOCINFO = 1,           /**< struct tl_sctp_assocparams */
+	TL_SCTP_INITMSG = 2,             /**< struct tl_sctp_initmsg; before connect and listen */
+	TL_SCTP_NODELAY = 3,             /**< int */
+	TL_SCTP_AUTOCLOSE = 4,           /**< int, seconds without data; 0: never */
+	TL_SCTP_PRIMARY_ADDR = 6,        /**< struct tl_sctp_prim */
+	TL_SCTP_PEER_ADDR_PARAMS = 9,    /**< struct tl_sctp_paddrparams */
 	TL_SCTP_DEFAULT_SEND_PARAM = 10, /**< struct tl_sctp_sndrcvinfo */
-	TL_SCTP_EVENTS = 11,            /**< uint32_t, mask of TL_SCTP_EVENT(type) */
-	TL_SCTP_STATUS = 14,            /**< get: struct tl_sctp_status */
+	TL_SCTP_EVENTS = 11,             /**< uint32_t, mask of TL_SCTP_EVENT(type) */
+	TL_SCTP_STATUS = 14,             /**< get: struct tl_sctp_status */
 	TL_SCTP_GET_PEER_ADDR_INFO = 15, /**< get: struct tl_sctp_paddrinfo, by its address */
-	TL_SCTP_DELAYED_SACK = 16,      /**< int, milliseconds, at most 500 */
+	TL_SCTP_DELAYED_SACK = 16,       /**< int, milliseconds, at most 500 */
 };
 
 /** RFC 6458 s8.1.1. Zero members are not changed. */
@@ -151,7 +151,7 @@ enum {
 	TL_SCTP_PEER_ADDR_CHANGE = TL_SCTP_SN_BASE + 2,
 	TL_SCTP_SHUTDOWN_EVENT = TL_SCTP_SN_BASE + 5,
 };
-#define TL_SCTP_EVENT(type) (1u << ((type) - TL_SCTP_SN_BASE))
+#define TL_SCTP_EVENT(type) (1u << ((type)-TL_SCTP_SN_BASE))
 
 enum { TL_MSG_NOTIFICATION = 0x8000 };
 

@@ -127,7 +127,7 @@ struct stack_conf {
 	struct latch_conf latch;
 	struct tcp_conf tcp;
 	struct sctp_conf sctp; /* ports are those of the stack */
-	struct udp_conf udp; /* number of sockets and ports are those of the stack */
+	struct udp_conf udp;   /* number of sockets and ports are those of the stack */
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts, nb_peers;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];
@@ -175,7 +175,7 @@ struct conf_shown {
 	char value[32];
 };
 
-/* The nth key of [tcp]; false: there are fewer. */
+/* The nth key of a section; false: there are fewer. */
 bool conf_shown_nth(
 	const struct stack_conf *sc, const char *section, uint32_t n, struct conf_shown *out);
 

@@ -401,7 +401,8 @@ check_sctp(const struct stack_conf *sc, struct tl_error *e)
 	/* RFC 9260 s6.3.1 */
 	if (s->rto_min_ms > s->rto_init_ms || s->rto_init_ms > s->rto_max_ms)
 		return conf_fail(e, NULL,
-			"[sctp] rto-initial-ms: expected rto-min-ms (%u) to rto-max-ms (%u), got %u",
+			"[sctp] rto-initial-ms: expected rto-min-ms (%u) to rto-max-ms (%u), got "
+			"%u",
 			s->rto_min_ms, s->rto_max_ms, s->rto_init_ms);
 	return 0;
 }

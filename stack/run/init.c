@@ -419,7 +419,7 @@ static int
 flow_dir_open(struct tl_stack *s)
 {
 	uint32_t flows = s->conf.workers * (s->conf.tcp.max_pcbs + udp_sockets(&s->conf) +
-						     SCTP_FLOWS * s->conf.sctp.max_assocs);
+						   SCTP_FLOWS * s->conf.sctp.max_assocs);
 	char name[RTE_RING_NAMESIZE];
 	int rc;
 

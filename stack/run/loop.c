@@ -55,8 +55,8 @@ out_next(struct lcore *lc, struct pkt_vec *v)
 	v->n = 0;
 	while (v->n < room && lc->out_l4.n > 0)
 		pkt_vec_add(v, pkt_queue_get(&lc->out_l4));
-	/* Half for datagrams, which nothing holds back, and what the others leave; of the rest one half
-	 * for SCTP, and what TCP leaves. */
+	/* Half for datagrams, which nothing holds back, and what the others leave; of the rest one
+	 * half for SCTP, and what TCP leaves. */
 	udp_out(lc, v, (room - v->n) / 2);
 	sctp_out(lc, v, (room - v->n) / 2);
 	tcp_out(lc, v, room - v->n);

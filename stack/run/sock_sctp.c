@@ -25,8 +25,7 @@ tl_sctp_sendmsg(struct tl_worker *w, int fd, const void *buf, size_t len, uint32
 	uint32_t flags, uint16_t stream)
 {
 	struct lcore *lc = lc_of(w);
-	struct tl_sctp_sndrcvinfo info = {
-		.stream = stream, .flags = (uint16_t)flags, .ppid = ppid};
+	struct tl_sctp_sndrcvinfo info = {.stream = stream, .flags = (uint16_t)flags, .ppid = ppid};
 	int rc;
 	struct sock *s = sctp_sock_of(lc, fd, &rc);
 
@@ -34,16 +33,16 @@ tl_sctp_sendmsg(struct tl_worker *w, int fd, const void *buf, size_t len, uint32
 }
 
 ssize_t
-tl_sctp_recvmsg(struct tl_worker *w, int fd, void *buf, size_t len,
-	struct tl_sctp_sndrcvinfo *info, int *flags)
+tl_sctp_recvmsg(struct tl_worker *w, int fd, void *buf, size_t len, struct tl_sctp_sndrcvinfo *info,
+	int *flags)
 {
 	struct lcore *lc = lc_of(w);
 	int rc, none = 0;
 	struct sock *s = sctp_sock_of(lc, fd, &rc);
 
-	return sock_result(s == NULL ? rc
-				     : sctp_usr_recvmsg(lc, s, buf, len, info,
-					       flags == NULL ? &none : flags));
+	return sock_result(
+		s == NULL ? rc
+			  : sctp_usr_recvmsg(lc, s, buf, len, info, flags == NULL ? &none : flags));
 }
 
 /* n addresses of the program. */
@@ -54,7 +53,8 @@ take_addrs(const struct lcore *lc, const struct sock *s, const struct sockaddr_s
 	int rc = n < 1 || n > SCTP_USR_ADDRS_MAX ? -EINVAL : 0;
 
 	for (int i = 0; rc == 0 && i < n; i++)
-		rc = sock_addr_in(lc, s, (const struct sockaddr *)&addr[i], sizeof(addr[i]), &out[i]);
+		rc = sock_addr_in(
+			lc, s, (const struct sockaddr *)&addr[i], sizeof(addr[i]), &out[i]);
 	return rc;
 }
 

@@ -41,7 +41,7 @@ struct flow {
 struct scene {
 	struct vnet *v;
 	struct vnet_node *n[2];
-	int lsn, fd[2]; /* of node 0: the accepted one */
+	int lsn, fd[2];   /* of node 0: the accepted one */
 	struct flow f[2]; /* by sender */
 	bool esp, two, six;
 	uint32_t cut; /* network that is cut; 0: none */
@@ -212,9 +212,8 @@ scene_new(uint64_t seed, bool esp, bool two, bool six)
 	ck_assert_int_eq(tl_listen(w(s, 0), s->lsn, 5), 0);
 	s->fd[1] = tl_socket(w(s, 1), domain, SOCK_STREAM, SCTP);
 	ck_assert_int_ge(s->fd[1], 0);
-	ck_assert_int_eq(tl_setsockopt(w(s, 1), s->fd[1], SCTP, TL_SCTP_EVENTS, &events,
-				 sizeof(events)),
-		0);
+	ck_assert_int_eq(
+		tl_setsockopt(w(s, 1), s->fd[1], SCTP, TL_SCTP_EVENTS, &events, sizeof(events)), 0);
 	return s;
 }
 
@@ -223,8 +222,7 @@ scene_connect(struct scene *s)
 {
 	struct sockaddr_in6 a = address(s, 0);
 
-	ck_assert_int_eq(
-		tl_connect(w(s, 1), s->fd[1], (struct sockaddr *)&a, sizeof(a)), -1);
+	ck_assert_int_eq(tl_connect(w(s, 1), s->fd[1], (struct sockaddr *)&a, sizeof(a)), -1);
 	ck_assert_int_eq(errno, EINPROGRESS);
 	vnet_touch(s->n[1]);
 }
@@ -537,9 +535,11 @@ assoc_of(const struct scene *s, uint32_t i)
 	return TAILQ_FIRST(&s->n[i]->s->lc[0]->sctp->all);
 }
 
-/* A packet that looks like one of node 1's to node 0, on a network: one chunk. sa NULL: in clear. */
+/* A packet that looks like one of node 1's to node 0, on a network: one chunk. sa NULL: in clear.
+ */
 static void
-forge(struct scene *s, uint32_t net, struct craft_sa *sa, uint8_t type, uint8_t flags, uint32_t vtag)
+forge(struct scene *s, uint32_t net, struct craft_sa *sa, uint8_t type, uint8_t flags,
+	uint32_t vtag)
 {
 	const struct sctp_assoc *a = assoc_of(s, 0);
 	uint8_t l4[256], ip[512], body[512];
@@ -569,8 +569,8 @@ rogue_add(struct scene *s, uint32_t net)
 /* X-1, B-8, F-73: whatever the chunk and its tag, that path is over, and only that. */
 START_TEST(another_identity_on_one_of_two_paths_bars_it_and_the_association_lives)
 {
-	static const uint8_t types[] = {SCTP_DATA, SCTP_ABORT, SCTP_INIT, SCTP_SHUTDOWN_COMPLETE,
-		SCTP_SACK, 99};
+	static const uint8_t types[] = {
+		SCTP_DATA, SCTP_ABORT, SCTP_INIT, SCTP_SHUTDOWN_COMPLETE, SCTP_SACK, 99};
 	struct scene *s = two_paths(11, true);
 	uint32_t events = TL_SCTP_EVENT(TL_SCTP_PEER_ADDR_CHANGE);
 	struct tl_sctp_paddr_change ev;
@@ -579,8 +579,8 @@ START_TEST(another_identity_on_one_of_two_paths_bars_it_and_the_association_live
 	tl_setsockopt(w(s, 0), s->fd[0], SCTP, TL_SCTP_EVENTS, &events, sizeof(events));
 	rogue_add(s, NET_A);
 	forge(s, NET_A, &s->rogue, types[_i], 1, 0x12345678);
-	ck_assert_int_eq(tl_sctp_recvmsg(w(s, 0), s->fd[0], &ev, sizeof(ev), NULL, &flags),
-		(int)sizeof(ev));
+	ck_assert_int_eq(
+		tl_sctp_recvmsg(w(s, 0), s->fd[0], &ev, sizeof(ev), NULL, &flags), (int)sizeof(ev));
 	ck_assert_int_eq(flags, TL_MSG_NOTIFICATION | MSG_EOR);
 	ck_assert_int_eq(ev.state, TL_SCTP_ADDR_UNREACHABLE);
 	ck_assert_int_eq(ev.error, TL_ELATCHBROKEN);

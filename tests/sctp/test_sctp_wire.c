@@ -235,8 +235,8 @@ END_TEST
 START_TEST(address_of_no_single_host_is_not_taken)
 {
 	static const uint8_t bad4[][4] = {{0}, {224, 0, 0, 1}, {255, 255, 255, 255}};
-	static const uint8_t bad6[][16] = {{0}, {0xff, 2, [15] = 1}, {[10] = 0xff, 0xff, 10, 0, 0, 1},
-		{0xfe, 0x80, 0, 1, [15] = 1}};
+	static const uint8_t bad6[][16] = {{0}, {0xff, 2, [15] = 1},
+		{[10] = 0xff, 0xff, 10, 0, 0, 1}, {0xfe, 0x80, 0, 1, [15] = 1}};
 	struct sctp_init in;
 	struct sctp_chunk c;
 
