@@ -51,6 +51,8 @@ def peer_sas(peer, esp, six):
     for line in [lab.peer_sa("s-in", 0x1001, "in"), lab.peer_sa("s-out", 0x2001, "out")] + lab.peer_policy():
         if six:
             line = line.replace(PEER_IP, PEER_IP6).replace(STACK_IP, STACK_IP6)
+            # Linux would want neighbour discovery protected too, which belongs to the link.
+            line = line.replace(" dir ", " proto sctp dir ")
         peer.run(line)
 
 
