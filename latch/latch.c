@@ -25,6 +25,7 @@ latch_create(struct lcore *lc, const struct latch_conf *conf, const struct latch
 	if (c == NULL)
 		return -ENOMEM;
 	c->conf = *conf;
+	c->reset_named = conf->disposition == TL_LATCH_DISP_RESET;
 	if (c->conf.suspend_max_s == 0)
 		c->conf.suspend_max_s = LATCH_SUSPEND_MAX_S;
 	if (c->conf.settle_ms == 0)

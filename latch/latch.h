@@ -320,6 +320,17 @@ int latch_errno(const struct latch *l, int legacy);
 /* B-18: BROKEN with disposition SUSPEND and not for too long: the connection must not give up. */
 bool latch_is_suspended(const struct lcore *lc, const struct latch *l);
 
+/*
+ * One connection with several 5-tuples has a latch for each (RFC 5660 s5.4). inherit: what the
+ * program asked of `from` holds for l too; before l is opened. is_same_peer: whether both have the
+ * same identities, or neither has any (X-6); quality and mode are each latch's own.
+ * wants_reset: program or configuration name RESET, so that one broken latch ends them all (B.3);
+ * it is the default for the last one only.
+ */
+void latch_inherit(struct latch *l, const struct latch *from);
+bool latch_is_same_peer(const struct lcore *lc, const struct latch *l, const struct latch *other);
+bool latch_wants_reset(const struct lcore *lc, const struct latch *l);
+
 /* The connection is over. Keeps an earlier reason. Idempotent. */
 void latch_release(struct lcore *lc, struct latch *l);
 

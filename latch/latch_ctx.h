@@ -78,6 +78,7 @@ struct latch_ctx {
 	uint32_t flow_version; /* of the flow table when latch_in() judged the burst */
 	bool stale;            /* a latch changed since */
 	bool km_present;
+	bool reset_named;            /* the configuration names RESET; it is not only the default */
 	const struct latch_pad *pad; /* NULL: everybody may claim everything */
 	struct audit_bucket audit[AUDIT_KINDS];
 };

@@ -52,6 +52,7 @@ struct lcore {
 	struct latch_ctx *latch;
 	struct tcp_ctx *tcp;
 	struct udp_ctx *udp;
+	struct sctp_ctx *sctp;
 	struct run_ctx *run;
 	struct capture_tap *capture; /* NULL: no packet is copied */
 	struct except_ctx *except;   /* NULL: no packet goes to the host's kernel */

@@ -40,6 +40,7 @@ drop_reason_is_loss(enum drop_reason r)
 	case DROP_BUF_DONE:
 	case DROP_TCP_DONE:
 	case DROP_UDP_DONE:
+	case DROP_SCTP_DONE:
 	case DROP_ICMP_DONE:
 	case DROP_EXCEPT_DONE:
 		return false;

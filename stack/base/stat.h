@@ -125,7 +125,22 @@
 	X(UDP_FULL,           "udp-full",           "receive buffer full, or no chunk left")       \
 	X(UDP_ENDED,          "udp-ended",          "the latch of its connection is gone")         \
 	X(UDP_DONE,           "udp-done",           "datagram delivered (not a loss)")             \
-	X(SCTP_NONE,          "sctp-none",          "no SCTP here yet")                            \
+	X(SCTP_SHORT,         "sctp-short",         "shorter than its SCTP header and one chunk") \
+	X(SCTP_CSUM,          "sctp-checksum",      "SCTP checksum (CRC32c) wrong")        \
+	X(SCTP_PORT,          "sctp-port",          "port zero")                           \
+	X(SCTP_BCAST,         "sctp-bcast",         "SCTP packet to a broadcast or multicast address") \
+	X(SCTP_CHUNK,         "sctp-chunk",         "malformed chunk or parameter")        \
+	X(SCTP_BUNDLE,        "sctp-bundle",        "a chunk that stands alone was bundled") \
+	X(SCTP_VTAG,          "sctp-vtag",          "wrong verification tag")              \
+	X(SCTP_OOTB,          "sctp-ootb",          "of no association (out of the blue)") \
+	X(SCTP_STATE,         "sctp-state",         "chunk that means nothing in this state") \
+	X(SCTP_COOKIE,        "sctp-cookie",        "state cookie not ours, or under another protection than its INIT") \
+	X(SCTP_STALE,         "sctp-stale",         "state cookie too old")                \
+	X(SCTP_BACKLOG,       "sctp-backlog",       "listen queue full")                   \
+	X(SCTP_MEM,           "sctp-mem",           "no association, path or buffer left") \
+	X(SCTP_WINDOW,        "sctp-window",        "data beyond the receive window, or too far ahead") \
+	X(SCTP_ENDED,         "sctp-ended",         "for an association that has ended")   \
+	X(SCTP_DONE,          "sctp-done",          "SCTP packet consumed (not a loss)")   \
 	X(ICMP_SHORT,         "icmp-short",         "shorter than its ICMP header")                \
 	X(ICMP_CSUM,          "icmp-csum",          "ICMP checksum wrong")                         \
 	X(ICMP_TYPE,          "icmp-type",          "ICMP type not handled")                       \
@@ -199,6 +214,18 @@
 	X(TCP_MTU_PROBE,  "tcp-mtu-probes") X(TCP_MTU_PROBE_OK, "tcp-mtu-probes-arrived")          \
 	X(TCP_MTU_PROBE_LOST, "tcp-mtu-probes-lost") X(TCP_MTU_BLACKHOLE, "tcp-mtu-black-holes")   \
 	X(UDP_IN,         "udp-datagrams-in")   X(UDP_OUT,        "udp-datagrams-out")             \
+	X(SCTP_PKT_IN,    "sctp-packets-in") X(SCTP_PKT_OUT,   "sctp-packets-out")         \
+	X(SCTP_ACTIVE,    "sctp-active-opens") X(SCTP_PASSIVE,   "sctp-passive-opens")     \
+	X(SCTP_ESTAB,     "sctp-established") X(SCTP_RESTART,   "sctp-restarts")           \
+	X(SCTP_ABORT_IN,  "sctp-aborts-in") X(SCTP_ABORT_OUT, "sctp-aborts-out")           \
+	X(SCTP_DATA_IN,   "sctp-data-chunks-in") X(SCTP_DATA_OUT,  "sctp-data-chunks-out")  \
+	X(SCTP_DUP,       "sctp-duplicate-chunks") X(SCTP_REXMT,     "sctp-retransmits")   \
+	X(SCTP_FAST_REXMT,"sctp-fast-retransmits") X(SCTP_TIMEOUT,   "sctp-timeouts")      \
+	X(SCTP_SACK_IN,   "sctp-sacks-in") X(SCTP_SACK_OUT,  "sctp-sacks-out")             \
+	X(SCTP_COOKIE_OUT,"sctp-cookies-out") X(SCTP_COOKIE_IN, "sctp-cookies-in")         \
+	X(SCTP_HB_OUT,    "sctp-heartbeats-out") X(SCTP_HB_LOST,   "sctp-heartbeats-lost")  \
+	X(SCTP_FAILOVER,  "sctp-failovers") X(SCTP_PATH_DOWN, "sctp-paths-failed")         \
+	X(SCTP_PATH_UP,   "sctp-paths-restored") X(SCTP_RENEGE,    "sctp-reneged-chunks")  \
 	X(HANDOFF_IN,     "handoff-in")         X(HANDOFF_OUT,    "handoff-out")                   \
 	X(TURNS,          "turns")              X(TURNS_BUSY,     "turns-busy")                    \
 	X(EXCEPT_IN,      "except-to-host")     X(EXCEPT_OUT,     "except-from-host")              \

@@ -22,6 +22,7 @@
 #include "stack/run/capture.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
+#include "sctp/sctp.h"
 #include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
@@ -382,6 +383,22 @@ udp_socket_row(const struct udp_row *i, void *arg)
 }
 
 static void
+sctp_socket_row(const struct sctp_row *i, void *arg)
+{
+	struct fill *f = arg;
+
+	put_socket(f, "sctp", i->state, &i->key, i->latch);
+	table_put(f->t, "%u", i->sndq_bytes);
+	table_put(f->t, "%u", i->rcvq_bytes);
+	table_put(f->t, "%u", i->flight_bytes);
+	table_put(f->t, "%u", i->cwnd_bytes);
+	table_put(f->t, "%u", i->srtt_us);
+	table_put(f->t, "%u", i->rto_ms * 1000);
+	table_put(f->t, "%u", i->mtu_bytes);
+	table_put(f->t, "%u", i->errors);
+}
+
+static void
 sockets_of(struct lcore *lc, void *arg)
 {
 	struct fill *f = arg;
@@ -389,6 +406,7 @@ sockets_of(struct lcore *lc, void *arg)
 	f->lc = lc;
 	tcp_foreach(lc, socket_row, f);
 	udp_foreach(lc, udp_socket_row, f);
+	sctp_foreach(lc, sctp_socket_row, f);
 }
 
 static void
@@ -431,6 +449,12 @@ udp_latch_row(const struct udp_row *i, void *arg)
 }
 
 static void
+sctp_latch_row(const struct sctp_row *i, void *arg)
+{
+	put_latch(arg, &i->key, i->latch);
+}
+
+static void
 latches_of(struct lcore *lc, void *arg)
 {
 	struct fill *f = arg;
@@ -438,6 +462,7 @@ latches_of(struct lcore *lc, void *arg)
 	f->lc = lc;
 	tcp_foreach(lc, latch_row, f);
 	udp_foreach(lc, udp_latch_row, f);
+	sctp_foreach(lc, sctp_latch_row, f);
 }
 
 /* ---- counters ---- */
@@ -566,20 +591,31 @@ config_of(struct lcore *lc, void *arg)
 	}
 }
 
-/* Every parameter of TCP, whoever decided. */
+/* Every parameter of a transport, whoever decided. */
+static void
+put_section(struct lcore *lc, struct fill *f, const char *section)
+{
+	const struct tl_stack *s = lc->run->stack;
+	struct conf_shown shown;
+
+	for (uint32_t i = 0; lc->id == 0 && conf_shown_nth(&s->conf, section, i, &shown); i++) {
+		table_put(f->t, "%s", shown.key);
+		table_put(f->t, "%s", shown.value);
+		put_origin(f->t, conf_find(s->text, section, shown.key));
+		table_put(f->t, "%s", shown.allowed);
+	}
+}
+
 static void
 tcp_of(struct lcore *lc, void *arg)
 {
-	const struct tl_stack *s = lc->run->stack;
-	struct fill *f = arg;
-	struct conf_shown shown;
+	put_section(lc, arg, "tcp");
+}
 
-	for (uint32_t i = 0; lc->id == 0 && conf_tcp_nth(&s->conf, i, &shown); i++) {
-		table_put(f->t, "%s", shown.key);
-		table_put(f->t, "%s", shown.value);
-		put_origin(f->t, conf_find(s->text, "tcp", shown.key));
-		table_put(f->t, "%s", shown.allowed);
-	}
+static void
+sctp_of(struct lcore *lc, void *arg)
+{
+	put_section(lc, arg, "sctp");
 }
 
 struct shower {
@@ -592,6 +628,7 @@ struct shower {
 static const struct shower showers[] = {
 	{"config", config_of, {"section", "key", "value", "from", NULL}},
 	{"tcp", tcp_of, {"key", "value", "from", "allowed", NULL}},
+	{"sctp", sctp_of, {"key", "value", "from", "allowed", NULL}},
 	{"ports", ports_of, {"port", "mac", "#mtu", "#vlan", "#realm", "address", NULL}},
 	{"neighbours", neighbours_of, {"#worker", "port", "address", "mac", "state", "#age-ms", "#waiting", NULL}},
 	{"routes", routes_of, {"prefix", "via", "port", "source", "#mtu", NULL}},
@@ -714,7 +751,7 @@ usage_of(struct lcore *lc, void *arg)
 
 	u->mbufs += rte_mempool_in_use_count(lc->pkt_pool);
 	u->chunks += buf_pool_in_use(lc->buf);
-	u->pcbs += tcp_pcbs_in_use(lc) + udp_pcbs_in_use(lc);
+	u->pcbs += tcp_pcbs_in_use(lc) + udp_pcbs_in_use(lc) + sctp_in_use(lc);
 	u->latches += latch_in_use(lc);
 }
 

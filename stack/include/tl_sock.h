@@ -56,7 +56,8 @@ struct tl_event {
  * @param domain   AF_INET or AF_INET6; the latter takes and makes IPv4 connections too, with
  *   mapped addresses (::ffff:a.b.c.d), unless IPV6_V6ONLY is set (RFC 3493 s5.3)
  * @param type     SOCK_STREAM or SOCK_DGRAM
- * @param protocol 0, or IPPROTO_TCP or IPPROTO_UDP as the type says
+ * @param protocol 0, or IPPROTO_TCP or IPPROTO_UDP as the type says; SOCK_STREAM and IPPROTO_SCTP
+ *   make a one-to-one SCTP socket (tl_sctp.h)
  * @return a descriptor; or -1: EAFNOSUPPORT (domain), EPROTONOSUPPORT (type or protocol;
  * SOCK_NONBLOCK and SOCK_CLOEXEC are not known, sockets never block), EMFILE ([stack] sockets of
  * this worker are open), ENOBUFS (no control block is left)

@@ -12,6 +12,7 @@
 #include "latch/latch.h"
 #include "stack/base/port.h"
 #include "stack/include/tl.h"
+#include "sctp/sctp.h"
 #include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
@@ -125,7 +126,8 @@ struct stack_conf {
 	char control_socket[108]; /* as in struct sockaddr_un; empty: none */
 	struct latch_conf latch;
 	struct tcp_conf tcp;
-	struct udp_conf udp; /* number of sockets and ports are those of the stack */
+	struct sctp_conf sctp; /* ports are those of the stack */
+	struct udp_conf udp;   /* number of sockets and ports are those of the stack */
 	uint32_t nb_ports, nb_routes, nb_idents, nb_sas, nb_rules, nb_excepts, nb_peers;
 	struct conf_port port[LC_MAX_PORTS];
 	struct conf_route route[CONF_MAX_ROUTES];
@@ -173,7 +175,8 @@ struct conf_shown {
 	char value[32];
 };
 
-/* The nth key of [tcp]; false: there are fewer. */
-bool conf_tcp_nth(const struct stack_conf *sc, uint32_t n, struct conf_shown *out);
+/* The nth key of a section; false: there are fewer. */
+bool conf_shown_nth(
+	const struct stack_conf *sc, const char *section, uint32_t n, struct conf_shown *out);
 
 #endif

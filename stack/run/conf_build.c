@@ -102,6 +102,24 @@ static const struct key_rule rules[] = {
 	{"udp", "max-sockets", V_U32, AT(stack_conf, udp.max_pcbs), 1, 1 << 22, "1 to 4194304"},
 	{"udp", "sndbuf", V_U32, AT(stack_conf, udp.sndbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
 	{"udp", "rcvbuf", V_U32, AT(stack_conf, udp.rcvbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
+	{"sctp", "max-associations", V_U32, AT(stack_conf, sctp.max_assocs), 1, 1 << 20, "1 to 1048576"},
+	{"sctp", "max-paths", V_U32, AT(stack_conf, sctp.max_paths), 1, 1 << 21, "1 to 2097152"},
+	{"sctp", "max-chunks", V_U32, AT(stack_conf, sctp.max_chunks), 64, 1 << 24, "64 to 16777216"},
+	{"sctp", "sndbuf", V_U32, AT(stack_conf, sctp.sndbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
+	{"sctp", "rcvbuf", V_U32, AT(stack_conf, sctp.rcvbuf_bytes), 4096, 64 << 20, "4096 to 67108864 bytes"},
+	{"sctp", "rto-initial-ms", V_U32, AT(stack_conf, sctp.rto_init_ms), 10, 60000, "10 to 60000 ms"},
+	{"sctp", "rto-min-ms", V_U32, AT(stack_conf, sctp.rto_min_ms), 10, 60000, "10 to 60000 ms"},
+	{"sctp", "rto-max-ms", V_U32, AT(stack_conf, sctp.rto_max_ms), 1000, 600000, "1000 to 600000 ms"},
+	{"sctp", "max-burst", V_U32, AT(stack_conf, sctp.max_burst), 1, 256, "1 to 256 packets"},
+	{"sctp", "association-max-retrans", V_U32, AT(stack_conf, sctp.assoc_max_retrans), 1, 200, "1 to 200"},
+	{"sctp", "path-max-retrans", V_U32, AT(stack_conf, sctp.path_max_retrans), 0, 200, "0 to 200"},
+	{"sctp", "max-init-retransmits", V_U32, AT(stack_conf, sctp.max_init_retrans), 1, 100, "1 to 100"},
+	{"sctp", "heartbeat-interval-ms", V_U32, AT(stack_conf, sctp.hb_interval_ms), 100, 86400000, "100 to 86400000 ms"},
+	{"sctp", "cookie-life-ms", V_U32, AT(stack_conf, sctp.cookie_life_ms), 1000, 3600000, "1000 to 3600000 ms"},
+	{"sctp", "sack-delay-ms", V_U32, AT(stack_conf, sctp.sack_delay_ms), 0, 500, "0 to 500 ms"},
+	{"sctp", "sack-frequency", V_U32, AT(stack_conf, sctp.sack_freq), 1, 100, "1 to 100 packets"},
+	{"sctp", "out-streams", V_U16, AT(stack_conf, sctp.out_streams), 1, 65535, "1 to 65535"},
+	{"sctp", "in-streams", V_U16, AT(stack_conf, sctp.in_streams), 1, 65535, "1 to 65535"},
 	{"port", "device", V_TEXT, AT(conf_port, device), 255, 0, "memory, a PCI address, or a virtual device such as net_tap0,iface=tap0"},
 	{"port", "mac", V_MAC, AT(conf_port, mac), 0, 0, "a unicast MAC address"},
 	{"port", "mtu", V_U16, AT(conf_port, mtu_bytes), 576, 9216, "576 to 9216 bytes"},
@@ -570,6 +588,7 @@ defaults(struct stack_conf *sc)
 	sc->esp_pmtu = true;
 	tcp_conf_default(&sc->tcp);
 	udp_conf_default(&sc->udp);
+	sctp_conf_default(&sc->sctp);
 }
 
 int

@@ -393,6 +393,20 @@ check_tcp(const struct tl_conf *c, const struct stack_conf *sc, struct tl_error 
 	return 0;
 }
 
+static int
+check_sctp(const struct stack_conf *sc, struct tl_error *e)
+{
+	const struct sctp_conf *s = &sc->sctp;
+
+	/* RFC 9260 s6.3.1 */
+	if (s->rto_min_ms > s->rto_init_ms || s->rto_init_ms > s->rto_max_ms)
+		return conf_fail(e, NULL,
+			"[sctp] rto-initial-ms: expected rto-min-ms (%u) to rto-max-ms (%u), got "
+			"%u",
+			s->rto_min_ms, s->rto_max_ms, s->rto_init_ms);
+	return 0;
+}
+
 int
 conf_check(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 {
@@ -400,6 +414,8 @@ conf_check(const struct tl_conf *c, struct stack_conf *sc, struct tl_error *e)
 
 	if (rc == 0)
 		rc = check_tcp(c, sc, e);
+	if (rc == 0)
+		rc = check_sctp(sc, e);
 	if (sc->nb_ports == 0)
 		return conf_fail(e, NULL, "expected at least one section [port NAME]");
 	for (uint32_t i = 0; i < sc->nb_ports && rc == 0; i++)

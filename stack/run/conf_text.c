@@ -45,9 +45,9 @@ value_text(const struct key_rule *r, const void *field, char *out, size_t len)
 }
 
 bool
-conf_tcp_nth(const struct stack_conf *sc, uint32_t n, struct conf_shown *out)
+conf_shown_nth(const struct stack_conf *sc, const char *section, uint32_t n, struct conf_shown *out)
 {
-	const struct key_rule *r = conf_rule_nth("tcp", n);
+	const struct key_rule *r = conf_rule_nth(section, n);
 
 	if (r == NULL)
 		return false;

@@ -65,8 +65,16 @@ memory_mb(const struct tl_conf *c)
 	uint64_t sockets = number_of(c, "stack", "sockets", 16384);
 	uint64_t udp = number_of(c, "udp", "max-sockets", udp_sockets_default((uint32_t)sockets));
 	uint64_t pcbs = connections * PCB_BYTES + udp * UDP_BYTES;
+	struct sctp_conf sctp;
 	uint64_t mtu = 1500, bytes;
 
+	sctp_conf_default(&sctp);
+	sctp.max_assocs = (uint32_t)number_of(c, "sctp", "max-associations", sctp.max_assocs);
+	sctp.max_chunks = (uint32_t)number_of(c, "sctp", "max-chunks", sctp.max_chunks);
+	sctp.max_paths = (uint32_t)number_of(c, "sctp", "max-paths", 0);
+	sctp.out_streams = (uint16_t)number_of(c, "sctp", "out-streams", sctp.out_streams);
+	sctp.in_streams = (uint16_t)number_of(c, "sctp", "in-streams", sctp.in_streams);
+	pcbs += sctp_conf_memory(&sctp);
 	for (const struct conf_ent *e = c->head; e != NULL; e = e->next) {
 		if (strncmp(e->section, "port ", 5) == 0 && strcmp(e->key, "mtu") == 0)
 			mtu = RTE_MAX(mtu, strtoull(e->value, NULL, 0));

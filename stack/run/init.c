@@ -28,12 +28,13 @@
 #include "stack/run/capture.h"
 #include "stack/run/except.h"
 #include "stack/run/run.h"
+#include "sctp/sctp.h"
 #include "stack/udp/udp.h"
 
 LOG_MODULE(run, NOTICE);
 
 /* Some drivers want 2 KB whatever the MTU is. */
-enum { MBUF_ROOM_EXTRA = 256, MBUF_ROOM_MIN = 2048, FLOW_BUCKETS_MIN = 1024 };
+enum { MBUF_ROOM_EXTRA = 256, MBUF_ROOM_MIN = 2048, FLOW_BUCKETS_MIN = 1024, SCTP_FLOWS = 4 };
 
 /* Set once, before main(). */
 static const struct run_service *service;
@@ -48,6 +49,20 @@ const char *
 tl_version(void)
 {
 	return "0.1.0";
+}
+
+/* RFC 9260 s10: only that nobody speaks the protocol ends anything. */
+static enum sctp_icmp
+sctp_kind(const struct icmp_error *i)
+{
+	/* RFC 4443 s3.4, code 1: an unknown next header. */
+	bool no_protocol = ip_addr_is_v4(&i->key.remote)
+				   ? i->type == 3 && i->code == ICMP_DU_PROTOCOL
+				   : i->type == 4 && i->code == 1;
+
+	if (i->kind == ICMP_KIND_TOOBIG)
+		return SCTP_ICMP_TOOBIG;
+	return no_protocol ? SCTP_ICMP_NO_PROTOCOL : SCTP_ICMP_SOFT;
 }
 
 static bool
@@ -68,6 +83,8 @@ icmp_error(struct lcore *lc, const struct icmp_error *i)
 		return tcp_icmp(lc, &i->key, i->l4_word, kind[i->kind], i->mtu_bytes);
 	if (i->key.proto == IPPROTO_N_UDP)
 		return udp_icmp(lc, &i->key, udp_kind[i->kind]);
+	if (i->key.proto == IPPROTO_N_SCTP)
+		return sctp_icmp(lc, &i->key, i->l4_word, sctp_kind(i), i->mtu_bytes);
 	if (i->key.proto != IPPROTO_N_ESP)
 		return false;
 	if (i->kind == ICMP_KIND_TOOBIG)
@@ -198,6 +215,8 @@ worker_create(struct tl_stack *s, struct lcore *lc)
 	int rc;
 
 	udp.max_pcbs = udp_sockets(&s->conf);
+	s->conf.sctp.port_first = s->conf.tcp.port_first;
+	s->conf.sctp.port_last = s->conf.tcp.port_last;
 	udp.port_first = s->conf.tcp.port_first;
 	udp.port_last = s->conf.tcp.port_last;
 	rc = base_create(s, lc);
@@ -215,6 +234,10 @@ worker_create(struct tl_stack *s, struct lcore *lc)
 		rc = tcp_create(lc, &s->conf.tcp);
 	if (rc == 0)
 		rc = udp_create(lc, &udp);
+	if (rc == 0 && lc->id == 0)
+		sctp_conf_secrets(lc, &s->conf.sctp);
+	if (rc == 0)
+		rc = sctp_create(lc, &s->conf.sctp);
 	if (rc == 0)
 		rc = sock_create(lc, s->conf.sockets);
 	return rc;
@@ -252,6 +275,8 @@ worker_free(struct tl_stack *s, struct lcore *lc)
 
 	except_destroy(lc);
 	sock_destroy(lc);
+	if (lc->sctp != NULL)
+		sctp_destroy(lc);
 	if (lc->udp != NULL)
 		udp_destroy(lc);
 	if (lc->tcp != NULL)
@@ -400,7 +425,8 @@ policy_add(struct tl_stack *s, struct tl_error *e)
 static int
 flow_dir_open(struct tl_stack *s)
 {
-	uint32_t flows = s->conf.workers * (s->conf.tcp.max_pcbs + udp_sockets(&s->conf));
+	uint32_t flows = s->conf.workers * (s->conf.tcp.max_pcbs + udp_sockets(&s->conf) +
+						   SCTP_FLOWS * s->conf.sctp.max_assocs);
 	char name[RTE_RING_NAMESIZE];
 	int rc;
 

@@ -6,6 +6,7 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
+#include "sctp/sctp.h"
 #include "stack/base/stage.h"
 #include "stack/base/tmr.h"
 #include "stack/run/except.h"
@@ -54,9 +55,12 @@ out_next(struct lcore *lc, struct pkt_vec *v)
 	v->n = 0;
 	while (v->n < room && lc->out_l4.n > 0)
 		pkt_vec_add(v, pkt_queue_get(&lc->out_l4));
-	/* Half for datagrams, which nothing holds back, and what TCP leaves. */
+	/* Half for datagrams, which nothing holds back, and what the others leave; of the rest one
+	 * half for SCTP, and what TCP leaves. */
 	udp_out(lc, v, (room - v->n) / 2);
+	sctp_out(lc, v, (room - v->n) / 2);
 	tcp_out(lc, v, room - v->n);
+	sctp_out(lc, v, room - v->n);
 	udp_out(lc, v, room - v->n);
 	return v->n;
 }
@@ -178,6 +182,7 @@ is_waiting(const struct lcore *lc)
 			return true;
 	}
 	return lc->out_l2.n > 0 || lc->out_l4.n > 0 || tcp_out_pending(lc) || udp_out_pending(lc) ||
+	       sctp_out_pending(lc) ||
 	       (lc->msg->handoff != NULL && rte_ring_count(lc->msg->handoff) > 0) ||
 	       rte_ring_count(lc->msg->ctl) > 0;
 }

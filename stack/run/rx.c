@@ -6,6 +6,7 @@
  */
 #include "esp/esp.h"
 #include "latch/latch.h"
+#include "sctp/sctp.h"
 #include "stack/base/flow.h"
 #include "stack/base/stage.h"
 #include "stack/net/arp.h"
@@ -98,7 +99,7 @@ rx_transports(struct lcore *lc, struct pkt_sort *s)
 	tcp_in(lc, &s->v[NX_TCP]);
 	stage_end(lc, STAGE_TCP_IN);
 	udp_in(lc, &s->v[NX_UDP]);
-	pkt_vec_drop(lc, &s->v[NX_SCTP], DROP_SCTP_NONE);
+	sctp_in(lc, &s->v[NX_SCTP]);
 	icmp_in(lc, &s->v[NX_ICMP]);
 	icmp_in(lc, &about_esp); /* F-51: judged by the SA that it quotes */
 	other_in(lc, &s->v[NX_OTHER]);
@@ -119,6 +120,7 @@ rx_ip(struct lcore *lc, struct pkt_sort *s)
 	nd_in(lc, &s->v[NX_ND]); /* of the link, in clear: no policy is asked (RFC 4861 s11) */
 	steer(lc, &s->v[NX_TCP]);
 	steer(lc, &s->v[NX_UDP]);
+	steer(lc, &s->v[NX_SCTP]);
 	rx_transports(lc, s);
 }
 

@@ -14,6 +14,7 @@
 #include "stack/include/tl_sock.h"
 #include "stack/run/run.h"
 #include "stack/run/sock_int.h"
+#include "sctp/sctp.h"
 #include "stack/udp/udp.h"
 #include "tcp/tcp.h"
 
@@ -245,6 +246,7 @@ transport_of(int type, int protocol)
 	static const struct transport all[] = {
 		{SOCK_STREAM, IPPROTO_N_TCP, &tcp_sock_ops},
 		{SOCK_DGRAM, IPPROTO_N_UDP, &udp_sock_ops},
+		{SOCK_STREAM, IPPROTO_N_SCTP, &sctp_sock_ops}, /* by name only */
 	};
 
 	for (size_t i = 0; i < RTE_DIM(all); i++) {

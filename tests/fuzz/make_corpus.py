@@ -174,3 +174,18 @@ put("ctl", "pad", ctl(nlmsg(0x117, 0, attr(0x100, b"p") + attr(0x101, b"identity
                       nlmsg(0x117, 0, attr(0x100, b"q") + attr(0x101, b"leap-of-faith=yes remote-net=11.0.0.0/8")),
                       nlmsg(0x119, 0x300), nlmsg(0x118, 0, attr(0x100, b"p"))))
 put("ctl", "batch", ctl(nlmsg(NEWSA, 0x600, usersa(2, 1, 0x3003) + GCM) + nlmsg(GETSA, 0x300)))
+
+
+def chunk(kind, value, flags=0):
+    return struct.pack(">BBH", kind, flags, len(value) + 4) + value + b"\0" * (-len(value) % 4)
+
+
+SCTP_INIT = struct.pack(">IIHHI", 0x1234, 50000, 8, 8, 100)
+TAG = b"\0\0\x12\x34"
+put("sctp", "init", b"\0\0\0\0" + chunk(1, SCTP_INIT + b"\0\5\0\x08\x0a\0\0\2\0\x0c\0\6\0\5\0\0"))
+put("sctp", "init_ack", TAG + chunk(2, SCTP_INIT + b"\0\7\0\x08cook\xc0\0\0\4"))
+put("sctp", "data", TAG + chunk(0, struct.pack(">IHHI", 100, 1, 0, 0) + b"hello", 3) * 2)
+put("sctp", "sack", TAG + chunk(3, struct.pack(">IIHHHHI", 99, 5000, 1, 1, 2, 3, 98)))
+put("sctp", "cookie", TAG + chunk(10, b"c" * 80) + chunk(0, struct.pack(">IHHI", 100, 1, 0, 0) + b"x", 3))
+put("sctp", "blue", TAG + chunk(8, b"") + chunk(6, b"\0\x0c\0\4", 1))
+put("sctp", "beat", TAG + chunk(4, b"\0\1\0\x0c12345678") + chunk(9, b"\0\3\0\x08\0\0\0\1"))

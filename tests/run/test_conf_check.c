@@ -176,7 +176,7 @@ START_TEST(each_value_of_tcp_that_is_shown_could_be_configured)
 	uint32_t n = 0;
 
 	ck_assert_int_eq(conf_build(c, sc, &err), 0);
-	for (; conf_tcp_nth(sc, n, &shown); n++) {
+	for (; conf_shown_nth(sc, "tcp", n, &shown); n++) {
 		if (!conf_is_secret(shown.key))
 			set("tcp", shown.key, shown.value);
 		ck_assert_int_eq(tl_conf_check(c, &err), 0);
@@ -193,7 +193,7 @@ shown_as(const struct stack_conf *sc, const char *key)
 {
 	static struct conf_shown shown;
 
-	for (uint32_t i = 0; conf_tcp_nth(sc, i, &shown); i++) {
+	for (uint32_t i = 0; conf_shown_nth(sc, "tcp", i, &shown); i++) {
 		if (strcmp(shown.key, key) == 0)
 			return shown.value;
 	}
